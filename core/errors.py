@@ -1,0 +1,78 @@
+"""Everything that can go wrong with an image, each with a stable code and one sentence for a person.
+
+`Permanent` means that trying again cannot help: the image fails. `Transient` means that it may: the image goes
+back to the queue until its attempts are used up. The code is an API contract; the sentence is not. A sentence
+never holds a file name or anything read from the file's own text, which may identify a patient.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PneumoscreenError(Exception):
+    """Base of all errors that a user is meant to see."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Permanent(PneumoscreenError):
+    """Fails the image at once; nothing else in its batch is touched."""
+
+
+class Transient(PneumoscreenError):
+    """Sends the image back to the queue while attempts are left."""
+
+
+class EmptyFile(Permanent):
+    code = "empty_file"
+
+
+class UnsupportedType(Permanent):
+    code = "unsupported_type"
+
+
+class TooLarge(Permanent):
+    code = "too_large"
+
+
+class TooManyPixels(Permanent):
+    code = "too_many_pixels"
+
+
+class CorruptImage(Permanent):
+    code = "corrupt_image"
+
+
+class ModelInvalid(Permanent):
+    """A checkpoint is missing, truncated, of another architecture, or not the file its hash names."""
+
+    code = "model_invalid"
+
+
+class BlobMissing(Transient):
+    """Transient: on shared storage a file may show up late, and an operator may restore it."""
+
+    code = "blob_missing"
+
+
+class StorageUnavailable(Transient):
+    code = "storage_unavailable"
+
+
+class OutOfMemory(Transient):
+    code = "out_of_memory"
+
+
+class AttemptsExhausted(Permanent):
+    code = "attempts_exhausted"
+
+
+class ConfigurationError(PneumoscreenError):
+    """A setting, a directory or a port that the operator has to put right before the process can start."""
+
+    code = "configuration"

@@ -1,0 +1,40 @@
+"""One result as a line of CSV: the same file from the service, `submit` and `screen`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COLUMNS = ("filename", "sha256", "state", "probability", "decision", "model", "error", "image_id")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one file. `error` is a sentence; `decision` is empty unless `state` is `done`."""
+
+    filename: str
+    state: str
+    sha256: str = ""
+    probability: float | None = None
+    decision: str = ""
+    model: str = ""
+    error: str = ""
+    image_id: int | None = None
+
+
+def cells(row: Row) -> list[str]:
+    """The row as text, in the order of `COLUMNS`."""
+    probability = "" if row.probability is None else f"{row.probability:.6f}"
+    image_id = "" if row.image_id is None else str(row.image_id)
+    name = escape(row.filename)
+    return [name, row.sha256, row.state, probability, row.decision, escape(row.model), escape(row.error), image_id]
+
+
+def model_label(name: str, sha256: str) -> str:
+    """The model's name with enough of its hash to tell two of the same name apart."""
+    return f"{name}@{sha256[:12]}"
+
+
+def escape(text: str) -> str:
+    """`text`, with a quote in front when a spreadsheet would take it for a formula (CWE-1236)."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -1,0 +1,130 @@
+"""One frozen `Settings`, from `PNEUMOSCREEN_*` environment variables. Wrong values fail at start, by name.
+
+A secret may be given as a file instead: `PNEUMOSCREEN_DATABASE_URL_FILE=/run/secrets/database_url` (the way
+Docker and Kubernetes hand secrets over). Setting both is an error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from core.errors import ConfigurationError
+
+PREFIX = "PNEUMOSCREEN_"
+
+NOT_SETTINGS = {"URL", "TOKEN", "TEST_DATA", "LIFELINE_FD"}
+"""Variables with our prefix that belong to the command line, the tests and the launcher."""
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Every knob of every process. Names carry their unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(Path("data"), description="Database, images and secrets of an embedded service.")
+    database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; default: SQLite in the data directory.")
+    redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Valkey or Redis.")
+    secret_key: SecretStr = Field(SecretStr(""), description="Signs session cookies; the web process needs it.")
+    blob_dir: Path | None = Field(None, description="Where image bytes live; default: blobs/ in the data directory.")
+    models_dir: Path | None = Field(None, description="Imported checkpoints; default: models/ in the data directory.")
+
+    max_upload_bytes: Count = Field(64 * 1024**2, description="Largest single file accepted.")
+    max_request_bytes: Count = Field(1024**3, description="Largest upload request accepted.")
+    max_pixels: Count = Field(100_000_000, description="Largest image accepted, width times height.")
+    session_hours: Count = Field(12, description="How long a browser stays signed in.")
+    cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only.")
+
+    web_host: str = Field("127.0.0.1", description="Address the web process listens on.")
+    web_port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port; 0 takes a free one.")
+    web_processes: Count = Field(1, description="Gunicorn worker processes.")
+    web_threads: Count = Field(8, description="Threads of each web process.")
+
+    engine: Literal["auto", "torch-cpu", "torch-cuda"] = Field("auto", description="What runs the network.")
+    batch_size: Count = Field(16, description="Images in one forward pass, at most.")
+    decode_threads: Count = Field(2, description="Threads that decode images beside the forward pass.")
+    lease_s: Seconds = Field(8.0, description="A worker silent this long loses its images.")
+    heartbeat_s: Seconds = Field(2.0, description="How often a worker renews its leases.")
+    max_attempts: Count = Field(3, description="Tries of one image before it fails for good.")
+
+    sweep_interval_s: Seconds = Field(1.0, description="How often the sweeper looks.")
+    stale_s: Seconds = Field(5.0, description="Queued this long with an empty broker queue: ring again.")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeat(self) -> Settings:
+        if self.heartbeat_s * 2 > self.lease_s:
+            raise ValueError("lease_s must be at least twice heartbeat_s, or one late heartbeat loses the lease")
+        return self
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in the clear."""
+        return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir.resolve() / 'pneumoscreen.db'}"
+
+    @property
+    def redis(self) -> str:
+        """The broker's URL in the clear."""
+        return self.redis_url.get_secret_value()
+
+    @property
+    def blobs(self) -> Path:
+        return self.blob_dir or self.data_dir / "blobs"
+
+    @property
+    def models(self) -> Path:
+        return self.models_dir or self.data_dir / "models"
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        ConfigurationError: a value is wrong, or a `*_FILE` cannot be read; the sentence names the variable.
+    """
+    environ = os.environ if environ is None else environ
+    known = {name.upper() for name in Settings.model_fields}
+    values: dict[str, str] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX)
+        if name in known:
+            values[name.lower()] = value
+        elif name.removesuffix("_FILE") in known:
+            if PREFIX + name.removesuffix("_FILE") in environ:
+                raise ConfigurationError(f"Set {variable.removesuffix('_FILE')} or {variable}, not both.")
+            values[name.removesuffix("_FILE").lower()] = _read_secret(variable, Path(value))
+        elif name not in NOT_SETTINGS:
+            raise ConfigurationError(f"{variable} is not a setting; see docs/configuration.md for their names.")
+    try:
+        return Settings(**values)  # type: ignore[arg-type]  # pydantic parses the strings
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" if e["loc"] else e["msg"]
+            for e in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(f"Wrong configuration: {problems}.") from None
+
+
+def _read_secret(variable: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(f"{variable}: cannot read {path}: {error.strerror}.") from error

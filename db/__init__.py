@@ -1,0 +1,1 @@
+"""The database: tables, state changes, reads. Knows no web framework, no queue, no model."""

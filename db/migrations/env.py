@@ -1,0 +1,26 @@
+"""Alembic's entry point: run by `db.migrate`, which passes the connection."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+
+from db.models import Base, UtcDateTime
+
+
+def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
+    """Write our time type as what it is in the database, so that no migration depends on today's code."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    compare_type=True,
+    render_item=render_item,
+    render_as_batch=True,  # SQLite cannot ALTER most things in place
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,220 @@
+"""The tables. An image row is its own outbox: `queued` with `published_at` empty means the doorbell is still to ring.
+
+Times are UTC. Ids are never reused (AUTOINCREMENT on SQLite), so a late message cannot name a newer row.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Enum,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    literal,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.schema import MetaData
+from sqlalchemy.types import TypeDecorator
+
+from db.states import Decision, ImageState, Priority, Role
+
+MAX_FILENAME = 512
+"""Characters; at four bytes each it still fits PostgreSQL's limit for an indexed value."""
+
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC. SQLite keeps no zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone reached the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def _enum(kind: type[StrEnum]) -> Enum:
+    """Stored as its value in a VARCHAR with a CHECK, so that adding a word is a plain migration."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        length=16,
+        name=kind.__name__.lower(),
+        values_callable=lambda e: [member.value for member in e],
+    )
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own declaration
+        datetime: UtcDateTime,
+        ImageState: _enum(ImageState),
+        Priority: _enum(Priority),
+        Decision: _enum(Decision),
+        Role: _enum(Role),
+    }
+
+
+class User(Base):
+    __tablename__ = "users"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    password_hash: Mapped[str | None] = mapped_column(String(256))
+    role: Mapped[Role]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class Token(Base):
+    """An API token. Only its sha256 is kept: the token itself is 256 random bits, so no slow hash is needed."""
+
+    __tablename__ = "tokens"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(None, "user_id", "client_key", unique=True),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    priority: Mapped[Priority]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    client_key: Mapped[str | None] = mapped_column(String(64), doc="Makes a repeated submit resume this job.")
+    created_at: Mapped[datetime]
+    cancelled_at: Mapped[datetime | None]
+
+
+class Image(Base):
+    __tablename__ = "images"
+    __table_args__ = (
+        Index(None, "job_id", "sha256", "filename", unique=True),
+        Index("ix_images_job_id_state_id", "job_id", "state", "id"),
+        # Two small indexes hold just the rows in work, whatever the size of the archive behind them.
+        Index(
+            "ix_images_queued",
+            "priority",
+            "id",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_images_running",
+            "lease_expires_at",
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+        Index("ix_images_sha256", "sha256"),
+        Index("ix_images_state_finished_at", "state", "finished_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    filename: Mapped[str] = mapped_column(String(MAX_FILENAME), doc="As the user named it; shown, never opened.")
+    sha256: Mapped[str] = mapped_column(String(64), doc="Names the bytes in the blob store.")
+    media_type: Mapped[str] = mapped_column(String(32))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    state: Mapped[ImageState]
+    priority: Mapped[Priority]
+    attempt: Mapped[int] = mapped_column(default=0, doc="Counts claims; a finish of another attempt is fenced out.")
+    worker: Mapped[str | None] = mapped_column(String(128))
+    lease_expires_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    error_message: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    job: Mapped[Job] = relationship(lazy="raise")
+    predictions: Mapped[list[Prediction]] = relationship(lazy="raise", order_by="Prediction.id")
+
+
+def state_is(state: ImageState) -> ColumnElement[bool]:
+    """`state = 'queued'` with the word itself in the SQL: a bound value could not use the partial indexes."""
+    return Image.state == literal(state, Image.state.type, literal_execute=True)
+
+
+class Model(Base):
+    """A checkpoint that a worker has loaded at least once, so that results outlive its file."""
+
+    __tablename__ = "models"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    card: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+
+
+class Prediction(Base):
+    __tablename__ = "predictions"
+    __table_args__ = (
+        Index(None, "image_id", "model_sha256", unique=True),
+        Index("ix_predictions_decision_image_id", "decision", "image_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"))
+    model_sha256: Mapped[str] = mapped_column(ForeignKey("models.sha256"))
+    probability: Mapped[float] = mapped_column(Float, doc="Of pneumonia, calibrated, 0 to 1.")
+    threshold: Mapped[float] = mapped_column(Float, doc="The model's operating point when it decided.")
+    decision: Mapped[Decision]
+    created_at: Mapped[datetime]
+    model: Mapped[Model] = relationship(lazy="raise")
+
+
+class Worker(Base):
+    """One row a worker process: who is alive, with which model. Written by its heartbeat."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    engine: Mapped[str] = mapped_column(String(64))
+    model_sha256: Mapped[str] = mapped_column(ForeignKey("models.sha256"))
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime] = mapped_column(index=True)
+    batches: Mapped[int] = mapped_column(default=0)
+    images: Mapped[int] = mapped_column(default=0)

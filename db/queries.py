@@ -1,0 +1,180 @@
+"""What pages and the API read. Lists are paged by key: a page costs the same wherever in a million rows it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from db.models import Image, Job, Prediction, state_is
+from db.states import FINAL_STATES, Decision, ImageState, JobState
+
+Row = TypeVar("Row")
+
+CSV_CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A job's images counted by state, its predictions by decision; derived by aggregate, never stored."""
+
+    state: JobState
+    counts: dict[ImageState, int]
+    decisions: dict[Decision, int]
+    finished_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def finished(self) -> int:
+        return sum(self.counts[state] for state in FINAL_STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list of images is narrowed to; None means no limit. `until` is exclusive."""
+
+    job_id: int | None = None
+    state: ImageState | None = None
+    decision: Decision | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page, and the key the next one starts after; None on the last."""
+
+    items: Sequence[Row]
+    next_cursor: int | None
+
+
+def progress(session: Session, job: Job) -> Progress:
+    counts = dict.fromkeys(ImageState, 0)
+    last: datetime | None = None
+    rows = session.execute(
+        select(Image.state, func.count(), func.max(Image.finished_at))
+        .where(Image.job_id == job.id)
+        .group_by(Image.state)
+    )
+    for image_state, count, finished_at in rows:
+        counts[image_state] = count
+        last = max((t for t in (last, finished_at) if t is not None), default=None)
+    decisions = dict.fromkeys(Decision, 0)
+    for decision, count in session.execute(
+        select(Prediction.decision, func.count())
+        .join(Image, Image.id == Prediction.image_id)
+        .where(Image.job_id == job.id)
+        .group_by(Prediction.decision)
+    ):
+        decisions[decision] = count
+    state = _job_state(counts, cancelled=job.cancelled_at is not None)
+    over = state in (JobState.DONE, JobState.CANCELLED)
+    return Progress(state, counts, decisions, last if over else None)
+
+
+def _job_state(counts: dict[ImageState, int], *, cancelled: bool) -> JobState:
+    if not any(counts.values()):
+        return JobState.CANCELLED if cancelled else JobState.EMPTY
+    finished = any(counts[state] for state in FINAL_STATES)
+    if counts[ImageState.RUNNING] or (counts[ImageState.QUEUED] and finished):
+        return JobState.RUNNING
+    if counts[ImageState.QUEUED]:
+        return JobState.QUEUED
+    return JobState.CANCELLED if cancelled else JobState.DONE
+
+
+def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Page[Job]:
+    """Jobs, newest first."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(Job.id < cursor)
+    found = session.scalars(query).all()
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def image(session: Session, image_id: int) -> Image | None:
+    """One image with its job and predictions."""
+    return session.scalars(_with_results(select(Image)).where(Image.id == image_id)).one_or_none()
+
+
+def images(
+    session: Session, filters: Filters, *, cursor: int | None = None, limit: int = 50, newest_first: bool = True
+) -> Page[Image]:
+    """Images with job and predictions; `cursor` is the id of the last one on the page before."""
+    query = _with_results(_filtered(filters))
+    if newest_first:
+        query = query.order_by(Image.id.desc())
+        query = query if cursor is None else query.where(Image.id < cursor)
+    else:
+        query = query.order_by(Image.id)
+        query = query if cursor is None else query.where(Image.id > cursor)
+    found = session.scalars(query.limit(limit + 1)).all()
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def all_images(session: Session, filters: Filters, *, newest_first: bool = True) -> Iterator[Image]:
+    """Every matching image, read a thousand at a time and forgotten at once, however many there are."""
+    cursor: int | None = None
+    while True:
+        page = images(session, filters, cursor=cursor, limit=CSV_CHUNK, newest_first=newest_first)
+        yield from page.items
+        session.expunge_all()
+        if page.next_cursor is None:
+            return
+        cursor = page.next_cursor
+
+
+def _filtered(filters: Filters) -> Select[Image]:
+    query = select(Image)
+    if filters.job_id is not None:
+        query = query.where(Image.job_id == filters.job_id)
+    if filters.state is not None:
+        query = query.where(Image.state == filters.state)
+    if filters.decision is not None:
+        query = query.where(Image.predictions.any(Prediction.decision == filters.decision))
+    if filters.since is not None:
+        query = query.where(Image.created_at >= filters.since)
+    if filters.until is not None:
+        query = query.where(Image.created_at < filters.until)
+    if filters.filename:
+        query = query.where(Image.filename.icontains(filters.filename, autoescape=True))
+    return query
+
+
+def _with_results(query: Select[Image]) -> Select[Image]:
+    return query.options(joinedload(Image.job), selectinload(Image.predictions).joinedload(Prediction.model))
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits and what went wrong, over all jobs."""
+
+    queued: int
+    running: int
+    oldest_queued_at: datetime | None
+    failed_last_hour: int
+    done_last_hour: int
+
+
+def backlog(session: Session, now: datetime) -> Backlog:
+    def count(state: ImageState, *, since: datetime | None = None) -> int:
+        query = select(func.count()).select_from(Image).where(state_is(state))
+        return session.scalars(query if since is None else query.where(Image.finished_at >= since)).one()
+
+    hour_ago = now - timedelta(hours=1)
+    oldest = session.scalars(select(func.min(Image.created_at)).where(state_is(ImageState.QUEUED))).one()
+    return Backlog(
+        queued=count(ImageState.QUEUED),
+        running=count(ImageState.RUNNING),
+        oldest_queued_at=oldest,
+        failed_last_hour=count(ImageState.FAILED, since=hour_ago),
+        done_last_hour=count(ImageState.DONE, since=hour_ago),
+    )

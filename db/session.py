@@ -1,0 +1,80 @@
+"""Engines and transactions, the same on SQLite and PostgreSQL.
+
+database = Database(settings.database)
+with database.begin() as session: ...    # a write transaction: commits at the end, rolls back on an error
+with database.read() as session: ...     # a read
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.orm import Session
+
+BUSY_TIMEOUT_S = 30.0
+
+
+class Database:
+    """One engine and its connection pool; safe to share between threads, not across a fork."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = make_engine(url)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A write transaction. SQLite takes its one write lock at the start, so it can wait but never deadlock."""
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(writes=True)
+            with Session(connection, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads; what it changed would be rolled back."""
+        with self.engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close the pooled connections (in a child, after a fork)."""
+        self.engine.dispose()
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `sqlite:///file` or `postgresql+psycopg://…` (a bare `postgresql://` means psycopg too)."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+        return engine
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    # pre_ping: a connection that died with a restarted server is replaced instead of failing a request.
+    return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+
+
+def _sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we emit BEGIN ourselves, below
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # what was answered with a 2xx survives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def now(session: Session) -> datetime:
+    """The time, UTC, by the one clock that all hosts share: the database server's, so that leases need no NTP."""
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)  # one file, one host, one clock
+    server_time: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return server_time.astimezone(UTC)

@@ -1,0 +1,50 @@
+"""The states of an image and of a job, and the words a decision can be."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ImageState(StrEnum):
+    """`queued -> running -> done | failed`; `running -> queued` (lease lost, attempts left); `queued -> cancelled`.
+
+    A retry asked for by a person: `failed | cancelled -> queued`.
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL_STATES = frozenset({ImageState.DONE, ImageState.FAILED, ImageState.CANCELLED})
+
+
+class JobState(StrEnum):
+    """Derived from a job's images, never stored."""
+
+    EMPTY = "empty"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class Priority(StrEnum):
+    """Also the name of the queue. `interactive` goes first."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+class Decision(StrEnum):
+    NORMAL = "normal"
+    PNEUMONIA = "pneumonia"
+    REFUSED = "refused"
+
+
+class Role(StrEnum):
+    CLINICIAN = "clinician"
+    OPERATOR = "operator"
+    ADMIN = "admin"

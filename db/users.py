@@ -1,0 +1,96 @@
+"""People and their API tokens. Passwords are argon2id hashes; tokens are random and only their sha256 is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core.errors import ConfigurationError
+from db.models import Token, User
+from db.states import Role
+
+TOKEN_PREFIX = "pns_"  # noqa: S105  # lets secret scanners recognise a leaked token
+MIN_PASSWORD_CHARS = 12
+
+_hasher = PasswordHasher()  # RFC 9106, low-memory profile
+_NO_SUCH_USER = _hasher.hash(secrets.token_hex())
+"""Verified when the name is unknown, so that the answer takes as long as for a known one."""
+
+
+def find(session: Session, name: str) -> User:
+    """Raises ConfigurationError: there is no such user."""
+    user = session.scalars(select(User).where(User.name == name)).one_or_none()
+    if user is None:
+        raise ConfigurationError(f"There is no user named {name!r}; see `pneumoscreen user list`.")
+    return user
+
+
+def everyone(session: Session) -> Sequence[User]:
+    return session.scalars(select(User).order_by(User.name)).all()
+
+
+def add_user(session: Session, *, name: str, role: Role, password: str | None, now: datetime) -> User:
+    """A new user; without a password, one that can only use tokens.
+
+    Raises:
+        ConfigurationError: the name is taken or not 1 to 64 characters, or the password is too short.
+    """
+    if not 1 <= len(name) <= 64:
+        raise ConfigurationError("A user name has 1 to 64 characters.")
+    if session.scalars(select(User.id).where(User.name == name)).one_or_none() is not None:
+        raise ConfigurationError(f"There is already a user named {name!r}.")
+    user = User(name=name, role=role, password_hash=None, created_at=now)
+    if password is not None:
+        set_password(user, password)
+    session.add(user)
+    session.flush()
+    return user
+
+
+def set_password(user: User, password: str) -> None:
+    """Raises ConfigurationError: the password is shorter than 12 characters."""
+    if len(password) < MIN_PASSWORD_CHARS:
+        raise ConfigurationError(f"A password has at least {MIN_PASSWORD_CHARS} characters.")
+    user.password_hash = _hasher.hash(password)
+
+
+def check_password(session: Session, name: str, password: str) -> User | None:
+    """The enabled user of this name and password, or None: which of the two was wrong is not told."""
+    user = session.scalars(select(User).where(User.name == name)).one_or_none()
+    try:
+        _hasher.verify((user and user.password_hash) or _NO_SUCH_USER, password)
+    except VerificationError:
+        return None
+    return user if user is not None and user.disabled_at is None else None
+
+
+def create_token(session: Session, user: User, *, now: datetime, days: int | None = None) -> str:
+    """A new API token of `user`, in the clear for this one time; without `days` it does not expire."""
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    expires_at = None if days is None else now + timedelta(days=days)
+    session.add(Token(user_id=user.id, token_sha256=_digest(token), created_at=now, expires_at=expires_at))
+    return token
+
+
+def check_token(session: Session, token: str, now: datetime) -> User | None:
+    """The enabled user whose unexpired token this is, or None."""
+    found = session.scalars(select(Token).where(Token.token_sha256 == _digest(token))).one_or_none()
+    if found is None or (found.expires_at is not None and found.expires_at <= now):
+        return None
+    return found.user if found.user.disabled_at is None else None
+
+
+def revoke_tokens(session: Session, user: User) -> int:
+    """Delete all tokens of `user`; how many there were."""
+    return len(session.scalars(delete(Token).where(Token.user_id == user.id).returning(Token.id)).all())
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

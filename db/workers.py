@@ -1,0 +1,54 @@
+"""Which workers are alive and which model each holds; what the status page and `/readyz` read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from db.models import Model, Worker
+
+ALIVE_S = 10.0
+"""A worker not seen for this long counts as gone."""
+
+FORGET_S = 24 * 3600.0
+
+
+def register_model(session: Session, *, sha256: str, name: str, card: dict[str, Any], now: datetime) -> None:
+    """Note the checkpoint a worker has loaded; its card is bound to the hash, so it never changes."""
+    if session.get(Model, sha256) is None:
+        session.add(Model(sha256=sha256, name=name, card=card, created_at=now))
+        session.flush()
+
+
+def register(session: Session, *, name: str, engine: str, model_sha256: str, now: datetime) -> None:
+    """A worker has started or switched to another model."""
+    worker = session.get(Worker, name)
+    if worker is None:
+        session.add(Worker(name=name, engine=engine, model_sha256=model_sha256, started_at=now, seen_at=now))
+    else:
+        worker.engine, worker.model_sha256, worker.seen_at = engine, model_sha256, now
+
+
+def beat(session: Session, *, name: str, batches: int, images: int, now: datetime) -> None:
+    """The worker lives; `batches` and `images` are its totals so far."""
+    session.execute(update(Worker).where(Worker.name == name).values(seen_at=now, batches=batches, images=images))
+
+
+def leave(session: Session, *, name: str) -> None:
+    """The worker has shut down in order."""
+    session.execute(delete(Worker).where(Worker.name == name))
+
+
+def alive(session: Session, now: datetime) -> Sequence[Worker]:
+    return session.scalars(
+        select(Worker).where(Worker.seen_at > now - timedelta(seconds=ALIVE_S)).order_by(Worker.name)
+    ).all()
+
+
+def forget(session: Session, now: datetime) -> None:
+    """Drop the rows of workers that vanished a day ago without a word."""
+    session.execute(delete(Worker).where(Worker.seen_at < now - timedelta(seconds=FORGET_S)))

@@ -1,0 +1,225 @@
+"""The JSON API, /api/v1. One function an endpoint: read the request, call `web.uploads` or `db`, shape the answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from flask import Response, request, send_file, url_for
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import NotFound, UnprocessableEntity
+
+from db import jobs, queries
+from db import models as tables
+from db.queries import Filters
+from db.session import now
+from db.states import FINAL_STATES
+from web import csv_export, uploads
+from web import schemas as s
+from web.auth import user
+from web.errors import problem
+from web.services import services
+
+MAX_FILES_PER_REQUEST = 1000
+DESCRIPTION = (
+    "Screens chest X-rays for pneumonia. A research tool for triage, never a diagnosis. "
+    "Send images to a job, then poll the job; errors are `application/problem+json`."
+)
+SECURITY_SCHEMES: Any = {
+    "token": {"type": "http", "scheme": "bearer"},
+    "session": {"type": "apiKey", "in": "cookie", "name": "session"},
+}
+PROBLEMS = dict.fromkeys((401, 404, 422), s.Problem)
+
+blueprint = APIBlueprint(
+    "api",
+    __name__,
+    url_prefix="/api/v1",
+    abp_security=[{"token": []}, {"session": []}],
+    abp_responses=PROBLEMS,  # type: ignore[arg-type]  # a dict is invariant
+)
+
+Row = TypeVar("Row", tables.Job, tables.Image)
+
+
+def _json(body: BaseModel, status: int = 200, *, exclude_none: bool = False, **headers: str) -> Response:
+    response = Response(body.model_dump_json(exclude_none=exclude_none), status, mimetype="application/json")
+    response.headers.update(headers)
+    return response
+
+
+def _conditional(response: Response) -> Response:
+    """With its ETag, or 304 without a body if the client has this version already."""
+    response.add_etag()
+    response.make_conditional(request)  # changes the response in place
+    return response
+
+
+def _found(session: Session, table: type[Row], row_id: int) -> Row:
+    row = session.get(table, row_id)
+    if row is None:
+        raise NotFound(f"There is no {table.__name__.lower()} {row_id}.")
+    return row
+
+
+@blueprint.get("/whoami", responses={200: s.WhoAmI})
+def whoami() -> Response:
+    """The user whose token or session this is."""
+    return _json(s.WhoAmI(name=user().name, role=user().role))
+
+
+@blueprint.post("/jobs", responses={201: s.Job, 200: s.Job})
+def create_job(body: s.NewJob) -> Response:
+    """Start a job. With a `key` used before, answers 200 with the job of that time, so that a submit can resume."""
+    job, new = uploads.create_job(user().id, body.name, body.priority, body.key)
+    with services().database.read() as session:
+        answer = s.Job.of(job, queries.progress(session, job))
+    return _json(answer, 201 if new else 200, Location=url_for("api.read_job", job_id=job.id))
+
+
+@blueprint.get("/jobs", responses={200: s.JobList})
+def list_jobs(query: s.JobsQuery) -> Response:
+    """Jobs, newest first."""
+    with services().database.read() as session:
+        page = queries.jobs(session, cursor=query.cursor, limit=query.limit)
+        items = [s.Job.of(job, queries.progress(session, job)) for job in page.items]
+    return _json(s.JobList(items=items, next_cursor=page.next_cursor))
+
+
+@blueprint.get("/jobs/<int:job_id>", responses={200: s.Job})
+def read_job(path: s.JobPath) -> Response:
+    """A job's progress. Poll with If-None-Match, no faster than Retry-After says; without one it is finished."""
+    with services().database.read() as session:
+        job = _found(session, tables.Job, path.job_id)
+        answer = s.Job.of(job, queries.progress(session, job))
+    response = _json(answer)
+    if sum(answer.counts[state] for state in FINAL_STATES) < answer.total:
+        response.headers["Retry-After"] = "1" if answer.total < 10_000 else "3"
+    return _conditional(response)
+
+
+@blueprint.post("/jobs/<int:job_id>/images", responses={201: s.ReceivedList, 409: s.Problem, 413: s.Problem})
+def upload_images(path: s.JobPath, form: s.Upload) -> Response:
+    """Send files (multipart field `files`). Sending a file of the same name and content again changes nothing."""
+    received = uploads.receive(path.job_id, form.files)
+    return _json(s.ReceivedList(images=[_received(item) for item in received]), 201, exclude_none=True)
+
+
+def _received(item: tables.Image | uploads.Rejected) -> s.Received:
+    if isinstance(item, uploads.Rejected):
+        return s.Received(filename=item.filename, error=s.Error(code=item.code, message=item.message))
+    return s.Received(filename=item.filename, id=item.id, sha256=item.sha256, state=item.state)
+
+
+@blueprint.post("/jobs/<int:job_id>/images/known", responses={200: s.KnownList, 409: s.Problem})
+def add_known_images(path: s.JobPath, body: s.KnownFiles) -> Response:
+    """Add files by sha256 that you have sent before; those marked `missing` have to be uploaded."""
+    wanted = [(item.filename, item.sha256) for item in body.images]
+    found = uploads.receive_known(path.job_id, user().id, wanted)
+    answers = [
+        s.Known(filename=filename, sha256=sha256, missing=True)
+        if image is None
+        else s.Known(filename=image.filename, sha256=sha256, id=image.id, state=image.state, missing=False)
+        for (filename, sha256), image in zip(wanted, found, strict=True)
+    ]
+    return _json(s.KnownList(images=answers), exclude_none=True)
+
+
+@blueprint.post("/images", responses={202: s.Image, 413: s.Problem, 415: s.Problem})
+def upload_image(form: s.SingleUpload) -> Response:
+    """Send one image (multipart field `file`) as an interactive job of its own."""
+    item = uploads.receive_single(user().id, form.file)
+    if isinstance(item, uploads.Rejected):
+        status = {"too_large": 413, "unsupported_type": 415}.get(item.code, 422)
+        return problem(status, f"{item.filename}: {item.message}", item.code)
+    with services().database.read() as session:
+        image = _image(session, item.id)
+    return _json(image, 202, Location=url_for("api.read_image", image_id=item.id))
+
+
+def _image(session: Session, image_id: int) -> s.Image:
+    row = queries.image(session, image_id)
+    if row is None:
+        raise NotFound(f"There is no image {image_id}.")
+    return s.Image.of(row)
+
+
+@blueprint.get("/images/<int:image_id>", responses={200: s.Image})
+def read_image(path: s.ImagePath) -> Response:
+    """One image with its prediction or its error. Retry-After is set until it is finished."""
+    with services().database.read() as session:
+        image = _image(session, path.image_id)
+    response = _json(image)
+    if image.state not in FINAL_STATES:
+        response.headers["Retry-After"] = "1"
+    return _conditional(response)
+
+
+@blueprint.get("/images/<int:image_id>/file", responses={200: {"content": {"image/*": {}}}})
+def read_image_file(path: s.ImagePath) -> Response:
+    """The bytes that were uploaded."""
+    with services().database.read() as session:
+        row = _found(session, tables.Image, path.image_id)
+    response = send_file(
+        services().store.open(row.sha256),
+        mimetype=row.media_type,
+        etag=row.sha256,
+        download_name=f"image-{row.id}.{row.media_type.removeprefix('image/')}",
+    )
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+@blueprint.get("/jobs/<int:job_id>/images", responses={200: s.ImageList})
+def list_job_images(path: s.JobPath, query: s.ImageQuery) -> Response:
+    """The images of a job in the order of upload, in pages; `format=csv` gives all of them as a file."""
+    with services().database.read() as session:
+        _found(session, tables.Job, path.job_id)
+    filters = Filters(job_id=path.job_id, state=query.state, decision=query.decision)
+    return _listed(query, filters, f"job-{path.job_id}.csv", newest_first=False)
+
+
+@blueprint.get("/results", responses={200: s.ImageList})
+def list_results(query: s.ResultQuery) -> Response:
+    """All images, newest first, narrowed by the filters, in pages; `format=csv` gives all of them as a file."""
+    filters = Filters(
+        state=query.state,
+        decision=query.decision,
+        since=_utc(query.since),
+        until=_utc(query.until),
+        filename=query.filename,
+    )
+    return _listed(query, filters, "results.csv", newest_first=True)
+
+
+def _listed(query: s.ImageQuery, filters: Filters, csv_name: str, *, newest_first: bool) -> Response:
+    if query.format == "csv":
+        return csv_export.response(filters, csv_name, newest_first=newest_first)
+    with services().database.read() as session:
+        page = queries.images(session, filters, cursor=query.cursor, limit=query.limit, newest_first=newest_first)
+        items = [s.Image.of(row) for row in page.items]
+    return _json(s.ImageList(items=items, next_cursor=page.next_cursor))
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    try:
+        return None if value is None else (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+    except OverflowError:
+        raise UnprocessableEntity("from/to: this time cannot be expressed in UTC.") from None
+
+
+@blueprint.post("/jobs/<int:job_id>/cancel", responses={200: s.Changed})
+def cancel_job(path: s.JobPath) -> Response:
+    """Cancel what is still queued. Images that a worker holds are finished."""
+    with services().database.begin() as session:
+        changed = jobs.cancel(session, _found(session, tables.Job, path.job_id), now(session))
+    return _json(s.Changed(changed=changed))
+
+
+@blueprint.post("/jobs/<int:job_id>/retry", responses={200: s.Changed})
+def retry_job(path: s.JobPath) -> Response:
+    """Queue the failed and cancelled images of a job again."""
+    return _json(s.Changed(changed=uploads.retry(path.job_id)))

@@ -1,0 +1,79 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib.metadata import version
+
+from flask import Response
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from flask_wtf import CSRFProtect
+
+from core.errors import ConfigurationError
+from core.settings import Settings
+from web import api, api_docs, auth, errors, health, pages
+from web.services import _KEY, Services, connect_all
+from web.uploads import UploadRequest
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
+    """A Flask application; `services` stands in for the real ones in tests.
+
+    Raises:
+        ConfigurationError: there is no secret key to sign sessions with.
+    """
+    secret_key = settings.secret_key.get_secret_value()
+    if len(secret_key) < 16:
+        raise ConfigurationError(
+            "Set PNEUMOSCREEN_SECRET_KEY or PNEUMOSCREEN_SECRET_KEY_FILE (16 characters or more)."
+        )
+    app = OpenAPI(
+        __name__,
+        info=Info(title="pneumoscreen", version=version("pneumoscreen"), description=api.DESCRIPTION),
+        security_schemes=api.SECURITY_SCHEMES,
+        validation_error_callback=errors.invalid_request,
+        doc_ui=False,
+    )
+    app.request_class = UploadRequest
+    app.config.update(
+        SECRET_KEY=secret_key,
+        MAX_CONTENT_LENGTH=settings.max_request_bytes,
+        MAX_FORM_PARTS=api.MAX_FILES_PER_REQUEST + 10,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.cookie_secure,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
+        WTF_CSRF_CHECK_DEFAULT=False,  # web.auth checks it, once it knows that a cookie and no token is used
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        JSON_SORT_KEYS=False,
+    )
+    app.extensions[_KEY] = services or connect_all(settings)
+    CSRFProtect(app)
+    errors.install(app)
+    auth.install(app)
+    app.register_api(api.blueprint)
+    app.register_blueprint(api_docs.blueprint)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(pages.blueprint)
+    app.after_request(_harden)
+    return app
+
+
+def _harden(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cache-Control", "no-store" if response.mimetype == "text/html" else "no-cache")
+    return response

@@ -1,0 +1,90 @@
+"""Errors as people and programs read them: a page, or `application/problem+json` (RFC 9457) under /api."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from core.errors import PneumoscreenError, StorageUnavailable
+
+RETRY_AFTER_S = 5
+
+log = structlog.get_logger()
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(StorageUnavailable, _unavailable)
+    app.register_error_handler(OperationalError, _unavailable)
+    app.register_error_handler(Exception, _crash)
+
+
+def problem(status: int, detail: str, code: str | None = None, **more: Any) -> Response:
+    """A problem document; `code` is stable, `detail` is for a person."""
+    title = HTTPStatus(status).phrase
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code or title.lower().replace(" ", "_"),
+    }
+    return Response(json.dumps(body | more), status, mimetype="application/problem+json")
+
+
+def invalid_request(error: ValidationError) -> Response:
+    """What was wrong with a request's values, each by its place."""
+    errors = [
+        {"field": ".".join(map(str, e["loc"])), "message": e["msg"]}
+        for e in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    detail = "; ".join(f"{e['field'] or 'body'}: {e['message']}" for e in errors)
+    return problem(422, detail, "invalid_request", errors=errors)
+
+
+def wants_json() -> bool:
+    return request.path.startswith("/api/") or request.path == "/openapi.json"
+
+
+def _answer(status: int, detail: str, code: str | None = None) -> Response:
+    if wants_json():
+        return problem(status, detail, code)
+    title = HTTPStatus(status).phrase
+    return make_response(render_template("error.html", status=status, title=title, detail=detail), status)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]  # made by us: a redirect or a problem document
+    status = error.code or 500
+    if 300 <= status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    response = _answer(status, error.description or "")
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After", "WWW-Authenticate"}:
+            response.headers[name] = value
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _unavailable(error: Exception) -> Response:
+    log.error("service_unavailable", error=type(error).__name__)
+    detail, code = "The database does not answer.", "database_unavailable"
+    if isinstance(error, PneumoscreenError):
+        detail, code = error.message, error.code
+    response = _answer(503, f"{detail} Nothing of this request was kept: send it again.", code)
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _crash(error: Exception) -> Response:
+    log.error("request_crashed", endpoint=request.endpoint, exc_info=error)
+    return _answer(500, "The server failed on this request. The operator finds the reason in the log.")

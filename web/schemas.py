@@ -1,0 +1,212 @@
+"""The shapes of the API, from which the OpenAPI document is made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from flask_openapi3.models.file import FileStorage
+from pydantic import BaseModel, ConfigDict, Field
+
+from db import models
+from db.queries import Progress
+from db.states import Decision, ImageState, JobState, Priority, Role
+
+MAX_ID = 2**63 - 1
+
+RecordId = Annotated[int, Field(ge=1, le=MAX_ID)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Cursor = Annotated[int | None, Field(ge=0, le=MAX_ID, description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Field(ge=1, le=500)]
+
+
+class Schema(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is stable; `detail` is for a person."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, Any]] | None = None
+
+
+class Error(Schema):
+    code: str
+    message: str
+
+
+class WhoAmI(Schema):
+    name: str
+    role: Role
+
+
+class JobPath(Schema):
+    job_id: RecordId
+
+
+class ImagePath(Schema):
+    image_id: RecordId
+
+
+class NewJob(Schema):
+    name: str = Field("", max_length=200)
+    priority: Priority = Priority.INTERACTIVE
+    key: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="Your own name for this submission: sending it again gives the same job."
+    )
+
+
+class Job(Schema):
+    id: int
+    name: str
+    priority: Priority
+    state: JobState
+    total: int
+    counts: dict[ImageState, int]
+    decisions: dict[Decision, int]
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, job: models.Job, progress: Progress) -> Job:
+        return cls(
+            id=job.id,
+            name=job.name,
+            priority=job.priority,
+            state=progress.state,
+            total=progress.total,
+            counts=progress.counts,
+            decisions=progress.decisions,
+            created_at=job.created_at,
+            finished_at=progress.finished_at,
+        )
+
+
+class JobList(Schema):
+    items: list[Job]
+    next_cursor: int | None
+
+
+class Model(Schema):
+    name: str
+    sha256: str
+
+
+class Prediction(Schema):
+    probability: float = Field(description="Of pneumonia, calibrated, 0 to 1.")
+    decision: Decision
+    threshold: float = Field(description="The model's operating point when it decided.")
+    model: Model
+    created_at: datetime
+
+
+class Image(Schema):
+    id: int
+    job_id: int
+    filename: str
+    sha256: str
+    media_type: str
+    size_bytes: int
+    width_px: int
+    height_px: int
+    state: ImageState
+    attempt: int
+    created_at: datetime
+    finished_at: datetime | None
+    error: Error | None
+    prediction: Prediction | None = Field(description="Of the newest model that screened the image.")
+
+    @classmethod
+    def of(cls, row: models.Image) -> Image:
+        newest = row.predictions[-1] if row.predictions else None
+        facts = {name: getattr(row, name) for name in cls.model_fields if name not in {"error", "prediction"}}
+        error = Error(code=row.error_code, message=row.error_message or "") if row.error_code else None
+        return cls(**facts, error=error, prediction=_prediction(newest))
+
+
+def _prediction(row: models.Prediction | None) -> Prediction | None:
+    if row is None:
+        return None
+    return Prediction(
+        probability=row.probability,
+        decision=row.decision,
+        threshold=row.threshold,
+        model=Model(name=row.model.name, sha256=row.model_sha256),
+        created_at=row.created_at,
+    )
+
+
+class ImageList(Schema):
+    items: list[Image]
+    next_cursor: int | None
+
+
+class Upload(BaseModel):
+    files: list[FileStorage] = Field(min_length=1, max_length=1000, description="JPEG or PNG files.")
+
+
+class SingleUpload(BaseModel):
+    file: FileStorage = Field(description="One JPEG or PNG file.")
+
+
+class Received(Schema):
+    """One file of an upload: an image of the job, or what was wrong with it."""
+
+    filename: str
+    id: int | None = None
+    sha256: str | None = None
+    state: ImageState | None = None
+    error: Error | None = None
+
+
+class ReceivedList(Schema):
+    images: list[Received]
+
+
+class KnownFile(Schema):
+    filename: str = Field(min_length=1, max_length=4096)
+    sha256: Sha256
+
+
+class KnownFiles(Schema):
+    images: list[KnownFile] = Field(min_length=1, max_length=1000)
+
+
+class Known(Schema):
+    filename: str
+    sha256: str
+    id: int | None = None
+    state: ImageState | None = None
+    missing: bool = Field(False, description="These bytes have to be uploaded.")
+
+
+class KnownList(Schema):
+    images: list[Known]
+
+
+class ImageQuery(Schema):
+    state: ImageState | None = None
+    decision: Decision | None = None
+    cursor: Cursor = None
+    limit: Limit = 100
+    format: Annotated[str, Field(pattern="^(json|csv)$")] = "json"
+
+
+class ResultQuery(ImageQuery):
+    since: datetime | None = Field(None, alias="from", description="Uploaded at or after this time (UTC if no zone).")
+    until: datetime | None = Field(None, alias="to", description="Uploaded before this time (UTC if no zone).")
+    filename: Annotated[str, Field(max_length=200)] | None = Field(None, description="Part of the file name.")
+
+
+class JobsQuery(Schema):
+    cursor: Cursor = None
+    limit: Limit = 50
+
+
+class Changed(Schema):
+    changed: int = Field(description="How many images this applied to.")

@@ -1,0 +1,42 @@
+"""What a request needs from outside Flask: settings, database, blob store, queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+from celery import Celery
+from flask import current_app
+
+from core.queue import connect, make_celery
+from core.settings import Settings
+from core.storage import BlobStore, LocalBlobStore
+from db.session import Database
+
+_KEY = "pneumoscreen"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    database: Database
+    store: BlobStore
+    celery: Celery
+    broker: redis.Redis
+
+
+def connect_all(settings: Settings) -> Services:
+    """The real services that `settings` name; nothing is contacted yet."""
+    return Services(
+        settings=settings,
+        database=Database(settings.database),
+        store=LocalBlobStore(settings.blobs),
+        celery=make_celery(settings),
+        broker=connect(settings),
+    )
+
+
+def services() -> Services:
+    """Those of the application that handles the current request."""
+    return cast(Services, current_app.extensions[_KEY])

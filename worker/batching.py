@@ -1,0 +1,100 @@
+"""Batches through the network, the next one decoding while the one before is in its forward pass.
+
+Knows neither database nor queue: `pneumoscreen screen` runs the same code over files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from typing import Generic, TypeVar
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from core.errors import OutOfMemory, PneumoscreenError, Transient
+from model.engines import Predictor
+
+Item = TypeVar("Item")
+Pixels = NDArray[np.uint8]
+Outcome = float | PneumoscreenError
+"""The probability of pneumonia, or why there is none."""
+
+log = structlog.get_logger()
+
+
+class WorkerError(Transient):
+    """Something that no code expected; tried again, since it may lie in the machine and not in the image."""
+
+    code = "worker_error"
+
+
+class _Decoding(Generic[Item]):
+    """A batch whose images are being read and decoded by the pool."""
+
+    def __init__(self, items: Sequence[Item], read: Callable[[Item], Pixels], pool: Executor) -> None:
+        self.items = items
+        self.futures: list[Future[Pixels | PneumoscreenError]] = [pool.submit(_guarded, read, item) for item in items]
+
+    def results(self) -> list[Pixels | PneumoscreenError]:
+        return [future.result() for future in self.futures]
+
+
+def screen_batches(
+    batches: Iterable[Sequence[Item]], read: Callable[[Item], Pixels], predictor: Predictor, pool: Executor
+) -> Iterator[list[tuple[Item, Outcome]]]:
+    """The outcomes of each batch, in order. One bad image fails one image.
+
+    At most two batches are in memory. The next batch is asked for *before* the current one is predicted, so that
+    its decoding overlaps the forward pass.
+
+    Args:
+        read: gives the preprocessed pixels of an item, uint8 (224, 224), or raises a PneumoscreenError.
+        pool: runs `read`.
+    """
+    waiting: _Decoding[Item] | None = None
+    for items in batches:
+        decoding = _Decoding(items, read, pool)
+        if waiting is not None:
+            yield _predict_batch(waiting, predictor)
+        waiting = decoding
+    if waiting is not None:
+        yield _predict_batch(waiting, predictor)
+
+
+def _guarded(read: Callable[[Item], Pixels], item: Item) -> Pixels | PneumoscreenError:
+    try:
+        return read(item)
+    except PneumoscreenError as error:
+        return error
+    except MemoryError:
+        return OutOfMemory("There was not enough memory to decode the image.")
+    except Exception as error:
+        log.exception("decode_crashed")
+        return WorkerError(f"The decoder failed unexpectedly ({type(error).__name__}).")
+
+
+def _predict_batch(decoding: _Decoding[Item], predictor: Predictor) -> list[tuple[Item, Outcome]]:
+    results = decoding.results()
+    good = [result for result in results if isinstance(result, np.ndarray)]
+    outcomes = iter(_predict(np.stack(good), predictor) if good else [])
+    return [
+        (item, next(outcomes) if isinstance(result, np.ndarray) else result)
+        for item, result in zip(decoding.items, results, strict=True)
+    ]
+
+
+def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
+    """uint8 (N, 224, 224) -> N outcomes; halves the batch as long as the device has not enough memory for it."""
+    try:
+        return [float(p) for p in predictor.predict(batch)]
+    except OutOfMemory as error:
+        if len(batch) == 1:
+            return [error]
+        log.warning("batch_halved", images=len(batch))
+    except Exception as error:
+        log.exception("forward_pass_crashed", images=len(batch))
+        return [WorkerError(f"The forward pass failed unexpectedly ({type(error).__name__}).")] * len(batch)
+    middle = len(batch) // 2
+    return _predict(batch[:middle], predictor) + _predict(batch[middle:], predictor)

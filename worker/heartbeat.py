@@ -1,0 +1,50 @@
+"""A thread that renews this worker's leases and tells the database that it lives, whatever the forward pass does."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.settings import Settings
+from db import workers
+from db.session import Database, now
+from worker.pipeline import Pipeline
+
+log = structlog.get_logger()
+
+
+class Heartbeat:
+    """Beats every `heartbeat_s` from `start` to `stop`."""
+
+    def __init__(self, settings: Settings, database: Database, pipeline: Pipeline) -> None:
+        self._interval_s = settings.heartbeat_s
+        self._database = database
+        self._pipeline = pipeline
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_s):
+            try:
+                self.beat()
+            except SQLAlchemyError as error:
+                # The next beat tries again; if the database stays away, the lease expires and the image is redone.
+                log.warning("heartbeat_missed", error=type(error).__name__)
+
+    def beat(self) -> None:
+        pipeline = self._pipeline
+        pipeline.renew_leases()
+        with self._database.begin() as session:
+            workers.beat(
+                session, name=pipeline.name, batches=pipeline.batches, images=pipeline.images, now=now(session)
+            )

@@ -1,0 +1,137 @@
+"""Claim, decode, predict, finish: what one worker does with the images it leases, until none is queued."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from core.errors import PneumoscreenError, Transient
+from core.settings import Settings
+from core.storage import BlobStore
+from db import jobs
+from db.jobs import Claim, Failed, Scored
+from db.session import Database, now
+from db.states import Decision
+from model.decode import decode
+from model.engines import Predictor, decide
+from model.preprocess import preprocess
+from worker.batching import Outcome, screen_batches
+
+log = structlog.get_logger()
+
+
+class Pipeline:
+    """The work of one worker process; `drain` runs in one thread at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        store: BlobStore,
+        load_predictor: Callable[[], Predictor],
+        name: str,
+    ) -> None:
+        self.name = name
+        self.batches = 0
+        self.images = 0
+        self._settings = settings
+        self._database = database
+        self._store = store
+        self._load_predictor = load_predictor
+        self._predictor: Predictor | None = None
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+
+    @property
+    def predictor(self) -> Predictor:
+        """Loaded on first use, so that torch starts its threads in the thread that will call it."""
+        if self._predictor is None:
+            self._predictor = self._load_predictor()
+        return self._predictor
+
+    def drain(self, image_ids: Sequence[int] = ()) -> int:
+        """Screen the queued ones of `image_ids`, then whatever else is queued. Returns how many left our hands."""
+        before = self.images
+        started_at = time.monotonic()
+        for outcomes in screen_batches(self._claims(image_ids), self._read, self.predictor, self._pool):
+            self._finish(outcomes)
+            self.batches += 1
+            self.images += len(outcomes)
+            seconds = time.monotonic() - started_at
+            log.info("batch", images=len(outcomes), batch=self.batches, seconds=round(seconds, 3))
+            started_at = time.monotonic()
+        return self.images - before
+
+    def stop(self) -> None:
+        """Claim nothing more; what is claimed is still finished."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Hand back what is still leased and end the decoding threads."""
+        self._pool.shutdown(cancel_futures=True)
+        with self._database.begin() as session:
+            released = jobs.release(session, worker=self.name)
+        if released:
+            log.info("released", images=released)
+
+    def renew_leases(self) -> None:
+        """Called by the heartbeat while a batch is in work."""
+        with self._database.begin() as session:
+            jobs.renew(session, worker=self.name, lease_s=self._settings.lease_s, now=now(session))
+
+    def _claims(self, image_ids: Sequence[int]) -> Iterator[list[Claim]]:
+        while not self._stop.is_set():
+            with self._database.begin() as session:
+                claims = jobs.claim(
+                    session,
+                    worker=self.name,
+                    image_ids=image_ids,
+                    limit=self._settings.batch_size,
+                    lease_s=self._settings.lease_s,
+                    now=now(session),
+                )
+            if not claims:
+                return
+            yield claims
+            image_ids = ()
+
+    def _read(self, claim: Claim) -> NDArray[np.uint8]:
+        with self._store.open(claim.sha256) as blob:
+            data = blob.read()
+        return preprocess(decode(data, max_pixels=self._settings.max_pixels))
+
+    def _finish(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
+        """One transaction: predictions, model, and every state change of the batch."""
+        model = self.predictor
+        scored = [
+            Scored(claim, outcome, Decision(decide(outcome, model.threshold)))
+            for claim, outcome in outcomes
+            if isinstance(outcome, float)
+        ]
+        failed = [_failed(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, PneumoscreenError)]
+        with self._database.begin() as session:
+            at = now(session)
+            done = jobs.finish(
+                session,
+                scored,
+                model_sha256=model.model_sha256,
+                threshold=model.threshold,
+                worker=self.name,
+                now=at,
+            )
+            for failure in failed:
+                jobs.fail(session, failure, worker=self.name, max_attempts=self._settings.max_attempts, now=at)
+        if done < len(scored):
+            log.warning("lease_lost", images=len(scored) - done)
+        for failure in failed:
+            log.warning("image_failed", image_id=failure.claim.image_id, code=failure.code)
+
+
+def _failed(claim: Claim, error: PneumoscreenError) -> Failed:
+    return Failed(claim, error.code, error.message, isinstance(error, Transient))

@@ -1,0 +1,99 @@
+"""Leaves no image behind: takes back expired leases and rings for queued images whose doorbell was lost.
+
+Any number of sweepers may run: each step is a conditional UPDATE, and a doorbell too many finds nothing to do.
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+import redis
+import structlog
+from celery import Celery
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import logs
+from core.queue import connect, depth, make_celery, publish
+from core.settings import Settings
+from db import jobs, workers
+from db.session import Database, now
+from db.states import Priority
+
+GRACE_S = 2.0
+"""Whoever queued an image rings for it within this time; after it, we do."""
+
+RING_LIMIT = 1000
+"""Images rung for in one sweep: a worker that wakes takes the rest by itself."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    requeued: int
+    failed: int
+    rung: int
+
+
+class Sweeper:
+    def __init__(self, settings: Settings, database: Database, celery: Celery, broker: redis.Redis) -> None:
+        self._settings = settings
+        self._database = database
+        self._celery = celery
+        self._broker = broker
+
+    def sweep(self) -> Swept:
+        """One round. A broker that does not answer leaves the images to the next one."""
+        with self._database.begin() as session:
+            requeued, failed = jobs.reap(session, max_attempts=self._settings.max_attempts, now=now(session))
+            workers.forget(session, now(session))
+        swept = Swept(requeued, failed, self._ring())
+        if any((requeued, failed, swept.rung)):
+            log.info("swept", requeued=requeued, failed=failed, rung=swept.rung)
+        return swept
+
+    def _ring(self) -> int:
+        try:
+            lost = depth(self._broker) == 0  # rows wait and no message does: their doorbells are gone
+        except redis.RedisError as error:
+            log.warning("broker_unreachable", error=type(error).__name__)
+            return 0
+        with self._database.begin() as session:
+            at = now(session)
+            found = jobs.take_unpublished(
+                session,
+                older_than=at - timedelta(seconds=GRACE_S),
+                limit=RING_LIMIT,
+                rung_before=at - timedelta(seconds=self._settings.stale_s) if lost else None,
+                now=at,
+            )
+        rung: set[int] = set()
+        for priority in Priority:
+            ids = [image_id for image_id, its_priority in found if its_priority is priority]
+            rung.update(publish(self._celery, ids, priority, self._settings.batch_size))
+        silent = [image_id for image_id, _ in found if image_id not in rung]
+        if silent:
+            with self._database.begin() as session:
+                jobs.unpublish(session, silent)
+        return len(rung)
+
+
+def run(settings: Settings) -> None:
+    """Sweep every `sweep_interval_s` until SIGTERM or SIGINT."""
+    logs.configure(settings, "sweeper")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    database = Database(settings.database)
+    sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
+    log.info("sweeper_ready", interval_s=settings.sweep_interval_s)
+    while not stop.wait(settings.sweep_interval_s):
+        try:
+            sweeper.sweep()
+        except SQLAlchemyError as error:
+            log.warning("database_unreachable", error=type(error).__name__)
+    database.dispose()

@@ -1,0 +1,20 @@
+"""The one Celery task: a doorbell that wakes the pipeline."""
+
+from __future__ import annotations
+
+import structlog
+from celery import Celery
+
+from core.queue import SCREEN_TASK
+from worker.pipeline import Pipeline
+
+log = structlog.get_logger()
+
+
+def register(app: Celery, pipeline: Pipeline) -> None:
+    """Make `app` answer doorbells with `pipeline`."""
+
+    @app.task(name=SCREEN_TASK, ignore_result=True)  # type: ignore[untyped-decorator]  # celery has no types
+    def screen(image_ids: object) -> None:
+        ids = [i for i in image_ids if isinstance(i, int)] if isinstance(image_ids, list) else []
+        pipeline.drain(ids)
