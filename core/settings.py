@@ -64,8 +64,8 @@ class Settings(BaseModel):
     sweep_interval_s: Seconds = Field(1.0, description="How often the sweeper looks.")
     stale_s: Seconds = Field(5.0, description="Queued this long with an empty broker queue: ring again.")
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe event logged.")
+    log_format: Literal["text", "json"] = Field("text", description="`json` for log collectors.")
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeat(self) -> Settings:

@@ -1,0 +1,67 @@
+# `make` lists what there is. Written for GNU make 3.81 (macOS) and later, with POSIX tools only.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Also named in docker/*.Dockerfile; a test keeps them equal.
+UV_VERSION := 0.13.9
+# Passed on to the command: make run ARGS="--port 9000", make lock ARGS=--upgrade
+ARGS ?=
+
+# A checkout that was moved, or whose Python has gone, is installed anew though its stamp is still there.
+ifneq ($(wildcard $(STAMP)),)
+ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && grep -F '$(CURDIR)/$(VENV)' $(BIN)/activate >/dev/null && echo sound),sound)
+.PHONY: $(STAMP)
+endif
+endif
+
+.PHONY: help install run test lint format types faults bench docs lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(STAMP) ## Make .venv with everything (choose a Python with PYTHON=...)
+
+$(STAMP): requirements.lock pyproject.toml Makefile scripts/install.sh scripts/find-python.sh
+	@rm -f $@
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' UV_VERSION='$(UV_VERSION)' ./scripts/install.sh
+	@touch $@
+
+run: install ## Start everything embedded: web page, API, queue, worker
+	@exec $(BIN)/pneumoscreen up $(ARGS)
+
+test: install lint types ## Lint, type check, then all tests with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: install ## Check style, formatting and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: install ## Reformat and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install ## Type check (mypy, strict)
+	$(BIN)/mypy
+
+faults: install ## Kill and starve the parts of a running service, and see that no image is lost
+	$(BIN)/python -m pytest tests/faults -v $(ARGS)
+
+bench: install ## Measure the speed of this machine
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: install ## Write docs/configuration.md anew
+	$(BIN)/python -m scripts.configuration_docs
+
+lock: install ## Write requirements.lock anew (newest versions with ARGS=--upgrade)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock $(ARGS)
+
+clean: ## Remove .venv, caches and build output; keeps data/
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,43 @@
+# The large image: everything of web.Dockerfile plus PyTorch. The wheels carry CUDA themselves, so no CUDA base image is
+# needed; the host brings the NVIDIA driver and its container toolkit. The same image runs on a CPU.
+#
+#   docker build -f docker/worker.Dockerfile -t pneumoscreen-worker .
+
+# The minor version and the Debian release are pinned, the patch level is not: a rebuild brings security fixes.
+FROM python:3.12-slim-trixie AS build
+ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_NO_CACHE=1
+RUN pip install --no-cache-dir uv==0.13.9
+WORKDIR /src
+# The dependencies first: these gigabytes are fetched again only when they change.
+COPY pyproject.toml requirements.lock ./
+RUN python -m venv --without-pip /opt/venv && \
+    uv pip install --python /opt/venv/bin/python --compile-bytecode \
+        --requirements pyproject.toml --extra worker --constraints requirements.lock
+COPY README.md LICENSE NOTICE ./
+COPY core core
+COPY model model
+COPY db db
+COPY web web
+COPY worker worker
+COPY training training
+COPY cli cli
+RUN uv pip install --python /opt/venv/bin/python --compile-bytecode \
+        --no-deps --build-constraints requirements.lock .
+
+FROM python:3.12-slim-trixie
+# The same uid as in the web image: both read the blobs volume.
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /tmp pneumoscreen && \
+    install -d -o pneumoscreen -g pneumoscreen -m 0750 \
+        /var/lib/pneumoscreen /var/lib/pneumoscreen/blobs /var/lib/pneumoscreen/models
+COPY --from=build /opt/venv /opt/venv
+COPY docker/healthcheck.py /opt/healthcheck.py
+# NVIDIA_*: what the container toolkit mounts into the container when a GPU is given to it.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    PNEUMOSCREEN_DATA_DIR=/var/lib/pneumoscreen
+WORKDIR /var/lib/pneumoscreen
+USER 10001:10001
+HEALTHCHECK --interval=30s --timeout=10s --start-period=120s CMD ["python", "/opt/healthcheck.py", "worker"]
+CMD ["pneumoscreen", "worker"]
