@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = {"help", "install", "run", "test", "lint", "format", "types", "faults", "bench", "lock", "clean"}
+TARGETS = {"help", "install", "run", "test", "lint", "format", "types", "faults", "bench", "docs", "lock", "clean"}
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 

@@ -1,0 +1,149 @@
+"""Fixtures that every test may use: synthetic radiographs, a database of each kind, the application with fakes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import fakeredis
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from core.queue import make_celery
+from core.settings import Settings
+from core.storage import LocalBlobStore
+from db import migrate, users
+from db.session import Database, now
+from tests import factories, postgres
+from tests.fakes import FakePredictor
+from tests.postgres import PostgresServer
+from web.app import create_app
+from web.services import Services
+from worker.pipeline import Pipeline
+from worker.tasks import register
+
+PASSWORD = "correct horse battery"
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real X-rays, outside the repository. `PNEUMOSCREEN_TEST_DATA` says where."""
+    path = Path(os.environ.get("PNEUMOSCREEN_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"no real X-rays at {path}: set PNEUMOSCREEN_TEST_DATA to run this test")
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", secret_key=SecretStr("a secret for the tests"), batch_size=4)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without a table; a test that uses it runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    url: str = request.getfixturevalue("postgresql").new_database()
+    return url
+
+
+@pytest.fixture
+def database_url(empty_database_url: str) -> str:
+    """An empty, migrated database, of each kind."""
+    migrate.upgrade(empty_database_url)
+    return empty_database_url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_password_hashes() -> Iterator[None]:
+    """Argon2 at its least costly: what makes a hash slow to guess makes a test slow to run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own, started once."""
+    with postgres.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def predictor() -> FakePredictor:
+    return FakePredictor()
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    """SQLite, a blob store in a temporary directory, fakeredis, and a Celery that only queues into memory."""
+    settings.data_dir.mkdir()
+    migrate.upgrade(settings.database)
+    database = Database(settings.database)
+    with database.begin() as session:
+        factories.model(session)
+    yield Services(
+        settings=settings,
+        database=database,
+        store=LocalBlobStore(settings.blobs),
+        celery=make_celery(settings, broker_url="memory://"),
+        broker=fakeredis.FakeRedis(),
+    )
+    database.dispose()
+
+
+@pytest.fixture
+def pipeline(services: Services, predictor: FakePredictor) -> Iterator[Pipeline]:
+    pipeline = Pipeline(services.settings, services.database, services.store, lambda: predictor, "test-worker")
+    yield pipeline
+    pipeline.close()
+
+
+@pytest.fixture
+def eager(services: Services, pipeline: Pipeline) -> Services:
+    """The same services with a Celery that runs the worker's task in place."""
+    services.celery.conf.update(task_always_eager=True, task_eager_propagates=True)
+    register(services.celery, pipeline)
+    return services
+
+
+@pytest.fixture
+def app(services: Services) -> Flask:
+    app = create_app(services.settings, services)
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def token(services: Services) -> str:
+    """An API token of the admin `ada`, whose password is PASSWORD."""
+    with services.database.begin() as session:
+        owner = factories.user(session, password=PASSWORD)
+        return users.create_token(session, owner, now=now(session))
+
+
+@pytest.fixture
+def client(app: Flask, token: str) -> FlaskClient:
+    """A client that sends the token with every request."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
+
+
+@pytest.fixture
+def browser(app: Flask, token: str) -> FlaskClient:
+    """A client with cookies and no token, not yet signed in."""
+    return app.test_client()

@@ -1,0 +1,116 @@
+"""A PostgreSQL server in a temporary directory: real, on a unix socket and a free port, gone afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+START_TIMEOUT_S = 30.0
+
+
+class PostgresServer:
+    """A running server; `process` may be stopped and started by fault tests."""
+
+    def __init__(self, directory: Path, port: int, command: list[str], user: str | None) -> None:
+        self.directory = directory
+        self.port = port
+        self._command = command
+        self._user = user
+        self._names = (f"test_{number}" for number in itertools.count())
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://postgres@/{name}?host={self.directory}&port={self.port}"
+
+    def new_database(self) -> str:
+        """The URL of a fresh, empty database."""
+        name = next(self._names)
+        with self._connect() as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def start(self) -> None:
+        log = (self.directory / "log").open("ab")
+        self.process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self._user)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                self._connect().close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise RuntimeError((self.directory / "log").read_text()) from None
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Fast shutdown: connections are cut, data is kept."""
+        if self.process is not None:
+            self.process.send_signal(2)
+            self.process.wait(timeout=20)
+
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            host=str(self.directory), port=self.port, user="postgres", dbname="postgres", autocommit=True
+        )
+
+
+@contextmanager
+def serve() -> Iterator[PostgresServer]:
+    """A server for the length of the `with` block. Skips the test if PostgreSQL is not installed, except in CI."""
+    binaries = _binaries()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed, and in CI nothing that can run is skipped")
+        pytest.skip("PostgreSQL's server programs (initdb, postgres) are not installed")
+    user = _unprivileged_user()
+    with tempfile.TemporaryDirectory(prefix="pns-pg-") as name:
+        directory = Path(name)
+        if user is not None:
+            shutil.chown(directory, user)
+        data = directory / "data"
+        initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initdb, check=True, capture_output=True, user=user, cwd="/")
+        port = _free_port()
+        options = [f"-k{directory}", f"-p{port}", "-clisten_addresses=", "-cfsync=off", "-cmax_connections=200"]
+        server = PostgresServer(directory, port, [str(binaries / "postgres"), "-D", str(data), *options], user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _binaries() -> Path | None:
+    """The folder of `initdb` and `postgres`: Debian keeps them off the PATH."""
+    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True)
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        candidates.append(Path(on_path).resolve().parent)
+    return next((c for c in candidates if (c / "initdb").exists() and (c / "postgres").exists()), None)
+
+
+def _unprivileged_user() -> str | None:
+    """PostgreSQL refuses to run as root: whom to run it as instead, or None when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
