@@ -48,14 +48,16 @@ class Spool(io.RawIOBase):
         self.size_bytes += len(data)
         if not self.too_large:
             self._digest.update(data)
-            self._file.write(data)
+            with _storage_errors("write to"):
+                self._file.write(data)
         return len(data)
 
     def read(self, size: int = -1) -> bytes:
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
+        with _storage_errors("write to"):  # it writes out what is still in the buffer
+            return self._file.seek(offset, whence)
 
     def tell(self) -> int:
         return self._file.tell()
@@ -74,7 +76,8 @@ class Spool(io.RawIOBase):
     def close(self) -> None:
         """Close and remove the file; one that became a blob is no longer under this name."""
         if not self.closed:
-            self._file.close()
+            with contextlib.suppress(OSError):  # bytes that a full disk did not take; they are given up here
+                self._file.close()
             self.path.unlink(missing_ok=True)
         super().close()
 

@@ -153,11 +153,15 @@ def _pick_queued(condition: ColumnElement[bool], limit: int) -> Select[int]:
     return select(picked.c.id)
 
 
-def renew(session: Session, *, worker: str, lease_s: float, now: datetime) -> None:
-    """Push out the leases of everything `worker` holds."""
+def renew(session: Session, *, worker: str, image_ids: Iterable[int], lease_s: float, now: datetime) -> None:
+    """Push out the leases of those of `image_ids` that `worker` still holds.
+
+    Not of everything under its name: what it claimed and then lost track of (its database went away between the
+    forward pass and `finish`) has to expire, or nobody ever takes it again.
+    """
     session.execute(
         update(Image)
-        .where(state_is(ImageState.RUNNING), Image.worker == worker)
+        .where(state_is(ImageState.RUNNING), Image.worker == worker, Image.id.in_(list(image_ids)))
         .values(lease_expires_at=now + timedelta(seconds=lease_s))
         .execution_options(synchronize_session=False)
     )

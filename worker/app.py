@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import celeryd_after_setup, worker_ready, worker_shutting_down
+from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutting_down
 
 from core import logs
 from core.errors import ConfigurationError
@@ -73,6 +73,7 @@ def _serve(app: Celery, pipeline: Pipeline, heartbeat: Heartbeat, announce: Any)
     def on_shutting_down(**_: Any) -> None:
         pipeline.stop()
 
+    setup_logging.connect(_keep_our_logging, weak=False)
     worker_ready.connect(on_ready, weak=False)
     worker_shutting_down.connect(on_shutting_down, weak=False)
     celeryd_after_setup.connect(_check_shape, weak=False)
@@ -98,6 +99,10 @@ def _announce(database: Database, pipeline: Pipeline, entry: Entry) -> None:
         workers.register_model(session, sha256=entry.sha256, name=entry.name, card=card, now=at)
         workers.register(session, name=pipeline.name, engine=predictor.engine, model_sha256=entry.sha256, now=at)
     log.info("worker_ready", model=entry.name, sha256=entry.sha256[:12], engine=predictor.engine)
+
+
+def _keep_our_logging(**_: Any) -> None:
+    """A receiver of this signal is what stops Celery from configuring logging over ours."""
 
 
 def _check_shape(sender: str, instance: Any, conf: Any, **_: Any) -> None:

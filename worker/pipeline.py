@@ -45,6 +45,7 @@ class Pipeline:
         self._store = store
         self._load_predictor = load_predictor
         self._predictor: Predictor | None = None
+        self._in_hand: frozenset[int] = frozenset()  # replaced, never changed: the heartbeat's thread reads it
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
 
@@ -58,6 +59,13 @@ class Pipeline:
     def drain(self, image_ids: Sequence[int] = ()) -> int:
         """Screen the queued ones of `image_ids`, then whatever else is queued. Returns how many left our hands."""
         before = self.images
+        try:
+            self._screen(image_ids)
+        finally:
+            self._in_hand = frozenset()  # on an error the leases of these run out, and the sweeper queues them again
+        return self.images - before
+
+    def _screen(self, image_ids: Sequence[int]) -> None:
         started_at = time.monotonic()
         for outcomes in screen_batches(self._claims(image_ids), self._read, self.predictor, self._pool):
             self._finish(outcomes)
@@ -66,7 +74,6 @@ class Pipeline:
             seconds = time.monotonic() - started_at
             log.info("batch", images=len(outcomes), batch=self.batches, seconds=round(seconds, 3))
             started_at = time.monotonic()
-        return self.images - before
 
     def stop(self) -> None:
         """Claim nothing more; what is claimed is still finished."""
@@ -83,7 +90,8 @@ class Pipeline:
     def renew_leases(self) -> None:
         """Called by the heartbeat while a batch is in work."""
         with self._database.begin() as session:
-            jobs.renew(session, worker=self.name, lease_s=self._settings.lease_s, now=now(session))
+            held, lease_s = self._in_hand, self._settings.lease_s
+            jobs.renew(session, worker=self.name, image_ids=held, lease_s=lease_s, now=now(session))
 
     def _claims(self, image_ids: Sequence[int]) -> Iterator[list[Claim]]:
         while not self._stop.is_set():
@@ -98,6 +106,7 @@ class Pipeline:
                 )
             if not claims:
                 return
+            self._in_hand |= {claim.image_id for claim in claims}
             yield claims
             image_ids = ()
 
@@ -127,6 +136,7 @@ class Pipeline:
             )
             for failure in failed:
                 jobs.fail(session, failure, worker=self.name, max_attempts=self._settings.max_attempts, now=at)
+        self._in_hand -= {claim.image_id for claim, _ in outcomes}
         if done < len(scored):
             log.warning("lease_lost", images=len(scored) - done)
         for failure in failed:

@@ -14,7 +14,8 @@ log = structlog.get_logger()
 def register(app: Celery, pipeline: Pipeline) -> None:
     """Make `app` answer doorbells with `pipeline`."""
 
-    @app.task(name=SCREEN_TASK, ignore_result=True)  # type: ignore[untyped-decorator]  # celery has no types
+    # Not shared: Celery would hand the task, and with it this pipeline, to every other application of the process.
+    @app.task(name=SCREEN_TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]  # no types
     def screen(image_ids: object) -> None:
         ids = [i for i in image_ids if isinstance(i, int)] if isinstance(image_ids, list) else []
         pipeline.drain(ids)
