@@ -1,0 +1,82 @@
+"""The database that the administration commands work on: the one the service's settings name."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from db.session import Database
+
+
+def url() -> str:
+    """The SQLAlchemy URL of the settings, so of `./data` next to an embedded service."""
+    from core import settings
+
+    return settings.load().database
+
+
+@contextlib.contextmanager
+def connected() -> Iterator[Database]:
+    """Open the database; close it at the end.
+
+    Raises:
+        ConfigurationError: there is none yet, it cannot be reached, or it lacks a migration.
+    """
+    from db.session import Database
+
+    database_url = url()
+    require_file(database_url)
+    with explained(database_url):
+        _require_schema(database_url)
+        database = Database(database_url)
+        try:
+            yield database
+        finally:
+            database.dispose()
+
+
+def require_file(database_url: str) -> None:
+    """Raises ConfigurationError: it is an SQLite file that does not exist. Opening it would create an empty one."""
+    path = sqlite_path(database_url)
+    if path is not None and not path.exists():
+        raise ConfigurationError(
+            f"There is no database at {path}: start `pneumoscreen up` there first, "
+            "or set PNEUMOSCREEN_DATA_DIR or PNEUMOSCREEN_DATABASE_URL."
+        )
+
+
+def sqlite_path(database_url: str) -> Path | None:
+    """The file of an SQLite URL, else None."""
+    from sqlalchemy import make_url
+
+    parsed = make_url(database_url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+@contextlib.contextmanager
+def explained(database_url: str) -> Iterator[None]:
+    """Turn a failed connection into one sentence, without the URL's password."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        yield
+    except OperationalError as error:
+        where = make_url(database_url).render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
+        raise ConfigurationError(f"Cannot use the database {where}: {reason}") from error
+
+
+def _require_schema(database_url: str) -> None:
+    from db import migrate
+
+    at, newest = migrate.current(database_url)
+    if at != newest:
+        raise ConfigurationError(
+            f"The database's schema is {at or 'empty'}, this version needs {newest}: run `pneumoscreen db upgrade`."
+        )

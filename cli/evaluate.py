@@ -1,0 +1,63 @@
+"""`pneumoscreen evaluate`: a model's figures on labelled images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from training.evaluate import Figures
+
+
+def evaluate(
+    data: Annotated[Path, typer.Argument(help="Folder with NORMAL and PNEUMONIA, or a .tar of one.")],
+    model: Annotated[str | None, typer.Option(help="Name or sha256 of a model; default: the active one.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
+) -> None:
+    """Measure a model through the same decoding, preprocessing and network as in screening."""
+    from rich.console import Console
+
+    from core import settings
+    from model import engines
+    from model.registry import Registry
+    from training import data as datasets
+    from training import evaluate as evaluation
+    from training.bars import Bars
+    from training.progress import stage
+
+    configured = settings.load()
+    registry = Registry(configured.models)
+    entry = registry.get(model) if model else registry.active()
+    predictor = engines.load(entry, configured.engine)
+    with Bars() as bars:
+        dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
+        probabilities = evaluation.predict(predictor, dataset.pixels, stage(bars.update, "predicting"))
+    figures = evaluation.measure(dataset.labels, probabilities, predictor.threshold)
+    Console().print(_table(entry.name, figures))
+    if json:
+        json.write_text(figures.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _table(name: str, figures: Figures) -> Table:
+    from rich.table import Table
+
+    table = Table("figure", "value", title=f"{name}: {figures.images} images, threshold {figures.threshold:g}")
+    for key in (
+        "accuracy",
+        "precision_weighted",
+        "recall_weighted",
+        "f1_weighted",
+        "auc",
+        "sensitivity",
+        "specificity",
+    ):
+        table.add_row(key.replace("_", " "), f"{getattr(figures, key):.4f}")
+    for label, row in figures.per_class.items():
+        table.add_row(f"{label} precision, recall, F1", f"{row.precision:.4f}, {row.recall:.4f}, {row.f1:.4f}")
+    for label, row_counts in zip(figures.per_class, figures.confusion, strict=True):
+        table.add_row(f"{label} called normal, pneumonia", ", ".join(map(str, row_counts)))
+    return table

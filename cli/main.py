@@ -1,0 +1,89 @@
+"""The command line. Commands import what is heavy inside their own function: `--help` answers at once."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cli import db, evaluate, model, screen, submit, sweeper, token, train, up, user, web, worker
+from core.errors import ConfigurationError, PneumoscreenError
+
+EXIT_ERROR = 1
+EXIT_CONFIGURATION = 2
+
+
+class Group(TyperGroup):
+    """Turns the errors that a user is meant to see into one sentence and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PneumoscreenError as error:
+            typer.echo(f"pneumoscreen: {error.message}", err=True)
+            raise typer.Exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_ERROR) from None
+
+
+app = typer.Typer(
+    cls=Group,
+    name="pneumoscreen",
+    help=(
+        "Screen chest X-rays for pneumonia: one image or an archive.\n\n"
+        "Start with `pneumoscreen up`, then `pneumoscreen submit FOLDER`; or, without any service, "
+        "`pneumoscreen screen FOLDER`. A research tool, never a diagnosis.\n\n"
+        "Exit status: 0 all done, 1 an error, 2 wrong usage or configuration, 3 some images failed."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # they may hold tokens and names of patients' files
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pneumoscreen {version()}")
+        raise typer.Exit
+
+
+def version() -> str:
+    """The installed version; "unknown" when run from a source tree that was never installed."""
+    try:
+        return importlib.metadata.version("pneumoscreen")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+USE = "Use it"
+OPERATE = "Administer it"
+PROCESSES = "Run its processes one by one"
+TRAIN = "Models and training"
+
+app.command(rich_help_panel=USE)(up.up)
+app.command(rich_help_panel=USE)(submit.submit)
+app.command(rich_help_panel=USE)(screen.screen)
+app.add_typer(user.app, name="user", rich_help_panel=OPERATE)
+app.add_typer(token.app, name="token", rich_help_panel=OPERATE)
+app.add_typer(db.app, name="db", rich_help_panel=OPERATE)
+app.command(rich_help_panel=PROCESSES)(web.web)
+app.command(rich_help_panel=PROCESSES)(worker.worker)
+app.command(rich_help_panel=PROCESSES)(sweeper.sweeper)
+app.add_typer(model.app, name="model", rich_help_panel=TRAIN)
+app.command(rich_help_panel=TRAIN)(train.train)
+app.command(rich_help_panel=TRAIN)(evaluate.evaluate)
+
+
+def main() -> None:
+    """The console script's entry."""
+    sys.exit(app(prog_name="pneumoscreen"))

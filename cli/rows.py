@@ -1,0 +1,50 @@
+"""Results as the service tells them, and their counts: what the summary is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.results import Row, model_label
+
+LISTED = 20
+"""Failed files listed by name; the CSV file has them all."""
+
+REJECTED = "rejected"
+"""The state of a file that was refused before or at the upload; the service keeps no row of it."""
+
+
+def from_api(image: dict[str, Any]) -> Row:
+    """The row of an Image as the API shows it."""
+    prediction = image.get("prediction") or {}
+    model = prediction.get("model")
+    error = image.get("error") or {}
+    return Row(
+        filename=image["filename"],
+        state=image["state"],
+        sha256=image["sha256"],
+        probability=prediction.get("probability"),
+        decision=prediction.get("decision", ""),
+        model=model_label(model["name"], model["sha256"]) if model else "",
+        error=error.get("message", ""),
+        image_id=image["id"],
+    )
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts by decision, or by state where there is none; and the first failed files."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[Row] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        self.counts[row.decision or row.state] += 1
+        if row.state != "done" and len(self.failures) < LISTED:
+            self.failures.append(row)
+
+    @property
+    def failed(self) -> int:
+        """Files without a decision."""
+        return self.counts["failed"] + self.counts[REJECTED] + self.counts["cancelled"]

@@ -1,0 +1,148 @@
+"""`pneumoscreen screen`: the worker's own pipeline over files, in this process, with no queue and no database."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.submit import EXIT_SOME_FAILED, CsvPath, Paths
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cli.sources import Problem, Source, Sources
+    from core.results import Row
+    from core.settings import Settings
+    from model.engines import Predictor
+    from worker.batching import Outcome
+
+
+def screen(
+    paths: Paths,
+    csv: CsvPath = None,
+    model: Annotated[
+        str, typer.Option(help="Name or sha256 of `pneumoscreen model list`; default: the active one.")
+    ] = "",
+) -> None:
+    """Screen chest X-rays (JPEG or PNG) right here, without a service.
+
+    Reads, preprocesses and predicts exactly as a worker of the service does.
+    For archives run a service (`pneumoscreen up`): it survives interruptions.
+
+    Examples:
+
+      pneumoscreen screen chest.png
+
+      pneumoscreen screen /archive/2023 export.zip --csv results.csv
+
+    Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
+    """
+    from cli import progress, table
+    from cli.results_csv import CsvFile
+    from cli.rows import Tally
+    from cli.sources import Sources
+    from cli.submit import print_skipped
+    from core import logs, settings
+    from model import engines
+    from model.registry import Registry
+
+    configured = settings.load()
+    tally = Tally()
+    with ExitStack() as stack:
+        csv_file = stack.enter_context(CsvFile(csv)) if csv is not None else None
+        sources = stack.enter_context(Sources(paths, max_bytes=configured.max_upload_bytes))
+        registry = Registry(configured.models)
+        predictor = engines.load(registry.get(model) if model else registry.active(), configured.engine)
+        logs.configure(configured, "screen")
+        total = sources.count()
+        meter = stack.enter_context(progress.meter("Screening", total))
+        for done, row in enumerate(screen_rows(sources, predictor, configured), start=1):
+            tally.add(row)
+            if csv_file is not None:
+                csv_file.write(row)
+            meter.show(done, max(total, done))
+    print_skipped(sources)
+    table.print_summary(tally, csv_given=csv is not None)
+    if tally.failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+@dataclass(slots=True)
+class Item:
+    """A file on its way through the pipeline; `sha256` and `accepted` are set while it is read."""
+
+    source: Source
+    sha256: str = ""
+    accepted: bool = False
+
+
+def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> Iterator[Row]:
+    """A row for each file, in batches, two of which are in memory at a time."""
+    from cli.rows import REJECTED
+    from core.results import Row
+    from worker.batching import screen_batches
+
+    problems: list[Problem] = []
+    with ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode") as pool:
+        batches = _batches(sources, settings.batch_size, problems.append)
+        for outcomes in screen_batches(batches, lambda item: _read(item, settings.max_pixels), predictor, pool):
+            for item, outcome in outcomes:
+                yield _row(item, outcome, predictor)
+    for problem in problems:
+        yield Row(problem.name, REJECTED, error=problem.message)
+
+
+def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None]) -> Iterator[list[Item]]:
+    from cli.sources import Problem
+
+    batch: list[Item] = []
+    for item in sources:
+        if isinstance(item, Problem):
+            on_problem(item)
+            continue
+        batch.append(Item(item))
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
+    """uint8 (224, 224); the same checks in the same order as `submit` and the service make them."""
+    from io import BytesIO
+
+    from cli.sources import Unreadable
+    from core.media import sniff
+    from model.decode import decode
+    from model.preprocess import preprocess
+
+    try:
+        with item.source.open() as file:
+            data = file.read()
+    except OSError as error:
+        raise Unreadable(f"The file cannot be read: {error.strerror}.") from error
+    item.sha256 = hashlib.sha256(data).hexdigest()
+    sniff(BytesIO(data), max_pixels=max_pixels)
+    item.accepted = True
+    return preprocess(decode(data, max_pixels=max_pixels))
+
+
+def _row(item: Item, outcome: Outcome, predictor: Predictor) -> Row:
+    from cli.rows import REJECTED
+    from core.results import Row, model_label
+    from model.engines import decide
+
+    name, sha256 = item.source.name, item.sha256
+    if isinstance(outcome, float):
+        decision = decide(outcome, predictor.threshold)
+        return Row(name, "done", sha256, outcome, decision, model_label(predictor.model_name, predictor.model_sha256))
+    state = "failed" if item.accepted else REJECTED
+    return Row(name, state, sha256, error=outcome.message)

@@ -1,0 +1,215 @@
+"""`pneumoscreen submit`: sends files to a service, waits, shows what came of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from core.errors import PneumoscreenError
+
+if TYPE_CHECKING:
+    from cli.client import Client
+    from cli.results_csv import CsvFile
+    from cli.rows import Tally
+    from cli.sources import Sources
+    from core.results import Row
+    from core.settings import Settings
+
+EXIT_SOME_FAILED = 3
+DEFAULT_URL = "http://127.0.0.1:8000"
+MAX_NAME = 200
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH", exists=True, help="Files, folders or zip archives.", show_default=False),
+]
+CsvPath = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a file: result, or why there is none.")
+]
+
+
+def submit(
+    paths: Paths,
+    url: Annotated[str, typer.Option(envvar="PNEUMOSCREEN_URL", help="Address of the service.")] = DEFAULT_URL,
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="PNEUMOSCREEN_TOKEN", show_default=False, help="API token; default: the file data/admin-token."
+        ),
+    ] = "",
+    name: Annotated[str, typer.Option(help="What to call the job; default: after the first path.")] = "",
+    priority: Annotated[
+        Literal["interactive", "bulk"], typer.Option(help="interactive goes before everything that is bulk.")
+    ] = "bulk",
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once everything is sent.")] = False,
+    csv: CsvPath = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=32, help="Uploads at the same time.")] = 4,
+) -> None:
+    """Send chest X-rays (JPEG or PNG) to a running service and show the results.
+
+    A folder is walked, a zip is read without unpacking it.
+    Interrupted? The same command goes on where it stopped.
+
+    Examples:
+
+      pneumoscreen submit chest.png --priority interactive
+
+      pneumoscreen submit /archive/2023 --csv results.csv
+
+      pneumoscreen submit export.zip --url https://screening.example.org --no-wait
+
+    Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
+    """
+    from cli.client import Client, check_url
+    from cli.results_csv import CsvFile
+    from cli.sources import Sources
+    from core import settings
+
+    if csv is not None and no_wait:
+        raise typer.BadParameter("--csv holds results, which --no-wait does not wait for: leave one out.")
+    limits = settings.load()
+    url = check_url(url)
+    with ExitStack() as stack:
+        table = stack.enter_context(CsvFile(csv)) if csv is not None else None
+        client = stack.enter_context(Client(url, token or local_token(url, limits.data_dir)))
+        client.whoami()
+        sources = stack.enter_context(Sources(paths, max_bytes=limits.max_upload_bytes))
+        name = (name or default_name(paths))[:MAX_NAME]
+        submission = Submission(client, name, priority, job_key(name, paths, priority), limits, table)
+        failed = submission.run(sources, concurrency=concurrency, wait=not no_wait)
+    if failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+class Submission:
+    """One run of the command, after its arguments are checked."""
+
+    def __init__(
+        self, client: Client, name: str, priority: str, key: str, limits: Settings, table: CsvFile | None
+    ) -> None:
+        from cli.rows import Tally
+
+        self.client = client
+        self.name, self.priority, self.key = name, priority, key
+        self.limits = limits
+        self.table = table
+        self.tally: Tally = Tally()
+        self.job_id: int | None = None
+
+    def run(self, sources: Sources, *, concurrency: int, wait: bool) -> int:
+        """Send, wait, report; how many files have no result."""
+        try:
+            self._upload(sources, concurrency)
+            if wait and self.job_id is not None:
+                self._wait(self.job_id)
+        except KeyboardInterrupt:
+            typer.echo("\nInterrupted. What was sent is kept; the same command goes on from here.", err=True)
+            self._print_url()
+            raise typer.Exit(130) from None
+        except PneumoscreenError:
+            if self.job_id is not None:
+                typer.echo("What was sent is kept; the same command goes on from here.", err=True)
+            raise
+        self._report(waited=wait)
+        return self.tally.failed
+
+    def _upload(self, sources: Sources, concurrency: int) -> None:
+        from cli import progress
+        from cli.upload import Sent, Uploader
+
+        total = sources.count()
+        with progress.meter("Sending", total) as meter:
+
+            def show(sent: Sent) -> None:
+                meter.show(sent.done, max(total, sent.done))
+
+            uploader = Uploader(
+                self.client,
+                self._open_job,
+                concurrency=concurrency,
+                max_pixels=self.limits.max_pixels,
+                reject=self._add,
+                progress=show,
+            )
+            uploader.run(sources)
+        sent = uploader.sent
+        known = f" ({sent.accepted - sent.uploaded:,} were there already)" if sent.accepted > sent.uploaded else ""
+        typer.echo(f"Sent {sent.uploaded:,} files{known}; {sent.rejected:,} rejected.", err=True)
+        print_skipped(sources)
+
+    def _open_job(self) -> int:
+        job = self.client.create_job(self.name, self.priority, self.key)
+        self.job_id = int(job["id"])
+        return self.job_id
+
+    def _wait(self, job_id: int) -> None:
+        from cli import progress
+        from cli.rows import from_api
+        from cli.watch import watch
+
+        with progress.meter("Screening", 0) as meter:
+            watch(self.client, job_id, meter)
+        for image in self.client.images(job_id):
+            self._add(from_api(image))
+
+    def _add(self, row: Row) -> None:
+        self.tally.add(row)
+        if self.table is not None:
+            self.table.write(row)
+
+    def _report(self, *, waited: bool) -> None:
+        from cli import table
+
+        if waited:
+            table.print_summary(self.tally, csv_given=self.table is not None)
+        else:
+            table.print_failures(self.tally, csv_given=False)
+        self._print_url()
+
+    def _print_url(self) -> None:
+        if self.job_id is not None:
+            typer.echo(f"Job {self.job_id}: {self.client.url}/jobs/{self.job_id}")
+
+
+def print_skipped(sources: Sources) -> None:
+    """One line on what the walk passed over."""
+    skipped = ", ".join(f"{count:,} {reason}" for reason, count in sources.skipped.items() if count)
+    if skipped:
+        typer.echo(f"Skipped: {skipped}.", err=True)
+
+
+def local_token(url: str, data_dir: Path) -> str:
+    """The token that `pneumoscreen up` left in the data directory; it never leaves this machine.
+
+    Raises:
+        ConfigurationError: there is none, or `url` leads elsewhere.
+    """
+    from cli.client import is_loopback
+    from cli.datadir import read_secret
+    from core.errors import ConfigurationError
+
+    path = data_dir / "admin-token"
+    token = read_secret(path) if is_loopback(url) else None
+    if token is None:
+        where = f"there is none in {path}" if is_loopback(url) else f"{path} is only used for a service on this machine"
+        raise ConfigurationError(f"Give an API token with --token or PNEUMOSCREEN_TOKEN ({where}).")
+    return token
+
+
+def default_name(paths: Sequence[Path]) -> str:
+    """The first path's own name, and how many more there are."""
+    from cli.sources import absolute, display_name
+
+    first = display_name(absolute(paths[0]).name) or "/"
+    return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+
+
+def job_key(name: str, paths: Sequence[Path], priority: str) -> str:
+    """64 hexadecimal digits: the same for the same command, so that running it again finds its job."""
+    parts = [name, priority, *sorted(str(path.resolve()) for path in paths)]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

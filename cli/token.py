@@ -1,0 +1,96 @@
+"""`pneumoscreen token`: what programs use instead of a password."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Create, list and revoke API tokens.",
+    no_args_is_help=True,
+)
+
+User = Annotated[str, typer.Argument(metavar="NAME", help="The user whose token it is.", show_default=False)]
+
+
+@app.command()
+def create(
+    name: User,
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; default: never.")] = None,
+) -> None:
+    """Create a token and print it, this once: only its hash is kept.
+
+    Examples:
+
+      pneumoscreen token create maria --days 90
+
+      export PNEUMOSCREEN_TOKEN=$(pneumoscreen token create pacs-gateway)
+    """
+    from cli import database
+    from db import users
+    from db.session import now
+
+    with database.connected() as open_database, open_database.begin() as session:
+        token = users.create_token(session, users.find(session, name), now=now(session), days=days)
+    typer.echo(token)
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List the tokens by number, never the tokens themselves.
+
+    Example:
+
+      pneumoscreen token list
+    """
+    from sqlalchemy import select
+
+    from cli import database
+    from cli.table import print_rows
+    from db.models import Token
+    from db.session import now
+
+    with database.connected() as open_database, open_database.read() as session:
+        time = now(session)
+        rows = []
+        for token in session.scalars(select(Token).order_by(Token.id)):
+            expires = "never" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d %H:%M} UTC"
+            expired = token.expires_at is not None and token.expires_at <= time
+            state = "disabled user" if token.user.disabled_at else "expired" if expired else "active"
+            rows.append((str(token.id), token.user.name, f"{token.created_at:%Y-%m-%d}", expires, state))
+    print_rows(("number", "user", "since", "expires", "state"), rows)
+
+
+@app.command()
+def revoke(
+    name: User,
+    number: Annotated[
+        int | None, typer.Option(help="Only the token with this number of `token list`; default: all of the user's.")
+    ] = None,
+) -> None:
+    """Revoke a user's tokens: from now on they are refused.
+
+    Examples:
+
+      pneumoscreen token revoke pacs-gateway
+
+      pneumoscreen token revoke maria --number 3
+    """
+    from sqlalchemy import delete
+
+    from cli import database
+    from core.errors import ConfigurationError
+    from db import users
+    from db.models import Token
+
+    with database.connected() as open_database, open_database.begin() as session:
+        user = users.find(session, name)
+        if number is None:
+            count = users.revoke_tokens(session, user)
+        else:
+            wanted = delete(Token).where(Token.user_id == user.id, Token.id == number).returning(Token.id)
+            count = len(session.scalars(wanted).all())
+            if count == 0:
+                raise ConfigurationError(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
+    typer.echo(f"revoked {count} token{'' if count == 1 else 's'} of {name!r}")

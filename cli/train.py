@@ -1,0 +1,43 @@
+"""`pneumoscreen train`: a new checkpoint from labelled images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder in Kaggle's layout (train/NORMAL, train/PNEUMONIA), or a .tar.")],
+    out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    backbone: Annotated[
+        Path | None, typer.Option(help="ImageNet weights as safetensors; default: torchvision's download.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file; default: the shipped model's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Overrides the configuration's seed.")] = None,
+    originals: Annotated[
+        Path | None, typer.Option(help="Labelled full-size files, to measure how JPEG quality moves predictions.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Where features are kept; default: OUT/features.")] = None,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Make it the checkout's default and write MODEL_CARD.md.")
+    ] = False,
+) -> None:
+    """Train a model. Interrupted, the same command goes on where it stopped."""
+    from training import config as configs
+    from training import ship as shipping
+    from training.bars import Bars
+    from training.train import Inputs
+    from training.train import train as run
+
+    settings = configs.load(config or configs.DEFAULT, seed)
+    with Bars() as bars:
+        card = run(Inputs(data, backbone, cache or out / "features", originals), out, settings, bars.update)
+    test = card.metrics["test"]
+    typer.echo(
+        f"{out / 'model.safetensors'}: on {test['images']} test images accuracy {test['accuracy']:.3f}, "
+        f"sensitivity {test['sensitivity']:.3f}, specificity {test['specificity']:.3f}, AUC {test['auc']:.3f}"
+    )
+    if ship:
+        typer.echo(f"shipped as {shipping.ship(out / 'model.safetensors')}")

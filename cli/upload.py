@@ -1,0 +1,214 @@
+"""Sends the files of a job: hashes them, asks which the service has, uploads the others a few at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import httpx
+
+from cli.client import Client, ServiceError
+from cli.rows import REJECTED
+from cli.sources import Problem, Source
+from core.errors import Permanent
+from core.media import sniff
+from core.results import Row
+
+CHUNK = 64
+"""Files asked about in one request."""
+MAX_FILES = 16
+MAX_BYTES = 8 * 1024**2
+"""Of one upload request; a single larger file goes alone. A retry repeats no more than this."""
+_READ_BYTES = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A file that looks like an image, by its header."""
+
+    source: Source
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(slots=True)
+class Sent:
+    """How many files were dealt with: accepted (`uploaded` of them with their bytes) and rejected."""
+
+    accepted: int = 0
+    uploaded: int = 0
+    rejected: int = 0
+
+    @property
+    def done(self) -> int:
+        return self.accepted + self.rejected
+
+
+class Uploader:
+    """One upload. The job is created with the first file that can be sent, so nothing leaves no empty job.
+
+    Args:
+        open_job: makes the job; called once at most.
+        reject: is told of each file that gets no image in the job; called from several threads, one at a time.
+        progress: is told after each change.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        open_job: Callable[[], int],
+        *,
+        concurrency: int,
+        max_pixels: int,
+        reject: Callable[[Row], None],
+        progress: Callable[[Sent], None],
+    ) -> None:
+        self.sent = Sent()
+        self._client = client
+        self._open_job = open_job
+        self._concurrency = concurrency
+        self._max_pixels = max_pixels
+        self._reject_row = reject
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def run(self, items: Iterable[Source | Problem]) -> int | None:
+        """Send everything; the job's id, or None when no file could be sent.
+
+        Raises:
+            ServiceError, Unreachable, ConfigurationError: the service refuses, or does not answer any more.
+        """
+        job_id: int | None = None
+        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="upload")
+        pending: set[Future[None]] = set()
+        try:
+            for chunk in chunks(self._hashed(items), CHUNK):
+                job_id = self._open_job() if job_id is None else job_id
+                for batch in batches(self._missing(job_id, chunk)):
+                    pending = _settle(pending, below=2 * self._concurrency)
+                    pending.add(pool.submit(self._send, job_id, batch))
+            _settle(pending, below=1)
+        except BaseException:
+            self._client.stopping.set()
+            raise
+        finally:
+            pool.shutdown(wait=not self._client.stopping.is_set(), cancel_futures=True)
+        return job_id
+
+    def _hashed(self, items: Iterable[Source | Problem]) -> Iterator[Hashed]:
+        for item in items:
+            if isinstance(item, Problem):
+                self._reject(Row(item.name, REJECTED, error=item.message))
+                continue
+            try:
+                with item.open() as file:
+                    sniff(file, max_pixels=self._max_pixels)
+                    hashed = Hashed(item, *_sha256(file))
+            except Permanent as error:
+                self._reject(Row(item.name, REJECTED, error=error.message))
+            except OSError as error:
+                self._reject(Row(item.name, REJECTED, error=f"The file cannot be read: {error.strerror}."))
+            else:
+                yield hashed
+
+    def _missing(self, job_id: int, chunk: Sequence[Hashed]) -> list[Hashed]:
+        answers = self._client.known(job_id, [(file.source.name, file.sha256) for file in chunk])
+        missing = [file for file, answer in zip(chunk, answers, strict=True) if answer.get("missing")]
+        self._accept(len(chunk) - len(missing))
+        return missing
+
+    def _send(self, job_id: int, batch: Sequence[Hashed]) -> None:
+        with ExitStack() as stack:
+            opened: list[tuple[Hashed, BinaryIO]] = []
+            for file in batch:
+                try:
+                    opened.append((file, stack.enter_context(file.source.open())))
+                except Permanent as error:  # gone since it was hashed
+                    self._reject(Row(file.source.name, REJECTED, file.sha256, error=error.message))
+            if opened:
+                self._send_opened(job_id, opened)
+
+    def _send_opened(self, job_id: int, opened: Sequence[tuple[Hashed, BinaryIO]]) -> None:
+        try:
+            answers = self._client.send(job_id, [(file.source.name, handle) for file, handle in opened])
+        except ServiceError as error:
+            if error.status != httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+                raise
+            self._send_smaller(job_id, opened, error)
+            return
+        for (file, _), answer in zip(opened, answers, strict=True):
+            if answer.get("id") is None:
+                self._reject(Row(file.source.name, REJECTED, file.sha256, error=answer["error"]["message"]))
+            else:
+                self._accept(1, uploaded=1)
+
+    def _send_smaller(self, job_id: int, opened: Sequence[tuple[Hashed, BinaryIO]], error: ServiceError) -> None:
+        """A proxy in between may allow less than the service does."""
+        if len(opened) == 1:
+            file = opened[0][0]
+            self._reject(Row(file.source.name, REJECTED, file.sha256, error=error.message))
+            return
+        middle = len(opened) // 2
+        self._send_opened(job_id, opened[:middle])
+        self._send_opened(job_id, opened[middle:])
+
+    def _accept(self, count: int, *, uploaded: int = 0) -> None:
+        with self._lock:
+            self.sent.accepted += count
+            self.sent.uploaded += uploaded
+            self._progress(self.sent)
+
+    def _reject(self, row: Row) -> None:
+        with self._lock:
+            self.sent.rejected += 1
+            self._reject_row(row)
+            self._progress(self.sent)
+
+
+def chunks(files: Iterable[Hashed], size: int) -> Iterator[list[Hashed]]:
+    """Lists of `size`, the last one shorter."""
+    chunk: list[Hashed] = []
+    for file in files:
+        chunk.append(file)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def batches(files: Iterable[Hashed]) -> Iterator[list[Hashed]]:
+    """What goes into one request: at most MAX_FILES and MAX_BYTES, but at least one file."""
+    batch: list[Hashed] = []
+    size_bytes = 0
+    for file in files:
+        if batch and (len(batch) == MAX_FILES or size_bytes + file.size_bytes > MAX_BYTES):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(file)
+        size_bytes += file.size_bytes
+    if batch:
+        yield batch
+
+
+def _settle(pending: set[Future[None]], *, below: int) -> set[Future[None]]:
+    """Wait until fewer than `below` are pending; raises what one of them raised."""
+    while len(pending) >= below and pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
+    return pending
+
+
+def _sha256(file: BinaryIO) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    size_bytes = 0
+    while block := file.read(_READ_BYTES):
+        digest.update(block)
+        size_bytes += len(block)
+    return digest.hexdigest(), size_bytes

@@ -1,0 +1,130 @@
+"""`pneumoscreen user`: who may sign in."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(
+    help="Add, list and disable the people who may sign in.",
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(help="The user's name, as typed at sign-in.", show_default=False)]
+
+
+@app.command()
+def add(
+    name: Name,
+    role: Annotated[
+        Literal["clinician", "operator", "admin"],
+        typer.Option(help="What the person is; in this version every role may do the same."),
+    ] = "clinician",
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="For a program that only uses a token and never signs in.")
+    ] = False,
+) -> None:
+    """Add a user; asks for the password.
+
+    Without a terminal the password is the first line of standard input.
+
+    Examples:
+
+      pneumoscreen user add maria --role clinician
+
+      pneumoscreen user add pacs-gateway --role operator --no-password
+    """
+    from cli import database
+    from db import users
+    from db.session import now
+    from db.states import Role
+
+    with database.connected() as open_database:
+        password = None if no_password else read_password()
+        with open_database.begin() as session:
+            users.add_user(session, name=name, role=Role(role), password=password, now=now(session))
+    typer.echo(f"added {role} {name!r}")
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List the users, their roles, and who is disabled.
+
+    Example:
+
+      pneumoscreen user list
+    """
+    from cli import database
+    from cli.table import print_rows
+    from db import users
+
+    with database.connected() as open_database, open_database.read() as session:
+        rows = [
+            (user.name, user.role.value, f"{user.created_at:%Y-%m-%d}", "disabled" if user.disabled_at else "active")
+            for user in users.everyone(session)
+        ]
+    print_rows(("name", "role", "since", "state"), rows)
+
+
+@app.command()
+def password(name: Name) -> None:
+    """Set a user's password; asks for it like `user add`.
+
+    Example:
+
+      pneumoscreen user password maria
+    """
+    from cli import database
+    from db import users
+
+    with database.connected() as open_database:
+        with open_database.read() as session:
+            users.find(session, name)  # before asking
+        new = read_password()
+        with open_database.begin() as session:
+            users.set_password(users.find(session, name), new)
+    typer.echo(f"set the password of {name!r}")
+
+
+@app.command()
+def disable(name: Name) -> None:
+    """Lock a user out, tokens included. Their jobs and results stay.
+
+    Example:
+
+      pneumoscreen user disable maria
+    """
+    from cli import database
+    from db import users
+    from db.session import now
+
+    with database.connected() as open_database, open_database.begin() as session:
+        user = users.find(session, name)
+        user.disabled_at = user.disabled_at or now(session)
+    typer.echo(f"disabled {name!r}")
+
+
+@app.command()
+def enable(name: Name) -> None:
+    """Let a disabled user in again.
+
+    Example:
+
+      pneumoscreen user enable maria
+    """
+    from cli import database
+    from db import users
+
+    with database.connected() as open_database, open_database.begin() as session:
+        users.find(session, name).disabled_at = None
+    typer.echo(f"enabled {name!r}")
+
+
+def read_password() -> str:
+    """From the terminal, twice and unseen; else one line of standard input. Never an argument: `ps` shows those."""
+    if sys.stdin.isatty():
+        typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return typed
+    return sys.stdin.readline().rstrip("\r\n")

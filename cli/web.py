@@ -1,0 +1,78 @@
+"""`pneumoscreen web`: pages and API, served by gunicorn. Never decodes an image, never imports torch."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+GRACEFUL_TIMEOUT_S = 10
+"""How long requests may take to finish once told to stop."""
+SILENT_WORKER_S = 120
+"""A gunicorn worker whose event loop shows no life for this long is replaced."""
+
+
+def web() -> None:
+    """Serve the pages and the API (one of the service's processes).
+
+    Settings come from PNEUMOSCREEN_* variables, such as PNEUMOSCREEN_WEB_PORT.
+    `pneumoscreen up` starts this and everything else at once.
+
+    Example:
+
+      PNEUMOSCREEN_WEB_PORT=8080 pneumoscreen web
+    """
+    from core import settings
+
+    serve(settings.load())
+
+
+def serve(settings: Settings) -> None:
+    """Run gunicorn in this process until it is told to stop."""
+    from gunicorn.app.base import BaseApplication
+
+    class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+        def load_config(self) -> None:
+            for name, value in options(settings).items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            from web.app import create_app
+
+            return create_app(settings)
+
+    Application().run()
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """Gunicorn's settings, by its own names."""
+    host = f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host
+    return {
+        "bind": f"{host}:{settings.web_port}",
+        "worker_class": "gthread",
+        "workers": settings.web_processes,
+        "threads": settings.web_threads,
+        "timeout": SILENT_WORKER_S,
+        "graceful_timeout": GRACEFUL_TIMEOUT_S,
+        "keepalive": 5,
+        "umask": _umask(),  # gunicorn would set 0
+        "proc_name": "pneumoscreen-web",
+        "control_socket_disable": True,
+        "when_ready": _watch_lifeline,
+    }
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _watch_lifeline(_arbiter: object) -> threading.Thread | None:
+    """In the master alone: its workers stop with it."""
+    from cli import lifeline
+
+    return lifeline.watch_from_environment()

@@ -1,0 +1,26 @@
+"""`pneumoscreen worker`: takes images from the queue and screens them."""
+
+from __future__ import annotations
+
+import typer
+
+
+def worker() -> None:
+    """Screen queued images (start one process a GPU).
+
+    Settings come from PNEUMOSCREEN_* variables, such as PNEUMOSCREEN_ENGINE.
+    SIGTERM lets it finish its batch. A killed worker loses nothing: its images
+    go back to the queue.
+
+    Example:
+
+      PNEUMOSCREEN_ENGINE=torch-cuda pneumoscreen worker
+    """
+    from cli import lifeline
+
+    lifeline.watch_from_environment()  # before the imports: torch takes seconds
+
+    from core import settings
+    from worker import app
+
+    raise typer.Exit(app.run(settings.load()))

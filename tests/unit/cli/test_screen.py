@@ -1,0 +1,120 @@
+"""`screen`: the pipeline in one process, with a predictor whose answer can be read off the image."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cli.screen import screen_rows
+from cli.sources import Sources
+from core.results import Row
+from core.settings import Settings
+from tests import factories
+from tests.fakes import FAKE_SHA256, FakePredictor
+from tests.unit.cli.conftest import Invoke
+
+
+@pytest.fixture
+def fake_model(monkeypatch: pytest.MonkeyPatch, predictor: FakePredictor) -> FakePredictor:
+    """The registry has models `active` and `other`; both load as the fake."""
+    loaded: list[str] = []
+    monkeypatch.setattr("model.registry.Registry.active", lambda _self: SimpleNamespace(name="active"))
+    monkeypatch.setattr("model.registry.Registry.get", lambda _self, key: SimpleNamespace(name=key))
+    monkeypatch.setattr("core.logs.configure", lambda *_: None)
+
+    def load(entry: SimpleNamespace, engine: str) -> FakePredictor:
+        loaded.append(f"{entry.name} on {engine}")
+        return predictor
+
+    monkeypatch.setattr("model.engines.load", load)
+    predictor.loaded = loaded  # type: ignore[attr-defined]
+    return predictor
+
+
+def rows_of(settings: Settings, predictor: FakePredictor, *paths: Path) -> dict[str, Row]:
+    with Sources(paths, max_bytes=settings.max_upload_bytes) as sources:
+        return {row.filename: row for row in screen_rows(sources, predictor, settings)}
+
+
+def test_images_are_screened_in_batches(settings: Settings, predictor: FakePredictor, folder: Path) -> None:
+    rows = rows_of(settings, predictor, folder)
+
+    assert predictor.batch_sizes == [4, 1]
+    assert list(rows) == ["a.png", "b.png", "below/d.jpg", "below/e.jpg", "c.png"]
+    assert {row.state for row in rows.values()} == {"done"}
+    assert rows["a.png"].probability == pytest.approx(0.4, abs=0.02)
+    assert rows["a.png"].model == f"fake-brightness@{FAKE_SHA256[:12]}"
+
+
+def test_decisions(settings: Settings, predictor: FakePredictor, tmp_path: Path) -> None:
+    (tmp_path / "bright.png").write_bytes(factories.png(brightness=0.7))
+    (tmp_path / "dark.png").write_bytes(factories.png(brightness=0.3))
+
+    rows = rows_of(settings, predictor, tmp_path)
+
+    assert {name: row.decision for name, row in rows.items()} == {"bright.png": "pneumonia", "dark.png": "normal"}
+
+
+def test_one_bad_file_is_one_row(settings: Settings, predictor: FakePredictor, folder: Path) -> None:
+    (folder / "cut.png").write_bytes(factories.png()[:600])
+    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "empty.png").touch()
+
+    rows = rows_of(settings, predictor, folder)
+
+    states = {name: row.state for name, row in rows.items() if row.state != "done"}
+    assert states == {"cut.png": "failed", "letter.pdf": "rejected", "empty.png": "rejected"}
+    assert "a PDF document" in rows["letter.pdf"].error
+    assert len(rows) == 8
+
+
+def test_a_zip_and_an_empty_folder(settings: Settings, predictor: FakePredictor, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x/a.png", factories.png())
+    (tmp_path / "empty").mkdir()
+
+    rows = rows_of(settings, predictor, tmp_path / "a.zip", tmp_path / "empty")
+
+    assert {name: (row.state, row.error) for name, row in rows.items()} == {
+        "a.zip/x/a.png": ("done", ""),
+        "empty": ("rejected", "The folder has no files."),
+    }
+
+
+def test_the_command(invoke: Invoke, fake_model: FakePredictor, folder: Path, tmp_path: Path) -> None:
+    result = invoke("screen", folder, "--csv", tmp_path / "out.csv")
+
+    assert result.exit_code == 0
+    assert "5 files:\n  normal             5\n" in result.stdout
+    assert "never a diagnosis" in result.stdout
+    assert result.stderr == "Screening: 5 of 5\n"
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["filename"] for row in rows] == ["a.png", "b.png", "below/d.jpg", "below/e.jpg", "c.png"]
+    assert fake_model.loaded == ["active on auto"]  # type: ignore[attr-defined]
+
+
+def test_a_file_without_a_result_is_exit_status_3(invoke: Invoke, fake_model: FakePredictor, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+
+    result = invoke("screen", tmp_path / "notes.txt", "--model", "other")
+
+    assert result.exit_code == 3
+    assert "notes.txt: Not a JPEG or PNG image: this looks like a text file." in result.stdout
+    assert fake_model.loaded == ["other on auto"]  # type: ignore[attr-defined]
+
+
+def test_an_unknown_model(invoke: Invoke, folder: Path) -> None:
+    result = invoke("screen", folder, "--model", "no-such-model")
+
+    assert result.exit_code == 1
+    assert "no-such-model" in result.stderr
+
+
+@pytest.mark.usefixtures("fake_model")
+def test_a_missing_path(invoke: Invoke, tmp_path: Path) -> None:
+    assert invoke("screen", tmp_path / "missing").exit_code == 2

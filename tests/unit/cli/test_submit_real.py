@@ -1,0 +1,83 @@
+"""`submit` against the real web application over HTTP, with a worker in the same process: both keep the contract."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests import factories
+from tests.fakes import FAKE_SHA256
+from tests.unit.cli.conftest import Invoke
+from tests.unit.cli.fake_service import serving
+from web.services import Services
+
+
+@pytest.fixture
+def url(app: Flask, eager: Services) -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    assert eager.settings.batch_size == 4
+    with serving(app) as url:
+        yield url
+
+
+def test_everything_at_once(invoke: Invoke, url: str, token: str, folder: Path, tmp_path: Path) -> None:
+    (folder / "bright.png").write_bytes(factories.png(7, brightness=0.8))
+    (folder / "cut.png").write_bytes(factories.png(8)[:600])
+    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / os.fsdecode(b"r\xf6ntgen.png")).write_bytes(factories.png(9))
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr("ward/1.png", factories.png(20))
+
+    result = invoke(
+        "submit", folder, tmp_path / "more.zip", "--url", url, "--token", token, "--csv", tmp_path / "o.csv"
+    )
+
+    assert result.exit_code == 3
+    assert (
+        "  pneumonia          1\n  normal             7\n  failed             1\n  rejected           1\n"
+        in result.stdout
+    )
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["filename"]: row for row in csv.DictReader(file)}
+    assert rows["archive/bright.png"]["decision"] == "pneumonia"
+    assert rows["archive/bright.png"]["model"] == f"fake-brightness@{FAKE_SHA256[:12]}"
+    assert rows["archive/cut.png"]["state"] == "failed"
+    assert rows["archive/letter.pdf"]["state"] == "rejected"
+    assert rows["more.zip/ward/1.png"]["state"] == "done"
+    assert len(rows) == 10
+
+
+def test_the_same_command_again(invoke: Invoke, url: str, token: str, folder: Path) -> None:
+    first = invoke("submit", folder, "--url", url, "--token", token)
+    second = invoke("submit", folder, "--url", url, "--token", token)
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert "5 files:\n  normal             5\n" in first.stdout
+    assert "5 files:\n  normal             5\n" in second.stdout
+    assert f"Job 1: {url}/jobs/1" in second.stdout
+    assert "Sent 0 files (5 were there already)" in second.stderr
+
+
+def test_a_wrong_token(invoke: Invoke, url: str, folder: Path) -> None:
+    result = invoke("submit", folder, "--url", url, "--token", "pns_wrong")
+
+    assert result.exit_code == 2
+    assert "refused the token" in result.stderr
+
+
+def test_a_cancelled_job(invoke: Invoke, url: str, token: str, folder: Path, app: Flask) -> None:
+    assert invoke("submit", folder, "--url", url, "--token", token).exit_code == 0
+    headers = {"Authorization": f"Bearer {token}"}
+    assert app.test_client().post("/api/v1/jobs/1/cancel", headers=headers).status_code == 200
+
+    result = invoke("submit", folder, "--url", url, "--token", token)
+
+    assert result.exit_code == 1
+    assert "Job 1 was cancelled; retry it first, or start a new one" in result.stderr
