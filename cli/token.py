@@ -44,17 +44,15 @@ def list_() -> None:
 
       pneumoscreen token list
     """
-    from sqlalchemy import select
-
     from cli import database
     from cli.table import print_rows
-    from db.models import Token
+    from db import users
     from db.session import now
 
     with database.connected() as open_database, open_database.read() as session:
         time = now(session)
         rows = []
-        for token in session.scalars(select(Token).order_by(Token.id)):
+        for token in users.tokens(session):
             expires = "never" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d %H:%M} UTC"
             expired = token.expires_at is not None and token.expires_at <= time
             state = "disabled user" if token.user.disabled_at else "expired" if expired else "active"
@@ -77,20 +75,12 @@ def revoke(
 
       pneumoscreen token revoke maria --number 3
     """
-    from sqlalchemy import delete
-
     from cli import database
     from core.errors import ConfigurationError
     from db import users
-    from db.models import Token
 
     with database.connected() as open_database, open_database.begin() as session:
-        user = users.find(session, name)
-        if number is None:
-            count = users.revoke_tokens(session, user)
-        else:
-            wanted = delete(Token).where(Token.user_id == user.id, Token.id == number).returning(Token.id)
-            count = len(session.scalars(wanted).all())
-            if count == 0:
-                raise ConfigurationError(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
+        count = users.revoke_tokens(session, users.find(session, name), token_id=number)
+        if number is not None and count == 0:
+            raise ConfigurationError(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
     typer.echo(f"revoked {count} token{'' if count == 1 else 's'} of {name!r}")

@@ -40,8 +40,10 @@ def serve(settings: Settings) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
+            from core import logs
             from web.app import create_app
 
+            logs.configure(settings, "web")
             return create_app(settings)
 
     Application().run()

@@ -6,12 +6,16 @@ import logging
 import sys
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from core.settings import Settings
 
 
 def configure(settings: Settings, process: str) -> None:
-    """Send our events and the libraries' log records to stderr, as text or JSON lines."""
+    """Send our events and the libraries' log records to stderr, as text or JSON lines.
+
+    Tracebacks come without local variables, which structlog would add: they hold file names and tokens.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         lambda _logger, _method, event: {**event, "process": process},  # in every thread, unlike a context variable
@@ -20,9 +24,13 @@ def configure(settings: Settings, process: str) -> None:
     ]
     renderer: list[structlog.typing.Processor]
     if settings.log_format == "json":
-        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        renderer = [tracebacks, structlog.processors.JSONRenderer()]
     else:
-        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        console = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        renderer = [console]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],

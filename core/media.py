@@ -17,7 +17,8 @@ MAX_PIXELS = 100_000_000
 Image.MAX_IMAGE_PIXELS = None
 
 PILLOW_FORMATS = ("JPEG", "PNG")
-MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
+MEDIA_TYPES = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png"}
+"""By Pillow's name of the format; MPO is a JPEG with more pictures behind the first, as some cameras write it."""
 
 # Leading bytes of what people send by mistake, to name it in the error.
 _OTHERS: tuple[tuple[bytes, str], ...] = (

@@ -45,17 +45,21 @@ class Database:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for `sqlite:///file` or `postgresql+psycopg://…` (a bare `postgresql://` means psycopg too)."""
+    """An engine for `sqlite:///file` or `postgresql+psycopg://…` (a bare `postgresql://` means psycopg too).
+
+    Its errors leave out the values of the statement: they are logged, and a file name may be among them.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+        lock_wait: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        engine = create_engine(parsed, connect_args=lock_wait, hide_parameters=True)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     # pre_ping: a connection that died with a restarted server is replaced instead of failing a request.
-    return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:

@@ -87,9 +87,17 @@ def check_token(session: Session, token: str, now: datetime) -> User | None:
     return found.user if found.user.disabled_at is None else None
 
 
-def revoke_tokens(session: Session, user: User) -> int:
-    """Delete all tokens of `user`; how many there were."""
-    return len(session.scalars(delete(Token).where(Token.user_id == user.id).returning(Token.id)).all())
+def tokens(session: Session) -> Sequence[Token]:
+    """Every token with its user, oldest first."""
+    return session.scalars(select(Token).order_by(Token.id)).all()
+
+
+def revoke_tokens(session: Session, user: User, *, token_id: int | None = None) -> int:
+    """Delete all tokens of `user`, or the one of this id; how many there were."""
+    wanted = delete(Token).where(Token.user_id == user.id)
+    if token_id is not None:
+        wanted = wanted.where(Token.id == token_id)
+    return len(session.scalars(wanted.returning(Token.id)).all())
 
 
 def _digest(token: str) -> str:

@@ -1,0 +1,1 @@
+"""Bytes and arrays in, probabilities out: knows no database, no queue and no web."""

@@ -1,0 +1,66 @@
+"""What a checkpoint says of itself. Stored inside the checkpoint's file, so that its sha256 covers this too."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ARCHITECTURE = "resnet18-gray-1logit"
+"""torchvision's ResNet-18 with one logit of pneumonia, fed with gray (model/resnet.py)."""
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+
+
+class Frozen(BaseModel):
+    """Base of the card's parts: nobody changes them, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OperatingPoint(Frozen):
+    """At or above `threshold` on the calibrated probability an image is called pneumonia."""
+
+    threshold: Unit
+    rule: str = Field(description="How the threshold was chosen, and on what.")
+
+
+class Calibration(Frozen):
+    """Platt scaling, already folded into the last layer: probability = sigmoid(slope * raw + intercept)."""
+
+    slope: float
+    intercept: float
+    prior: Unit = Field(description="Share of pneumonia for which the probability is calibrated.")
+
+
+class TrainingData(Frozen):
+    """What the network was fitted to."""
+
+    source: str
+    licence: str
+    images: int
+    patients: int
+    pneumonia: int
+    duplicates_left_out: int
+    digest: str = Field(description="sha256 over labels and pixels.")
+
+
+class Card(Frozen):
+    """All that is needed to use a checkpoint rightly, and to make it again."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    architecture: str
+    created_at: datetime
+    code_version: str
+    classes: tuple[str, str] = ("normal", "pneumonia")
+    preprocessing: str
+    operating_point: OperatingPoint
+    calibration: Calibration
+    training_data: TrainingData
+    backbone: str
+    split: dict[str, int] = Field(description="Images in each part; parts share no patient.")
+    config: dict[str, Any] = Field(description="The whole training configuration, the seed included.")
+    metrics: dict[str, Any]
+    intended_use: str
+    limits: tuple[str, ...]

@@ -1,0 +1,69 @@
+"""One safetensors file: float16 weights, and the card as JSON in its header.
+
+The sha256 of the file binds weights, calibration and operating point together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as save_bytes
+from torch import Tensor
+
+from core.errors import ModelInvalid
+from model.card import Card
+from model.files import file_sha256, read_card, verify
+from model.resnet import GrayResNet, build
+
+__all__ = ["Checkpoint", "load", "read_card", "save"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with float32 weights in inference mode, its card, and the sha256 of its file in hex."""
+
+    network: GrayResNet
+    card: Card
+    sha256: str
+
+
+def save(path: Path, network: GrayResNet, card: Card) -> str:
+    """Write the checkpoint atomically and return the sha256 of its file.
+
+    Raises:
+        ValueError: a weight does not fit in float16.
+    """
+    weights = {name: _half(name, tensor) for name, tensor in network.body.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(save_bytes(weights, metadata={"card": card.model_dump_json()}))
+    partial.replace(path)
+    return file_sha256(path)
+
+
+def load(path: Path, expect_sha256: str | None = None) -> Checkpoint:
+    """Read a checkpoint, verifying its hash when one is expected.
+
+    Raises:
+        ModelInvalid: missing, damaged, another hash, or of another architecture or preprocessing.
+    """
+    card, sha256 = read_card(path), verify(path, expect_sha256)
+    network = build()
+    try:
+        network.body.load_state_dict({name: _float(tensor) for name, tensor in load_file(path).items()})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ModelInvalid(f"The model {path} does not hold the weights of a ResNet-18.") from error
+    return Checkpoint(network.requires_grad_(False), card, sha256)
+
+
+def _half(name: str, tensor: Tensor) -> Tensor:
+    half = tensor.half().contiguous() if tensor.is_floating_point() else tensor
+    if not bool(half.isfinite().all()):
+        raise ValueError(f"{name} does not fit in float16")
+    return half
+
+
+def _float(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor

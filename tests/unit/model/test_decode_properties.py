@@ -1,0 +1,68 @@
+"""Whatever the bytes: uint8 (H, W), or an error that a user is meant to see."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from core.errors import PneumoscreenError
+from model.decode import decode
+from tests.unit.model.factories import encode
+
+MODES = {"PNG": ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"], "JPEG": ["L", "RGB", "CMYK", "YCbCr"]}
+KINDS = st.sampled_from([(kind, mode) for kind, modes in MODES.items() for mode in modes])
+SIDES = st.integers(1, 40)
+
+relaxed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def _picture(mode: str, width: int, height: int, seed: int) -> Image.Image:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    if mode == "I;16":
+        return Image.fromarray(pixels[..., 0].astype(np.uint16) * 16)
+    return Image.fromarray(pixels).convert(mode)
+
+
+@relaxed
+@given(KINDS, SIDES, SIDES, st.integers(0, 99))
+def test_any_size_and_mode(kind_mode: tuple[str, str], width: int, height: int, seed: int) -> None:
+    kind, mode = kind_mode
+    decoded = decode(encode(_picture(mode, width, height, seed), kind))
+    assert decoded.dtype == np.uint8
+    assert decoded.shape == (height, width)
+
+
+@relaxed
+@given(KINDS, st.data())
+def test_damaged_bytes(kind_mode: tuple[str, str], data: st.DataObject) -> None:
+    kind, mode = kind_mode
+    damaged = bytearray(encode(_picture(mode, 24, 16, 0), kind))
+    places = st.tuples(st.integers(0, len(damaged) - 1), st.integers(0, 255))
+    for place, value in data.draw(st.lists(places, min_size=1, max_size=20)):
+        damaged[place] = value
+    _decodes_or_explains(bytes(damaged))
+
+
+@relaxed
+@given(KINDS, st.integers(0, 2000))
+def test_cut_anywhere(kind_mode: tuple[str, str], length: int) -> None:
+    kind, mode = kind_mode
+    _decodes_or_explains(encode(_picture(mode, 24, 16, 0), kind)[:length])
+
+
+@relaxed
+@given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"]))
+def test_noise_behind_a_signature(noise: bytes, signature: bytes) -> None:
+    _decodes_or_explains(signature + noise)
+
+
+def _decodes_or_explains(data: bytes) -> None:
+    try:
+        decoded = decode(data, max_pixels=1_000_000)
+    except PneumoscreenError as error:
+        note(f"refused: {error.message}")
+    else:
+        assert decoded.dtype == np.uint8
+        assert decoded.ndim == 2

@@ -1,0 +1,28 @@
+"""The checkpoint that comes with the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from model import engines
+from model.decode import decode
+from model.preprocess import preprocess
+from model.registry import DEFAULT, Registry
+
+
+def test_is_active_in_a_new_installation(tmp_path: Path) -> None:
+    entry = Registry(tmp_path).active()
+    assert entry.path == DEFAULT
+    assert entry.card.classes == ("normal", "pneumonia")
+    assert {"test", "out_of_fold"} <= entry.card.metrics.keys()
+
+
+def test_tells_training_images_apart(shared_data: Path, tmp_path: Path) -> None:
+    """Not a measurement, these images were trained on; but swapped classes or a broken transform would show."""
+    predictor = engines.load(Registry(tmp_path).active(), "torch-cpu")
+    for folder, expected in [("NORMAL", False), ("PNEUMONIA", True)]:
+        files = sorted((shared_data / "originals" / folder).iterdir())[:10]
+        batch = np.stack([preprocess(decode(file.read_bytes())) for file in files])
+        assert np.mean((predictor.predict(batch) >= predictor.threshold) == expected) >= 0.8

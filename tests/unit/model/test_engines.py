@@ -1,0 +1,138 @@
+"""The predictor: the same answer alone and in a batch, pinned for a known network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from core.errors import ConfigurationError, ModelInvalid, OutOfMemory
+from model import engines
+from model.checkpoint import Checkpoint
+from model.registry import Registry
+from tests.unit.model.factories import gradient, make_card, make_network, save_model
+
+
+@pytest.fixture(scope="module")
+def predictor() -> engines.Predictor:
+    return engines.load(Checkpoint(make_network(), make_card(), "ab" * 32), "torch-cpu")
+
+
+def images(count: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (count, 224, 224), dtype=np.uint8)
+
+
+def test_says_what_it_is(predictor: engines.Predictor) -> None:
+    assert predictor.engine == "torch-cpu"
+    assert predictor.model_name == "test-model"
+    assert predictor.model_sha256 == "ab" * 32
+    assert predictor.threshold == 0.5
+
+
+def test_probabilities(predictor: engines.Predictor) -> None:
+    result = predictor.predict(images(3))
+    assert result.dtype == np.float32
+    assert result.shape == (3,)
+    assert np.all((result >= 0) & (result <= 1))
+
+
+def test_batch_equals_singles(predictor: engines.Predictor) -> None:
+    batch = images(5)
+    singles = np.concatenate([predictor.predict(batch[i : i + 1]) for i in range(5)])
+    assert predictor.predict(batch) == pytest.approx(singles, abs=1e-5)
+
+
+def test_golden_probabilities(predictor: engines.Predictor) -> None:
+    gray = gradient(224, 224)
+    batch = np.stack([gray, 255 - gray, np.zeros_like(gray)])
+    assert predictor.predict(batch) == pytest.approx([0.63277, 0.63634, 0.85758], abs=1e-3)
+
+
+def test_normalisation_is_that_of_the_backbone() -> None:
+    network = make_network()
+    white = network.normalise(torch.full((1, 2, 2), 255, dtype=torch.uint8))
+    assert white[0, :, 0, 0].tolist() == pytest.approx([(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225])
+
+
+def test_strided_batches_are_accepted(predictor: engines.Predictor) -> None:
+    batch = images(4)
+    assert predictor.predict(batch[::2]) == pytest.approx(predictor.predict(batch)[::2], abs=1e-5)
+
+
+@pytest.mark.parametrize("batch", [np.zeros((1, 224, 224)), np.zeros((1, 100, 100), np.uint8), np.zeros(3, np.uint8)])
+def test_wrong_arrays_are_a_mistake_of_the_caller(predictor: engines.Predictor, batch: NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        predictor.predict(batch)
+
+
+class Failing(torch.nn.Module):
+    """A network that raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, gray: torch.Tensor) -> torch.Tensor:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_out_of_memory(error: BaseException) -> None:
+    failing = engines.load(Checkpoint(Failing(error), make_card(), ""), "torch-cpu")  # type: ignore[arg-type]  # a fake
+    with pytest.raises(OutOfMemory, match="2 images"):
+        failing.predict(images(2))
+
+
+def test_other_errors_pass_through() -> None:
+    failing = engines.load(Checkpoint(Failing(RuntimeError("bug")), make_card(), ""), "torch-cpu")  # type: ignore[arg-type]  # a fake
+    with pytest.raises(RuntimeError, match="bug"):
+        failing.predict(images(1))
+
+
+def test_unknown_engine(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="torch-cpu"):
+        engines.load(tmp_path / "m", "abacus")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no CUDA device"):
+        engines.load(tmp_path / "m", "torch-cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_agrees_with_the_cpu(predictor: engines.Predictor) -> None:
+    gpu = engines.load(Checkpoint(make_network(), make_card(), ""), "torch-cuda")
+    assert gpu.predict(images(4)) == pytest.approx(predictor.predict(images(4)), abs=1e-2)
+
+
+def test_loading_an_entry_verifies_its_hash(tmp_path: Path) -> None:
+    save_model(tmp_path / "default.safetensors")
+    entry = Registry(tmp_path / "models", default=tmp_path / "default.safetensors").active()
+    assert engines.load(entry, "torch-cpu").model_sha256 == entry.sha256
+    save_model(entry.path, seed=1)
+    with pytest.raises(ModelInvalid, match="has sha256"):
+        engines.load(entry, "torch-cpu")
+
+
+@pytest.mark.parametrize(("probability", "decision"), [(0.5, "pneumonia"), (0.499, "normal"), (1.0, "pneumonia")])
+def test_decision(probability: float, decision: str) -> None:
+    assert engines.decide(probability, threshold=0.5) == decision
+
+
+@pytest.mark.parametrize("module", ["model.engines", "model.registry", "model.files", "model.decode", "model.card"])
+def test_these_work_without_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,114 @@
+"""Importing, activating and finding models; a broken one is never passed over in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import ModelInvalid
+from model.registry import Registry
+from tests.unit.model.factories import save_model
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three checkpoints: default, other, and other's namesake."""
+    folder = tmp_path_factory.mktemp("models")
+    save_model(folder / "default.safetensors", seed=0, name="shipped")
+    save_model(folder / "other.safetensors", seed=1, name="other")
+    save_model(folder / "namesake.safetensors", seed=2, name="other")
+    return folder
+
+
+@pytest.fixture
+def registry(files: Path, tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "models", default=files / "default.safetensors")
+
+
+def test_only_the_default_at_first(registry: Registry) -> None:
+    [entry] = registry.list()
+    assert (entry.name, entry.active) == ("shipped", True)
+    assert registry.active() == entry
+    assert not registry.models_dir.exists()
+
+
+def test_import_is_named_by_hash_and_not_active(registry: Registry, files: Path) -> None:
+    entry = registry.import_(files / "other.safetensors")
+    assert entry.path == registry.models_dir / f"{entry.sha256}.safetensors"
+    assert not entry.active
+    assert [e.name for e in registry.list()] == ["shipped", "other"]
+
+
+def test_importing_twice_changes_nothing(registry: Registry, files: Path) -> None:
+    first = registry.import_(files / "other.safetensors")
+    assert registry.import_(files / "other.safetensors") == first
+    assert [path.name for path in registry.models_dir.iterdir()] == [first.path.name]
+
+
+def test_activate_and_back(registry: Registry, files: Path) -> None:
+    registry.import_(files / "other.safetensors")
+    assert registry.activate("other").active
+    assert registry.active().name == "other"
+    assert [(e.name, e.active) for e in registry.list()] == [("shipped", False), ("other", True)]
+    assert registry.activate("default").active
+    assert registry.active().name == "shipped"
+
+
+def test_default_imported_as_a_file_is_listed_once(registry: Registry) -> None:
+    entry = registry.import_(registry.default)
+    assert [e.sha256 for e in registry.list()] == [entry.sha256]
+    assert registry.active().path == registry.default
+
+
+def test_get_by_hash_prefix(registry: Registry, files: Path) -> None:
+    entry = registry.import_(files / "other.safetensors")
+    assert registry.get(entry.sha256) == entry
+    assert registry.get(entry.sha256[:8]) == entry
+    with pytest.raises(ModelInvalid, match="Known: other, shipped"):
+        registry.get(entry.sha256[:7])
+
+
+def test_two_of_one_name_need_the_hash(registry: Registry, files: Path) -> None:
+    first = registry.import_(files / "other.safetensors")
+    registry.import_(files / "namesake.safetensors")
+    with pytest.raises(ModelInvalid, match=first.sha256[:12]):
+        registry.get("other")
+    assert registry.get(first.sha256) == first
+
+
+def test_import_refuses_what_is_no_checkpoint(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(ModelInvalid, match=r"notes\.txt"):
+        registry.import_(tmp_path / "notes.txt")
+    assert not registry.models_dir.exists()
+
+
+def test_active_model_gone_is_an_error(registry: Registry, files: Path) -> None:
+    entry = registry.import_(files / "other.safetensors")
+    registry.activate("other")
+    entry.path.unlink()
+    with pytest.raises(ModelInvalid, match="no model at"):
+        registry.active()
+
+
+def test_active_model_changed_is_an_error(registry: Registry, files: Path) -> None:
+    entry = registry.import_(files / "other.safetensors")
+    registry.activate("other")
+    entry.path.write_bytes((files / "namesake.safetensors").read_bytes())
+    with pytest.raises(ModelInvalid, match="has sha256"):
+        registry.active()
+    with pytest.raises(ModelInvalid, match="has sha256"):
+        registry.list()
+
+
+def test_no_default_shipped(tmp_path: Path) -> None:
+    with pytest.raises(ModelInvalid, match="no model at"):
+        Registry(tmp_path, default=tmp_path / "default.safetensors").active()
+
+
+def test_unreadable_choice_is_an_error(registry: Registry) -> None:
+    registry.models_dir.mkdir()
+    (registry.models_dir / "active").write_bytes(b"\xff\xfe")
+    with pytest.raises(ModelInvalid, match="model activate"):
+        registry.active()

@@ -1,0 +1,46 @@
+"""The configuration: defaults, overrides, and mistakes named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigurationError
+from training import config
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    return file
+
+
+def test_default_file_is_valid_and_augments_against_the_trap() -> None:
+    loaded = config.load(config.DEFAULT)
+    assert loaded.views >= 4
+    assert loaded.augment.jpeg > 0.5
+
+
+def test_seed_overrides(tmp_path: Path) -> None:
+    file = write(tmp_path, "seed = 1")
+    assert (config.load(file).seed, config.load(file, 5).seed, config.load(file, 0).seed) == (1, 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[head]\nmax_epochs = 0", r"head\.max_epochs"),
+        ("colour = 1", "colour"),
+        ("[augment]\nflip = 'x'", r"augment\.flip"),
+        ("a =", "not valid TOML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        config.load(write(tmp_path, text))
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="Cannot read"):
+        config.load(tmp_path / "none.toml")

@@ -1,0 +1,118 @@
+"""Reading labelled folders and archives, and telling patients apart."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import ConfigurationError
+from tests.unit.training.synthetic import write_dataset
+from training import data
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "set", each=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "patient"),
+    [
+        ("train/PNEUMONIA/person1946_bacteria_4874.jpeg", "person1946"),
+        ("person7_virus_9.jpeg", "person7"),
+        ("train/NORMAL/IM-0115-0001.jpeg", "IM-0115"),
+        ("NORMAL2-IM-0115-0001-0002.jpeg", "IM-0115"),
+        ("somebody.png", "somebody"),
+    ],
+)
+def test_patient(name: str, patient: str) -> None:
+    assert data.patient_of(name) == patient
+
+
+def test_reads_a_folder_sorted(folder: Path) -> None:
+    dataset = data.read(folder, for_training=True)
+    assert dataset.names == sorted(dataset.names)
+    assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert dataset.pixels.shape == (6, 224, 224)
+    assert dataset.patients[:3] == ["IM-0000", "IM-0001", "IM-0002"]
+
+
+def test_tar_gives_the_same(folder: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+        archive.add(folder, arcname=".")
+    from_tar = data.read(tmp_path / "set.tar", for_training=True)
+    assert from_tar.digest == data.read(folder, for_training=True).digest
+    assert from_tar.patients == data.read(folder, for_training=True).patients
+
+
+def test_class_folders_alone_will_do(folder: Path) -> None:
+    assert data.read(folder / "train", for_training=True).digest == data.read(folder, for_training=True).digest
+
+
+def test_digest_depends_on_labels_and_pixels(folder: Path) -> None:
+    before = data.read(folder, for_training=True).digest
+    file = next((folder / "train" / "NORMAL").iterdir())
+    file.rename(folder / "train" / "PNEUMONIA" / file.name)
+    assert data.read(folder, for_training=True).digest != before
+
+
+def test_duplicates_are_left_out_or_kept(folder: Path) -> None:
+    normal = folder / "train" / "NORMAL"
+    shutil.copy(normal / "IM-0000-0000.png", normal / "IM-0099-0000.png")
+    dataset = data.read(folder, for_training=True)
+    assert (len(dataset.names), dataset.duplicates) == (6, 1)
+    kept = data.read(folder, for_training=False)
+    assert (len(kept.names), kept.duplicates) == (7, 0)
+
+
+def test_official_test_split_is_not_trained_on(folder: Path) -> None:
+    shutil.copytree(folder / "train", folder / "test")
+    file = next((folder / "test" / "NORMAL").iterdir())
+    file.write_bytes(file.read_bytes() + b"no duplicate")
+    assert not any(name.startswith("test/") for name in data.read(folder, for_training=True).names)
+    assert len(data.read(folder, for_training=False).names) == 12
+    assert len(data.read(folder / "test", for_training=True).names) == 6
+
+
+def test_other_files_are_ignored(folder: Path) -> None:
+    normal = folder / "train" / "NORMAL"
+    (normal / ".DS_Store").write_bytes(b"x")
+    (normal / "._IM-0000-0000.png").write_bytes(b"x")
+    (folder / "train" / "cover.png").write_bytes(b"x")
+    assert len(data.read(folder, for_training=True).names) == 6
+
+
+def test_progress_ends_at_the_total(folder: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    data.read(folder, lambda done, total: seen.append((done, total)), for_training=True)
+    assert seen == [(done, 6) for done in range(1, 7)]
+
+
+def test_a_class_without_images(folder: Path) -> None:
+    shutil.rmtree(folder / "train" / "NORMAL")
+    with pytest.raises(ConfigurationError, match="NORMAL"):
+        data.read(folder, for_training=True)
+
+
+def test_damaged_image_is_named(folder: Path) -> None:
+    (folder / "train" / "NORMAL" / "IM-0000-0000.png").write_bytes(b"nonsense")
+    with pytest.raises(ConfigurationError, match=r"IM-0000-0000\.png: .* Remove it"):
+        data.read(folder, for_training=True)
+
+
+def test_neither_folder_nor_tar(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    for source in (tmp_path / "file", tmp_path / "missing"):
+        with pytest.raises(ConfigurationError, match="neither"):
+            data.read(source, for_training=True)
+
+
+def test_the_public_set(shared_data: Path) -> None:
+    files = dict(data.files(shared_data / "chest_xray_224.tar"))
+    labels = [data.class_of(name) for name in files]
+    assert (labels.count("NORMAL"), labels.count("PNEUMONIA")) == (1349, 3883)
+    assert len(np.unique([data.patient_of(name) for name in files])) == 2650

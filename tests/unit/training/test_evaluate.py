@@ -1,0 +1,81 @@
+"""Figures against values worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training import evaluate
+
+LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+PROBABILITIES = np.array([0.1, 0.2, 0.3, 0.7, 0.4, 0.5, 0.6, 0.8, 0.9, 0.95])
+"""At 0.5: three of four normals and five of six pneumonias are right."""
+
+
+@pytest.fixture
+def figures() -> evaluate.Figures:
+    return evaluate.measure(LABELS, PROBABILITIES, 0.5)
+
+
+def test_confusion_and_shares(figures: evaluate.Figures) -> None:
+    assert figures.confusion == [[3, 1], [1, 5]]
+    assert figures.accuracy == pytest.approx(0.8)
+    assert figures.specificity == pytest.approx(3 / 4)
+    assert figures.sensitivity == pytest.approx(5 / 6)
+    assert figures.images == 10
+
+
+def test_weighted_means(figures: evaluate.Figures) -> None:
+    assert figures.precision_weighted == pytest.approx(0.4 * 3 / 4 + 0.6 * 5 / 6)
+    assert figures.recall_weighted == pytest.approx(0.8)
+    assert figures.f1_weighted == pytest.approx(0.4 * 0.75 + 0.6 * 5 / 6)
+
+
+def test_per_class(figures: evaluate.Figures) -> None:
+    assert figures.per_class["NORMAL"].precision == pytest.approx(0.75)
+    assert figures.per_class["PNEUMONIA"].recall == pytest.approx(5 / 6)
+    assert figures.per_class["PNEUMONIA"].images == 6
+
+
+def test_area_is_the_share_of_pairs_in_order(figures: evaluate.Figures) -> None:
+    """Of 24 pairs, the normal at 0.7 beats the pneumonias at 0.4, 0.5 and 0.6."""
+    assert figures.auc == pytest.approx(21 / 24)
+
+
+def test_brier_is_the_mean_square(figures: evaluate.Figures) -> None:
+    assert figures.brier == pytest.approx(np.mean((PROBABILITIES - LABELS) ** 2))
+
+
+def test_at_the_threshold_counts_as_pneumonia() -> None:
+    assert evaluate.measure(np.array([0, 1]), np.array([0.1, 0.5]), 0.5).sensitivity == 1
+
+
+def test_a_class_never_called_has_no_precision_and_no_warning() -> None:
+    figures = evaluate.measure(LABELS, PROBABILITIES, 1.0)
+    assert figures.per_class["PNEUMONIA"].precision == 0
+    assert figures.specificity == 1
+
+
+class Brightness:
+    """A predictor whose probability is the mean gray value; remembers its batches."""
+
+    engine = "fake"
+    model_name = "brightness"
+    model_sha256 = "0"
+    threshold = 0.5
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        self.batches.append(len(batch))
+        return np.asarray(batch.mean(axis=(1, 2)) / 255, dtype=np.float32)
+
+
+def test_predict_goes_in_batches_and_keeps_the_order() -> None:
+    pixels = np.arange(70, dtype=np.uint8)[:, None, None] * np.ones((224, 224), np.uint8)
+    predictor, seen = Brightness(), []
+    result = evaluate.predict(predictor, pixels, lambda done, total: seen.append((done, total)))
+    assert result == pytest.approx(np.arange(70) / 255)
+    assert predictor.batches == [32, 32, 6]
+    assert seen == [(32, 70), (64, 70), (70, 70)]

@@ -1,0 +1,83 @@
+"""The model card says what the checkpoint says."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import ConfigurationError, ModelInvalid
+from model import files
+from model.card import OperatingPoint
+from model.registry import DEFAULT
+from tests.unit.model.factories import make_card, save_model
+from training import evaluate, report, ship
+
+
+def make_metrics(**more: Any) -> dict[str, Any]:
+    figures = evaluate.measure(np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.6, 0.7, 0.8, 0.9]), 0.5)
+    return {"test": figures.model_dump(mode="json"), "out_of_fold": figures.model_dump(mode="json"), **more}
+
+
+RECOMPRESSION = {
+    "images": 3,
+    "mean_absolute_change": 0.0123,
+    "mean_absolute_logit_change": 0.5,
+    "by_quality": {"30": 0.02},
+    "mean_change": {"NORMAL": 0.01},
+    "decisions_changed": 0.25,
+}
+
+
+def test_names_figures_and_limits() -> None:
+    card = make_card(metrics=make_metrics(), operating_point=OperatingPoint(threshold=0.42, rule="Chosen so."))
+    text = report.render(card, "ab" * 32)
+    assert f"`{'ab' * 32}`" in text
+    assert "0.42 or more" in text
+    assert "Chosen so." in text
+    assert "| accuracy | 0.800 | 0.800 |" in text
+    assert "| is normal | 1 | 1 |" in text
+    assert "knows nothing" in text
+
+
+def test_recompression_is_told_or_told_missing() -> None:
+    told = report.render(make_card(metrics=make_metrics(recompression=RECOMPRESSION)), "")
+    assert "by 0.012 on average, its logit by 0.50" in told
+    assert "25.0%" in told
+    assert "was not measured" in report.render(make_card(metrics=make_metrics()), "")
+
+
+def test_standing_text_is_plain_about_what_it_is() -> None:
+    assert "never a diagnosis" in report.INTENDED_USE
+    assert "Guangzhou" in report.LIMITS[0]
+    assert any("compression" in limit for limit in report.LIMITS)
+
+
+def test_ship_replaces_checkpoint_and_card(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    sha256 = save_model(tmp_path / "run.safetensors", metrics=make_metrics())
+    target = ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+    assert target == tmp_path / "model" / "checkpoints" / "default.safetensors"
+    assert files.file_sha256(target) == sha256
+    assert sha256 in (tmp_path / "MODEL_CARD.md").read_text()
+    assert [file.name for file in target.parent.iterdir()] == [target.name]
+
+
+def test_ship_only_into_a_checkout(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="model import"):
+        ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+
+
+def test_ship_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    shutil.copy(__file__, tmp_path / "run.safetensors")
+    with pytest.raises(ModelInvalid):
+        ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+
+
+def test_the_shipped_card_is_that_of_the_shipped_checkpoint() -> None:
+    text = (ship.ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert text == report.render(files.read_card(DEFAULT), files.file_sha256(DEFAULT))

@@ -1,0 +1,161 @@
+"""A whole run on forty synthetic images, and what the commands make of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from safetensors.torch import save_file
+from typer.testing import CliRunner
+
+from cli import evaluate as cli_evaluate
+from cli import model as cli_model
+from cli import train as cli_train
+from core.errors import ModelInvalid
+from model import checkpoint
+from tests.unit.training.synthetic import write_backbone, write_dataset
+
+CONFIG = """\
+name = "tiny"
+views = 1
+[head]
+max_epochs = 20
+batch_size = 8
+learning_rate = 0.05
+dropout = 0.0
+"""
+
+commands = typer.Typer()
+commands.command()(cli_train.train)
+commands.command()(cli_evaluate.evaluate)
+commands.add_typer(cli_model.app, name="model")
+
+
+@dataclass
+class Trained:
+    data: Path
+    out: Path
+    output: str
+    arguments: list[str]
+
+    @property
+    def model(self) -> Path:
+        return self.out / "model.safetensors"
+
+
+def call(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(commands, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("train")
+    data, out = write_dataset(folder / "data"), folder / "run"
+    originals = write_dataset(folder / "originals", each=2)
+    (folder / "config.toml").write_text(CONFIG)
+    backbone = write_backbone(folder / "backbone.safetensors")
+    arguments = [
+        "train",
+        str(data),
+        "--backbone",
+        str(backbone),
+        "--config",
+        str(folder / "config.toml"),
+        "--seed",
+        "3",
+    ]
+    output = call(*arguments, "--out", out, "--originals", originals)
+    return Trained(data, out, output, arguments)
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PNEUMOSCREEN_MODELS_DIR", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+def test_run_folder_is_complete(trained: Trained) -> None:
+    names = {file.name for file in trained.out.iterdir()}
+    assert names == {
+        "model.safetensors", "card.json", "split.csv", "metrics.json", "confusion.png", "curves.png",
+        "predictions.csv", "features",
+    }  # fmt: skip
+    for plot in ("confusion.png", "curves.png"):
+        assert (trained.out / plot).read_bytes().startswith(b"\x89PNG")
+
+
+def test_card_records_the_run(trained: Trained) -> None:
+    card = checkpoint.read_card(trained.model)
+    assert card.name == "tiny"
+    assert card.config["seed"] == 3
+    assert card.training_data.images == 40
+    assert card.training_data.patients == 24
+    assert sum(card.split.values()) == 40
+    assert card.metrics["recompression"]["images"] == 4
+    assert json.loads((trained.out / "card.json").read_text()) == card.model_dump(mode="json")
+
+
+def test_learns_what_is_easy(trained: Trained) -> None:
+    metrics = json.loads((trained.out / "metrics.json").read_text())
+    assert metrics["out_of_fold"]["auc"] > 0.9
+    assert f"accuracy {metrics['test']['accuracy']:.3f}" in trained.output
+
+
+def test_predictions_agree_with_the_metrics(trained: Trained) -> None:
+    card = checkpoint.read_card(trained.model)
+    with (trained.out / "predictions.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["part"] == "test"]
+    right = [
+        (float(row["probability"]) >= card.operating_point.threshold) == (row["label"] == "PNEUMONIA") for row in rows
+    ]
+    assert sum(right) / len(right) == pytest.approx(card.metrics["test"]["accuracy"])
+
+
+def test_same_seed_trains_the_same_weights(trained: Trained, tmp_path: Path) -> None:
+    call(*trained.arguments, "--out", tmp_path / "again", "--cache", trained.out / "features")
+    first, again = checkpoint.load(trained.model), checkpoint.load(tmp_path / "again" / "model.safetensors")
+    assert first.network.body.fc.weight.equal(again.network.body.fc.weight)
+    assert first.card.operating_point == again.card.operating_point
+    assert (tmp_path / "again" / "split.csv").read_text() == (trained.out / "split.csv").read_text()
+
+
+def test_import_activate_and_evaluate(trained: Trained, installation: Path, tmp_path: Path) -> None:
+    assert call("model", "import", trained.model, "--activate").startswith("* tiny")
+    printed = call("evaluate", trained.data, "--json", tmp_path / "figures.json")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["images"] == 40
+    assert figures["auc"] > 0.9
+    assert f"{figures['accuracy']:.4f}" in printed
+    assert (installation / "active").read_text().strip() == checkpoint.load(trained.model).sha256
+
+
+def test_model_commands(trained: Trained, installation: Path) -> None:
+    assert call("model", "import", trained.model).startswith("  tiny")
+    assert json.loads(call("model", "show", "tiny"))["name"] == "tiny"
+    assert call("model", "activate", "tiny").startswith("* tiny")
+    starred = [line for line in call("model", "list").splitlines() if line.startswith("*")]
+    assert len(starred) == 1
+    assert starred[0].startswith("* tiny")
+    assert call("model", "activate", "default").startswith("* ")
+    assert not (installation / "active").exists()
+
+
+def test_evaluate_another_model_by_name(trained: Trained, installation: Path) -> None:
+    call("model", "import", trained.model)
+    assert "tiny: 40 images" in call("evaluate", trained.data, "--model", "tiny")
+    assert not (installation / "active").exists()
+
+
+def test_import_refuses_weights_that_do_not_fit(trained: Trained, installation: Path, tmp_path: Path) -> None:
+    card = checkpoint.read_card(trained.model)
+    save_file({"fc.bias": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={"card": card.model_dump_json()})
+    with pytest.raises(ModelInvalid, match="ResNet-18"):
+        call("model", "import", tmp_path / "odd.safetensors")
+    assert not installation.exists()

@@ -1,0 +1,57 @@
+"""The training configuration, a TOML file; the whole of it is recorded in the checkpoint's card."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import ConfigurationError
+from training.augment import AugmentConfig
+
+DEFAULT = Path(__file__).parent / "configs" / "default.toml"
+
+
+class HeadConfig(BaseModel):
+    """How the new head is fitted on the features of the frozen backbone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_epochs: Annotated[int, Field(ge=1)] = 100
+    patience_epochs: Annotated[int, Field(ge=1)] = 10
+    batch_size: Annotated[int, Field(ge=2)] = 512
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class TrainConfig(BaseModel):
+    """One training run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "resnet18-frozen"
+    seed: Annotated[int, Field(ge=0)] = 0
+    views: Annotated[int, Field(ge=0, description="Augmented copies of each image, beside the plain one.")] = 4
+    head: HeadConfig = HeadConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+
+def load(file: Path, seed: int | None = None) -> TrainConfig:
+    """Read a configuration; `seed`, when given, overrides the file's.
+
+    Raises:
+        ConfigurationError: the file is missing, is no TOML, or has a wrong or unknown entry.
+    """
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        return TrainConfig.model_validate(values if seed is None else {**values, "seed": seed})
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read the configuration {file}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise ConfigurationError(f"{file}: {problems}.") from None

@@ -1,0 +1,135 @@
+"""The model card for people, written from a checkpoint's own card so that the two cannot disagree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model.card import Card
+
+DATA_SOURCE = (
+    "Kermany, Zhang and Goldbaum (2018), Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for "
+    "Classification, Mendeley Data, doi:10.17632/rscbjbr9sj; the train and val folders of its chest X-ray part"
+)
+DATA_LICENCE = "CC BY 4.0"
+BACKBONE = "torchvision ResNet-18, weights IMAGENET1K_V1, BSD-3-Clause"
+
+INTENDED_USE = (
+    "Research, and sorting archives of chest X-rays so that a radiologist reads the likely pneumonias first. "
+    "It is never a diagnosis, and never a reason not to have an image read."
+)
+LIMITS = (
+    "Trained on frontal X-rays of children of one to five years from a single hospital (Guangzhou Women and "
+    "Children's Medical Center). Adults, older children, newborns, lateral views and other hospitals' devices are "
+    "outside of what it learned, and its figures say nothing about them.",
+    "It knows two answers. Any other disease, and any image that is no chest X-ray, is called normal or pneumonia too.",
+    "In the training set the JPEG compression of a file gives its class away: most normal originals are finely "
+    "compressed, most pneumonias coarsely. Training varies compression, blur and noise against this, but figures "
+    "measured on a split of the same set still flatter a model that uses the clue.",
+    "The labels are two physicians' reading of the X-ray alone; bacterial and viral pneumonia are one class.",
+    "The probability is calibrated for as many pneumonias as normals. Where pneumonia is rarer, fewer of the images "
+    "called pneumonia are one.",
+    "No regulator has cleared it; it is no medical device.",
+)
+
+_TEMPLATE = """\
+# Model card: {card.name}
+
+Generated from the checkpoint by `pneumoscreen train --ship`; do not edit.
+
+| | |
+|---|---|
+| architecture | {card.architecture} |
+| made | {card.created_at:%Y-%m-%d} by pneumoscreen {card.code_version} |
+| sha256 | `{sha256}` |
+| input | {card.preprocessing} |
+
+## What it is for
+
+{card.intended_use}
+
+## What it is not for, and what to know
+
+{limits}
+
+## What it was trained on
+
+{data.source}. Licence: {data.licence}. {data.images} images of {data.patients} patients, {data.pneumonia} of them
+with pneumonia, after leaving out {data.duplicates_left_out} files with the bytes of another. Patients are told apart
+by file name, and none is in two parts: {split}.
+
+Starting point: {card.backbone}.
+
+## Decision
+
+An image whose calibrated probability is {point.threshold:g} or more is called pneumonia. {point.rule}
+The probability is calibrated by Platt scaling on the same predictions, for a share of pneumonia of {prior:.0%}.
+
+## Measured
+
+| figure | test part | out of fold |
+|---|---|---|
+{figures}
+
+*Test part*: images of patients that played no part in training, calibration or the choice of the operating point.
+*Out of fold*: the plain images of the training and validation parts, each judged by a head that was fitted without
+its patient; calibration and operating point were chosen on these, so they are slightly flattered.
+
+Both are parts of one hospital's set and share its compression clue. Figures on the set's official test split of
+624 images are not given here: that split is kept for measuring what is released, and their place is left open.
+
+Confusion matrix of the test part:
+
+| | called normal | called pneumonia |
+|---|---|---|
+| is normal | {confusion[0][0]} | {confusion[0][1]} |
+| is pneumonia | {confusion[1][0]} | {confusion[1][1]} |
+
+{recompression}"""
+
+_FIGURES = {
+    "images": "images",
+    "accuracy": "accuracy",
+    "precision_weighted": "precision, weighted",
+    "recall_weighted": "recall, weighted",
+    "f1_weighted": "F1, weighted",
+    "auc": "area under the ROC curve",
+    "sensitivity": "sensitivity (pneumonias found)",
+    "specificity": "specificity (normals left alone)",
+    "brier": "Brier score of the probability",
+}
+
+
+def render(card: Card, sha256: str) -> str:
+    """The card as Markdown; `sha256` is that of the checkpoint's file."""
+    test, known = card.metrics["test"], card.metrics["out_of_fold"]
+    rows = (f"| {title} | {_number(test[key])} | {_number(known[key])} |" for key, title in _FIGURES.items())
+    return _TEMPLATE.format(
+        card=card,
+        sha256=sha256,
+        data=card.training_data,
+        point=card.operating_point,
+        prior=card.calibration.prior,
+        limits="\n".join(f"- {limit}" for limit in card.limits),
+        split=", ".join(f"{count} images {part}" for part, count in card.split.items()),
+        figures="\n".join(rows),
+        confusion=test["confusion"],
+        recompression=_recompression(card.metrics.get("recompression")),
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _recompression(moved: dict[str, Any] | None) -> str:
+    if moved is None:
+        return "How far predictions move with the JPEG quality of a file was not measured for this checkpoint.\n"
+    qualities = ", ".join(f"{change:.3f} at {quality}" for quality, change in moved["by_quality"].items())
+    signed = ", ".join(f"{change:+.3f} for {name}" for name, change in moved["mean_change"].items())
+    return (
+        f"## Compression\n\nThe same {moved['images']} originals re-encoded as JPEG move the probability by "
+        f"{moved['mean_absolute_change']:.3f} on average, its logit by {moved['mean_absolute_logit_change']:.2f} "
+        f"(by quality: {qualities}; with its sign: {signed}), and {moved['decisions_changed']:.1%} of the re-encoded "
+        "files fall on the other side of the threshold. These originals belong to the training set, so the model is "
+        "surer of them, and steadier, than of new images.\n"
+    )
