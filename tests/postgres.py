@@ -34,16 +34,16 @@ class PostgresServer:
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://postgres@/{name}?host={self.directory}&port={self.port}"
 
-    def new_database(self) -> str:
-        """The URL of a fresh, empty database."""
+    def new_database(self, template: str = "template1") -> str:
+        """The URL of a fresh database: empty, or a copy of the one named `template`, which nobody may be using."""
         name = next(self._names)
         with self._connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def start(self) -> None:
-        log = (self.directory / "log").open("ab")
-        self.process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self._user)
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self._user)
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:

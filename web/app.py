@@ -36,9 +36,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     """
     secret_key = settings.secret_key.get_secret_value()
     if len(secret_key) < 16:
-        raise ConfigurationError(
-            "Set PNEUMOSCREEN_SECRET_KEY or PNEUMOSCREEN_SECRET_KEY_FILE (16 characters or more)."
-        )
+        raise ConfigurationError("Set PNEUMOSCREEN_SECRET_KEY or PNEUMOSCREEN_SECRET_KEY_FILE (16 characters or more).")
     app = OpenAPI(
         __name__,
         info=Info(title="pneumoscreen", version=version("pneumoscreen"), description=api.DESCRIPTION),

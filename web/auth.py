@@ -39,7 +39,9 @@ def identity(user: User) -> Identity:
 
 
 def install(app: Flask) -> None:
-    manager = LoginManager(app)
+    manager = LoginManager()
+    # Not its context processor, which would ask the database while the page that says it is down is rendered.
+    manager.init_app(app, add_context_processor=False)
     manager.session_protection = None  # a session bound to an address breaks behind hospital proxies
     manager.user_loader(_from_session)
     manager.request_loader(_from_token)
@@ -77,9 +79,11 @@ def _has_token(incoming: Request) -> bool:
 def _require_identity() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None  # 404 or 405: nothing of ours is shown
-    if not _has_token(request) and request.method not in {"GET", "HEAD", "OPTIONS"}:
-        _check_csrf()
-    if request.endpoint in PUBLIC_ENDPOINTS or request.endpoint.endswith(".static") or current_user.is_authenticated:
+    public = request.endpoint in PUBLIC_ENDPOINTS or request.endpoint.endswith(".static")
+    if public or current_user.is_authenticated:
+        # Only now: it reads the form, and with it whatever files somebody unknown would have us store.
+        if not _has_token(request) and request.method not in {"GET", "HEAD", "OPTIONS"}:
+            _check_csrf()
         return None
     if request.path.startswith("/api/") or request.path == "/openapi.json":
         abort(401, "Send `Authorization: Bearer TOKEN` with a token from `pneumoscreen token create`, or sign in.")

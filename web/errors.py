@@ -9,19 +9,24 @@ from typing import Any
 import structlog
 from flask import Flask, Response, make_response, render_template, request
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from core.errors import PneumoscreenError, StorageUnavailable
+from core.errors import BlobMissing, PneumoscreenError, StorageUnavailable
 
 RETRY_AFTER_S = 5
+
+CODES = {413: "request_too_large", 422: "invalid_request"}
+"""Where the phrase of the standard library, which the code is made of otherwise, depends on Python's version."""
 
 log = structlog.get_logger()
 
 
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(BlobMissing, _missing)
     app.register_error_handler(StorageUnavailable, _unavailable)
+    app.register_error_handler(DataError, _not_storable)
     app.register_error_handler(OperationalError, _unavailable)
     app.register_error_handler(Exception, _crash)
 
@@ -34,7 +39,7 @@ def problem(status: int, detail: str, code: str | None = None, **more: Any) -> R
         "title": title,
         "status": status,
         "detail": detail,
-        "code": code or title.lower().replace(" ", "_"),
+        "code": code or CODES.get(status) or title.lower().replace(" ", "_"),
     }
     return Response(json.dumps(body | more), status, mimetype="application/problem+json")
 
@@ -73,6 +78,17 @@ def _http_error(error: HTTPException) -> Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _missing(error: BlobMissing) -> Response:
+    log.error("blob_missing", endpoint=request.endpoint)
+    return _answer(404, error.message, error.code)
+
+
+def _not_storable(error: DataError) -> Response:
+    """PostgreSQL takes no NUL in a text, wherever in a request it hides."""
+    log.warning("value_refused_by_database", error=type(error.orig).__name__)
+    return _answer(422, "A value of this request cannot be stored or compared: look for control characters.")
 
 
 def _unavailable(error: Exception) -> Response:

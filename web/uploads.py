@@ -29,6 +29,9 @@ from db.session import now
 from db.states import ImageState, Priority
 from web.services import Services, services
 
+UNNAMED = "unnamed"
+"""A file whose name has nothing that can be shown."""
+
 
 class UploadRequest(Request):
     """Streams each file of a multipart body straight into a spool of the blob store."""
@@ -89,7 +92,7 @@ def receive_known(job_id: int, user_id: int, wanted: Sequence[tuple[str, str]]) 
         before = known.get(sha256)
         if before is not None and ours.store.exists(sha256):
             facts = (before.media_type, before.size_bytes, before.width_px, before.height_px)
-            stored.append(NewImage(clean(filename), sha256, *facts))
+            stored.append(NewImage(clean(filename) or UNNAMED, sha256, *facts))
             places.append(place)
     found: list[Image | None] = [None] * len(wanted)
     for place, image in zip(places, _insert(job_id, stored), strict=True):
@@ -133,7 +136,7 @@ def clean(filename: str) -> str:
 
 
 def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
-    filename = clean(file.filename or "") or "unnamed"
+    filename = clean(file.filename or "") or UNNAMED
     spool = cast(Spool, file.stream)
     try:
         if spool.too_large:

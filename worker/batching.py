@@ -88,7 +88,7 @@ def _predict_batch(decoding: _Decoding[Item], predictor: Predictor) -> list[tupl
 def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
     """uint8 (N, 224, 224) -> N outcomes; halves the batch as long as the device has not enough memory for it."""
     try:
-        return [float(p) for p in predictor.predict(batch)]
+        return [_checked(float(p)) for p in predictor.predict(batch)]
     except OutOfMemory as error:
         if len(batch) == 1:
             return [error]
@@ -98,3 +98,10 @@ def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
         return [WorkerError(f"The forward pass failed unexpectedly ({type(error).__name__}).")] * len(batch)
     middle = len(batch) // 2
     return _predict(batch[:middle], predictor) + _predict(batch[middle:], predictor)
+
+
+def _checked(probability: float) -> Outcome:
+    """A network that overflowed answers NaN, which is below every threshold: it must not be read as `normal`."""
+    if 0 <= probability <= 1:
+        return probability
+    return WorkerError("The model gave no probability between 0 and 1 for this image.")

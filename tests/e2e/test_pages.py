@@ -1,0 +1,331 @@
+"""The pages in a real Chromium: keyboard alone, live progress, no scripts, narrow screens, dark, refused files."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from sqlalchemy import select
+from werkzeug.serving import make_server
+
+from db import jobs, workers
+from db.models import Image, Job
+from db.session import now
+from db.states import Decision, Priority
+from tests import factories
+from tests.conftest import PASSWORD
+from tests.fakes import FAKE_SHA256
+from web.services import Services
+
+pytestmark = [
+    pytest.mark.e2e,
+    # werkzeug's server leaves a static file open when the browser moves on before it is sent.
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"),
+]
+
+PATHS = ["/", "/jobs", "/jobs/1", "/history", "/history?filename=none", "/images/1", "/images/2", "/status", "/nothing"]
+LONG = "export_" + "very-long-" * 12 + "name.png"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on PATH: install one to run the browser tests")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def url(app: Flask, token: str) -> Iterator[str]:
+    """The application, served; the user `ada` exists."""
+    app.testing = False
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _context(chromium: Browser, url: str, **options: Any) -> BrowserContext:
+    context = chromium.new_context(base_url=url, **options)
+    context.set_default_timeout(10_000)
+    return context
+
+
+def _sign_in(page: Page) -> None:
+    page.goto("/login")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Screen chest X-rays")
+
+
+@pytest.fixture
+def page(chromium: Browser, url: str) -> Iterator[Page]:
+    """Signed in; a complaint of the browser (a script's error, a blocked resource) fails the test."""
+    context = _context(chromium, url)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console", lambda m: complaints.append(m.text) if m.type == "error" and "Failed to load" not in m.text else None
+    )
+    _sign_in(page)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Three radiographs and a text file."""
+    found = [tmp_path / name for name in ("a.png", LONG, "c.png", "note.txt")]
+    for seed, path in enumerate(found):
+        path.write_bytes(factories.png(seed) if path.suffix == ".png" else b"just text")
+    return found
+
+
+def _screen(services: Services, count: int, probability: float = 0.9) -> None:
+    """What a worker does to the next `count` images."""
+    with services.database.begin() as session:
+        at = now(session)
+        claims = jobs.claim(session, worker="w", image_ids=[], limit=count, lease_s=60, now=at)
+        decision = Decision.PNEUMONIA if probability >= 0.5 else Decision.NORMAL
+        scored = [jobs.Scored(claim, probability, decision) for claim in claims]
+        jobs.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, worker="w", now=at)
+
+
+def _seed(services: Services, count: int = 4) -> None:
+    """A job of `ada` with long names, half of it screened, and a worker."""
+    with services.database.begin() as session:
+        workers.register(session, name="gpu-1:4711:9f3a", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
+        made, _ = jobs.create(session, user_id=1, name=LONG, priority=Priority.BULK, client_key=None, now=now(session))
+        factories.images(session, made, count, prefix=LONG)
+    _screen(services, count // 2)
+
+
+def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, files: list[Path]) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    chooser = page.get_by_label("X-rays to screen")
+    expect(chooser).to_be_focused()
+    with page.expect_file_chooser() as opened:
+        page.keyboard.press("Enter")
+    opened.value.set_files(files[:2])
+    expect(page.get_by_text("2 files, 0.0 MB")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="In the background")).to_be_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Screen", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/jobs/1")
+    expect(page.get_by_role("heading", level=1)).to_have_text("by keyboard")
+    expect(page.get_by_text("0 of 2 images finished")).to_be_visible()
+
+
+def test_a_job_page_follows_its_job_to_the_end(page: Page, services: Services) -> None:
+    _seed(services, 4)
+    page.goto("/jobs/1")
+    row = page.get_by_role("row", name=re.compile("-3.png"))
+    expect(page.get_by_text("2 of 4 images finished")).to_be_visible()
+    expect(row).to_contain_text("Queued")
+    _screen(services, 1)
+    expect(page.get_by_text("3 of 4 images finished").first).to_be_visible()
+    _screen(services, 1, probability=0.1)
+    expect(page.get_by_text("4 of 4 images finished").first).to_be_visible()
+    expect(row).to_contain_text("Pneumonia not suspected")
+    expect(page.locator("[data-poll]")).to_have_count(0)
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    expect(page.locator("[data-live-words]")).to_have_text("4 of 4 images finished")
+
+
+def test_an_image_page_shows_its_result_by_itself(page: Page, services: Services) -> None:
+    _seed(services, 2)
+    page.goto("/images/2")
+    expect(page.get_by_role("heading", name="Waiting its turn")).to_be_visible()
+    _screen(services, 1, probability=0.93)
+    expect(page.get_by_role("heading", name="Pneumonia suspected")).to_be_visible()
+    expect(page.get_by_text("93.0 %")).to_be_visible()
+
+
+def test_the_focus_stays_where_it_was_when_a_page_renews_itself(page: Page, services: Services) -> None:
+    _seed(services, 4)
+    page.goto("/jobs/1")
+    link = page.locator('a[href="/images/2"]')
+    link.focus()
+    _screen(services, 1)
+    expect(page.get_by_text("3 of 4 images finished").first).to_be_visible()
+    expect(link).to_be_focused()
+
+
+def test_a_page_tells_when_the_server_is_gone_and_when_it_is_back(page: Page, services: Services) -> None:
+    _seed(services, 4)
+    page.goto("/jobs/1")
+    page.route("**/api/v1/jobs/1", lambda route: route.abort())
+    expect(page.get_by_text("The server does not answer at the moment.")).to_be_visible()
+    page.unroute("**/api/v1/jobs/1")
+    expect(page.get_by_text("The server does not answer at the moment.")).to_be_hidden()
+
+
+def test_refused_files_are_listed_and_the_page_stays(page: Page, files: list[Path], services: Services) -> None:
+    page.get_by_label("X-rays to screen").set_input_files(files)
+    page.get_by_role("button", name="Screen", exact=True).click()
+    expect(page.get_by_text("1 file refused. The other 3 are being screened.")).to_be_visible()
+    expect(page.get_by_text("note.txt Not a JPEG or PNG image: this looks like a text file.")).to_be_visible()
+    page.get_by_role("link", name="See the job").click()
+    page.wait_for_url("**/jobs/1")
+    with services.database.read() as session:
+        assert session.scalars(select(Image.filename).order_by(Image.id)).all() == ["a.png", LONG, "c.png"]
+
+
+def test_many_files_go_in_requests_of_twenty_and_none_is_lost(page: Page, tmp_path: Path, services: Services) -> None:
+    paths = [tmp_path / f"{i:03d}.png" for i in range(53)]
+    for seed, path in enumerate(paths):
+        path.write_bytes(factories.png(seed, size_px=(16, 16)))
+    sent = []
+    page.on("request", lambda r: sent.append(r.url) if r.method == "POST" and r.url.endswith("/images") else None)
+    page.get_by_label("X-rays to screen").set_input_files(paths)
+    expect(page.get_by_role("radio", name="In the background")).to_be_checked()
+    page.get_by_role("button", name="Screen", exact=True).click()
+    page.wait_for_url("**/jobs/1")
+    with services.database.read() as session:
+        names = session.scalars(select(Image.filename).order_by(Image.id)).all()
+    assert names == [path.name for path in paths]
+    assert len(sent) == 3
+
+
+def test_an_upload_outlives_a_busy_server_and_a_lost_answer(page: Page, files: list[Path], services: Services) -> None:
+    tries: list[str] = []
+
+    def answer(route: Route) -> None:
+        tries.append(route.request.url)
+        if len(tries) == 1:
+            route.fulfill(status=503, headers={"Retry-After": "0.1"}, json={"detail": "busy"})
+        elif len(tries) == 2:
+            route.fetch()  # the server has taken the files, but the answer gets lost
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/jobs/1/images", answer)
+    page.get_by_label("X-rays to screen").set_input_files(files[:3])
+    page.get_by_role("button", name="Screen", exact=True).click()
+    page.wait_for_url("**/jobs/1")
+    with services.database.read() as session:
+        assert len(session.scalars(select(Image.id)).all()) == 3
+    assert len(tries) == 3
+
+
+def test_dropped_files_are_chosen(page: Page) -> None:
+    expect(page.get_by_text("You can also drop files or a folder here.")).to_be_visible()
+    page.evaluate(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File(["x"], "dropped.png", { type: "image/png" }));
+            window.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(page.get_by_text("1 file, 0.0 MB")).to_be_visible()
+    assert page.get_by_label("X-rays to screen").evaluate("input => input.files[0].name") == "dropped.png"
+
+
+def test_everything_works_without_scripts(chromium: Browser, url: str, files: list[Path], services: Services) -> None:
+    context = _context(chromium, url, java_script_enabled=False)
+    page = context.new_page()
+    _sign_in(page)
+    page.get_by_label("X-rays to screen").set_input_files(files[0])
+    page.get_by_role("button", name="Screen", exact=True).click()
+    page.wait_for_url("**/jobs/1")
+    _screen(services, 1)
+    page.reload()
+    page.get_by_role("link", name="a.png").click()
+    expect(page.get_by_role("heading", name="Pneumonia suspected")).to_be_visible()
+    page.goto("/")
+    page.get_by_label("X-rays to screen").set_input_files(files)
+    page.get_by_role("button", name="Screen", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 of 4 files was refused")
+    context.close()
+
+
+def test_a_job_is_cancelled_only_after_a_question(page: Page, services: Services) -> None:
+    _seed(services, 4)
+    page.goto("/jobs/1")
+    page.get_by_text("Cancel job").click()
+    page.get_by_role("button", name="Cancel what is queued").click()
+    expect(page.get_by_text("2 queued images cancelled.")).to_be_visible()
+    with services.database.read() as session:
+        assert session.get_one(Job, 1).cancelled_at is not None
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_phone_never_scrolls_sideways(chromium: Browser, url: str, services: Services, path: str) -> None:
+    _seed(services)
+    context = _context(chromium, url, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    _sign_in(page)
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+CONTRAST = """() => {
+    const channel = (c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const rgba = (color) => {
+        canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const light = (color) => { const [r, g, b] = rgba(color).map(channel); return 0.2126*r + 0.7152*g + 0.0722*b; };
+    const behind = (e) => { while (e && rgba(getComputedStyle(e).backgroundColor)[3] < 255) e = e.parentElement;
+        return getComputedStyle(e ?? document.body).backgroundColor; };
+    const poor = [];
+    for (const e of document.querySelectorAll("body *")) {
+        const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+        if (!own || e.closest("option, .visually-hidden, svg") || !e.checkVisibility()) continue;
+        const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5) poor.push(e.outerHTML.slice(0, 120));
+    }
+    return poor;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_the_contrast_of_wcag_aa(chromium: Browser, url: str, services: Services, scheme: Any) -> None:
+    _seed(services)
+    context = _context(chromium, url, color_scheme=scheme, reduced_motion="reduce")
+    page = context.new_page()
+    _sign_in(page)
+    backgrounds = set()
+    for path in PATHS:
+        page.goto(path)
+        assert page.evaluate(CONTRAST) == [], path
+        backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert backgrounds == ({"rgb(244, 246, 248)"} if scheme == "light" else {"rgb(14, 21, 26)"})
+    context.close()

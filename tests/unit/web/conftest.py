@@ -1,0 +1,83 @@
+"""Somebody signed in with a browser, and rows for the pages to show."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db import jobs, workers
+from db.models import Image, Prediction, User
+from db.session import now
+from db.states import Decision, ImageState, Priority
+from tests.conftest import PASSWORD
+from tests.fakes import FAKE_SHA256
+from tests.unit.web.visitor import Visitor
+from web.services import Services
+
+AddJob = Callable[..., int]
+
+
+@pytest.fixture
+def stranger(browser: FlaskClient) -> Visitor:
+    """Not signed in; the user `ada` with PASSWORD exists."""
+    return Visitor(browser)
+
+
+@pytest.fixture
+def reader(stranger: Visitor) -> Visitor:
+    """Signed in as `ada`."""
+    stranger.sign_in("ada", PASSWORD)
+    stranger.get("/")
+    return stranger
+
+
+@pytest.fixture
+def add_job(services: Services, token: str) -> AddJob:
+    """Adds a job of `ada`; each image is (file name, state) or (file name, probability). Returns the job's id."""
+
+    def add(*images: tuple[str, ImageState | float], name: str = "ward 3", sent_hours_ago: float = 0) -> int:
+        with services.database.begin() as session:
+            at = now(session) - timedelta(hours=sent_hours_ago)
+            owner = session.scalars(select(User.id)).first()
+            assert owner is not None
+            job, _ = jobs.create(session, user_id=owner, name=name, priority=Priority.BULK, client_key=None, now=at)
+            new = [
+                jobs.NewImage(file, hashlib.sha256(f"{job.id} {i}".encode()).hexdigest(), "image/png", 1234, 640, 480)
+                for i, (file, _) in enumerate(images)
+            ]
+            for row, (_, outcome) in zip(jobs.add_images(session, job, new, at), images, strict=True):
+                _finish(session, row, outcome)
+            return job.id
+
+    def _finish(session: Session, row: Image, outcome: ImageState | float) -> None:
+        row.state = outcome if isinstance(outcome, ImageState) else ImageState.DONE
+        if row.state not in (ImageState.QUEUED, ImageState.RUNNING):
+            row.finished_at = row.created_at
+        if row.state is ImageState.FAILED:
+            row.error_code, row.error_message, row.attempt = "corrupt_image", "Its data ends too early.", 1
+        if not isinstance(outcome, ImageState):
+            prediction = Prediction(
+                image_id=row.id,
+                model_sha256=FAKE_SHA256,
+                probability=outcome,
+                threshold=0.5,
+                decision=Decision.PNEUMONIA if outcome >= 0.5 else Decision.NORMAL,
+                created_at=row.created_at,
+            )
+            session.add(prediction)
+
+    return add
+
+
+@pytest.fixture
+def worker(services: Services) -> str:
+    """The name of a worker that is alive."""
+    with services.database.begin() as session:
+        workers.register(session, name="gpu-1", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
+    return "gpu-1"

@@ -1,0 +1,293 @@
+"""The one write path: bytes, then row, then doorbell; each file by itself; nothing left behind."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+from typing import Any
+
+import fakeredis
+import pytest
+import structlog
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from sqlalchemy import func, select
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse
+
+from core.queue import make_celery
+from core.settings import Settings
+from db.models import Image, Job
+from tests import factories
+from web.app import create_app
+from web.services import Services
+from web.uploads import clean
+
+PNG = factories.png(size_px=(9, 8))
+LIMIT = 50_000
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"max_upload_bytes": LIMIT, "max_request_bytes": 4 * LIMIT})
+
+
+@pytest.fixture
+def job_id(client: FlaskClient) -> int:
+    made: int = client.post("/api/v1/jobs", json={"name": "ward", "priority": "bulk"}).get_json()["id"]
+    return made
+
+
+def send(client: FlaskClient, job_id: int, *files: tuple[str, bytes]) -> TestResponse:
+    parts = [FileStorage(io.BytesIO(data), filename) for filename, data in files]
+    return client.post(f"/api/v1/jobs/{job_id}/images", data={"files": parts})
+
+
+def count(services: Services, table: type[Image | Job]) -> int:
+    with services.database.read() as session:
+        return session.scalars(select(func.count()).select_from(table)).one()
+
+
+def spools(services: Services) -> list[str]:
+    """What is left of uploads on the disk."""
+    return [path.name for path in (services.settings.blobs / "incoming").iterdir()]
+
+
+def blobs(services: Services) -> list[str]:
+    return [path.name for path in services.settings.blobs.glob("??/*")]
+
+
+def unpublished(services: Services) -> int:
+    with services.database.read() as session:
+        return session.scalars(select(func.count()).select_from(Image).where(Image.published_at.is_(None))).one()
+
+
+def test_files_are_answered_in_the_order_sent_each_by_itself(client: FlaskClient, job_id: int) -> None:
+    response = send(client, job_id, ("b.png", PNG), ("notes.txt", b"hello"), ("a.jpg", factories.jpeg()), ("e", b""))
+    answers = response.get_json()["images"]
+    assert response.status_code == 201
+    assert [answer["filename"] for answer in answers] == ["b.png", "notes.txt", "a.jpg", "e"]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [None, "unsupported_type", None, "empty_file"]
+    assert answers[0]["sha256"] == hashlib.sha256(PNG).hexdigest()
+    assert answers[0]["state"] == "queued"
+    assert set(answers[1]) == {"filename", "error"}
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"),
+        (b"hello", "unsupported_type"),
+        (PNG[:20], "corrupt_image"),
+        (factories.png_header(30_000, 30_000), "too_many_pixels"),
+        (PNG + bytes(LIMIT), "too_large"),
+    ],
+)
+def test_a_file_that_is_refused_leaves_neither_row_nor_blob_nor_spool(
+    client: FlaskClient, services: Services, job_id: int, data: bytes, code: str
+) -> None:
+    (answer,) = send(client, job_id, ("x.png", data)).get_json()["images"]
+    assert answer["error"]["code"] == code
+    assert answer["error"]["message"].endswith(".")
+    assert (count(services, Image), blobs(services), spools(services)) == (0, [], [])
+
+
+def test_a_file_that_is_too_large_does_not_cut_off_the_next(client: FlaskClient, job_id: int) -> None:
+    answers = send(client, job_id, ("big.png", PNG + bytes(LIMIT)), ("ok.png", PNG)).get_json()["images"]
+    assert answers[0]["error"]["message"] == "The file has 0.1 MB; the limit is 0.1 MB."
+    assert answers[1]["state"] == "queued"
+
+
+def test_the_bytes_are_kept_once_whatever_their_names(client: FlaskClient, services: Services, job_id: int) -> None:
+    first, second = send(client, job_id, ("a.png", PNG), ("b.png", PNG)).get_json()["images"]
+    assert first["id"] != second["id"]
+    assert blobs(services) == [first["sha256"]]
+    assert spools(services) == []
+
+
+def test_sending_a_file_again_gives_the_same_image(client: FlaskClient, services: Services, job_id: int) -> None:
+    first = send(client, job_id, ("a.png", PNG)).get_json()
+    assert send(client, job_id, ("a.png", PNG)).get_json() == first
+    assert count(services, Image) == 1
+
+
+def test_an_accepted_image_is_rung_for(client: FlaskClient, services: Services, job_id: int) -> None:
+    send(client, job_id, ("a.png", PNG))
+    assert unpublished(services) == 0
+
+
+def app_of(services: Services, **changed: Any) -> Flask:
+    values = {name: getattr(services, name) for name in Services.__slots__} | changed
+    return create_app(services.settings, Services(**values))
+
+
+def of(app: Flask, client: FlaskClient) -> FlaskClient:
+    """A client of `app` with the token of `client`."""
+    other = app.test_client()
+    other.environ_base.update(client.environ_base)
+    return other
+
+
+def test_a_broker_that_is_down_fails_no_upload(client: FlaskClient, services: Services, job_id: int) -> None:
+    url = SecretStr("redis+socket:///nowhere/absent.sock")
+    celery = make_celery(services.settings.model_copy(update={"redis_url": url}))
+    down = of(app_of(services, celery=celery), client)
+    assert send(down, job_id, ("a.png", PNG)).get_json()["images"][0]["state"] == "queued"
+    assert unpublished(services) == 1
+
+
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_503_with_no_row_and_nothing_left(
+    client: FlaskClient, services: Services, job_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as disk:
+        disk.setattr("core.storage.os.fsync", full)
+        response = send(client, job_id, ("a.png", PNG), ("b.png", PNG))
+    assert (response.status_code, response.get_json()["code"]) == (503, "storage_unavailable")
+    assert response.headers["Retry-After"] == "5"
+    assert "No space left on device" in response.get_json()["detail"]
+    assert (count(services, Image), blobs(services), spools(services)) == (0, [], [])
+
+
+def test_a_storage_that_vanished_is_503(client: FlaskClient, services: Services, job_id: int) -> None:
+    services.settings.blobs.rename(services.settings.data_dir / "moved")
+    response = send(client, job_id, ("a.png", PNG))
+    assert (response.status_code, response.get_json()["code"]) == (503, "storage_unavailable")
+    assert count(services, Image) == 0
+
+
+def test_a_request_that_is_too_large_is_413_and_leaves_nothing(
+    client: FlaskClient, services: Services, job_id: int
+) -> None:
+    response = send(client, job_id, *((f"{n}.png", PNG + bytes(LIMIT)) for n in range(5)))
+    assert (response.status_code, response.mimetype) == (413, "application/problem+json")
+    assert response.get_json()["code"] == "request_too_large"
+    assert (count(services, Image), spools(services)) == (0, [])
+
+
+def aborted(client: FlaskClient, path: str, field: str) -> TestResponse:
+    """A request whose connection breaks in the middle of a file."""
+    head = f'--b\r\nContent-Disposition: form-data; name="{field}"; filename="a.png"\r\n\r\n'.encode()
+    return client.post(
+        path,
+        input_stream=io.BytesIO(head + PNG),
+        content_type="multipart/form-data; boundary=b",
+        headers={"Content-Length": str(10_000)},
+    )
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs/1/images", "/api/v1/images"])
+def test_an_upload_that_breaks_off_leaves_nothing(
+    client: FlaskClient, services: Services, job_id: int, path: str
+) -> None:
+    response = aborted(client, path, "file" if path.endswith("v1/images") else "files")
+    assert job_id == 1
+    assert 400 <= response.status_code < 500
+    assert (count(services, Image), blobs(services), spools(services)) == (0, [], [])
+
+
+def test_a_form_without_files_is_422(client: FlaskClient, job_id: int) -> None:
+    response = client.post(f"/api/v1/jobs/{job_id}/images", data={"other": "x"})
+    assert (response.status_code, response.get_json()["code"]) == (422, "invalid_request")
+
+
+def test_files_for_a_job_that_is_not_there_are_404_and_leave_no_spool(client: FlaskClient, services: Services) -> None:
+    assert send(client, 404, ("a.png", PNG)).status_code == 404
+    assert (count(services, Image), spools(services)) == (0, [])
+
+
+def single(client: FlaskClient, filename: str, data: bytes) -> TestResponse:
+    return client.post("/api/v1/images", data={"file": (io.BytesIO(data), filename)})
+
+
+def test_one_image_becomes_an_interactive_job_of_its_own(client: FlaskClient, services: Services) -> None:
+    response = single(client, "child.png", PNG)
+    body = response.get_json()
+    assert response.status_code == 202
+    assert response.headers["Location"] == f"/api/v1/images/{body['id']}"
+    job = client.get(f"/api/v1/jobs/{body['job_id']}").get_json()
+    assert (job["priority"], job["total"], job["name"]) == ("interactive", 1, "child.png")
+    assert spools(services) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "code"),
+    [
+        (b"hello", 415, "unsupported_type"),
+        (PNG + bytes(LIMIT), 413, "too_large"),
+        (b"", 422, "empty_file"),
+        (PNG[:20], 422, "corrupt_image"),
+    ],
+)
+def test_one_image_that_is_refused_leaves_no_job(
+    client: FlaskClient, services: Services, data: bytes, status: int, code: str
+) -> None:
+    response = single(client, "x.png", data)
+    assert (response.status_code, response.get_json()["code"]) == (status, code)
+    assert response.mimetype == "application/problem+json"
+    assert (count(services, Job), blobs(services), spools(services)) == (0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("ward/müller.png", "ward/müller.png"),
+        ("a\x00b\x1b[31m\u202ecod.png", "ab[31mcod.png"),
+        ("  spaced.png  ", "spaced.png"),
+        ("x" * 600 + ".png", "x" * 508 + ".png"),
+        ("\x01\u200b", ""),
+        ("\ud800.png", ".png"),
+    ],
+)
+def test_a_name_is_cleaned_of_what_cannot_be_shown(sent: str, shown: str) -> None:
+    assert clean(sent) == shown
+
+
+def test_a_file_without_a_name_that_can_be_shown_is_called_unnamed(client: FlaskClient, job_id: int) -> None:
+    (answer,) = send(client, job_id, ("\x01\x02", PNG)).get_json()["images"]
+    assert answer["filename"] == "unnamed"
+
+
+def test_no_file_name_reaches_the_log_or_a_url(client: FlaskClient, services: Services, job_id: int) -> None:
+    with structlog.testing.capture_logs() as events:
+        send(client, job_id, ("mueller-anna.png", PNG), ("mueller-anna.txt", b"x"))
+        response = single(client, "mueller-anna.png", PNG)
+        single(client, "mueller-anna.png", b"x")
+    assert "mueller" not in str(events)
+    assert "mueller" not in response.headers["Location"]
+    assert not [name for name in blobs(services) if "mueller" in name]
+
+
+def test_a_crash_is_logged_without_the_file_name(
+    client: FlaskClient, job_id: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crash(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("web.uploads.jobs.add_images", crash)
+    client.application.testing = False
+    with structlog.testing.capture_logs() as events:
+        response = send(client, job_id, ("mueller-anna.png", PNG))
+    assert (response.status_code, response.get_json()["code"]) == (500, "internal_server_error")
+    assert [event["event"] for event in events] == ["request_crashed"]
+    assert "mueller" not in str(events) + response.get_data(as_text=True) + caplog.text
+
+
+def test_a_broker_is_not_asked_for_anything_by_an_upload(client: FlaskClient, services: Services, job_id: int) -> None:
+    server = fakeredis.FakeServer()
+    server.connected = False
+    down = of(app_of(services, broker=fakeredis.FakeRedis(server=server)), client)
+    assert send(down, job_id, ("a.png", PNG)).status_code == 201
+
+
+def test_five_hundred_files_in_one_request_are_taken(client: FlaskClient, services: Services, job_id: int) -> None:
+    small = factories.png(size_px=(2, 2))
+    answers = send(client, job_id, *((f"{number}.png", small) for number in range(500))).get_json()["images"]
+    assert [answer["filename"] for answer in answers] == [f"{number}.png" for number in range(500)]
+    assert (count(services, Image), spools(services)) == (500, [])

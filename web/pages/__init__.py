@@ -1,0 +1,8 @@
+"""What people see: server-rendered pages that work without scripts. `blueprint` is all that the application needs."""
+
+from __future__ import annotations
+
+from web.pages import history, home, image, job, sign_in, status
+from web.pages.base import blueprint
+
+__all__ = ["blueprint", "history", "home", "image", "job", "sign_in", "status"]

@@ -1,0 +1,48 @@
+"""The blueprint, what every template may use, and what several pages read from a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, request
+from flask_login import current_user
+
+from web.pages import words
+
+blueprint = Blueprint("pages", __name__)
+
+MAX_ID = 2**63 - 1
+"""The largest id a database holds; the largest that a URL may name."""
+
+API_ROOT = "/api/v1"
+NOTICE = "A research tool for triage, not a diagnosis. Read the image itself before you decide anything."
+
+NAVIGATION = (
+    ("pages.home", "Home", ()),
+    ("pages.jobs", "Jobs", ("pages.job", "pages.image")),
+    ("pages.history", "History", ()),
+    ("pages.status", "Status", ()),
+)
+"""Endpoint, label, and the endpoints of the pages below it."""
+
+
+@blueprint.record_once
+def _add_filters(state: Any) -> None:
+    state.app.jinja_env.filters.update(words.FILTERS)
+
+
+@blueprint.app_context_processor
+def _common() -> dict[str, Any]:
+    """Nothing here may touch the database: error pages show it while that is down."""
+    # The proxy asks the database only when a template looks at it.
+    return {"navigation": NAVIGATION, "api_root": API_ROOT, "notice": NOTICE, "current_user": current_user}
+
+
+def cursor() -> int | None:
+    """The key in `?cursor=` after which this page starts. A damaged one ends the request with 400."""
+    given = request.args.get("cursor", "")
+    if not given:
+        return None
+    if not (given.isascii() and given.isdecimal()) or len(given) > 19 or int(given) > MAX_ID:
+        abort(400, "The link to this page of the list is damaged. Start again from its first page.")
+    return int(given)

@@ -1,0 +1,52 @@
+"""One image: the X-ray, what the model said of it and what that is worth, or why there is no result."""
+
+from __future__ import annotations
+
+from flask import abort, render_template
+from sqlalchemy.orm import Session
+
+from db import queries, workers
+from db.models import Image
+from db.queries import Filters
+from db.session import now
+from db.states import FINAL_STATES, ImageState
+from web.pages.base import API_ROOT, MAX_ID, blueprint
+from web.pages.verdict import absence, verdict
+from web.pages.words import DECISION_WORDS, prediction
+from web.services import services
+
+
+@blueprint.get(f"/images/<int(max={MAX_ID}):image_id>")
+def image(image_id: int) -> str:
+    with services().database.read() as session:
+        found = queries.image(session, image_id)
+        if found is None:
+            abort(404, f"There is no image {image_id}.")
+        previous_id = _neighbour(session, found, before=True)
+        next_id = _neighbour(session, found, before=False)
+        someone_works = bool(workers.alive(session, now(session)))
+    newest = prediction(found)
+    missing = absence(found, someone_works=someone_works)
+    return render_template(
+        "image.html",
+        image=found,
+        file_url=f"{API_ROOT}/images/{image_id}/file",
+        prediction=newest,
+        verdict=verdict(newest) if newest else None,
+        absence=missing,
+        image_words=DECISION_WORDS[newest.decision] if newest else missing.title,
+        over=is_over(found),
+        previous_id=previous_id,
+        next_id=next_id,
+    )
+
+
+def is_over(found: Image) -> bool:
+    return ImageState(found.state) in FINAL_STATES
+
+
+def _neighbour(session: Session, found: Image, *, before: bool) -> int | None:
+    """The image next to this one in its job, in the order of upload."""
+    filters = Filters(job_id=found.job_id)
+    page = queries.images(session, filters, cursor=found.id, limit=1, newest_first=before)
+    return page.items[0].id if page.items else None

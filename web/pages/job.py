@@ -1,0 +1,116 @@
+"""Jobs: the list, one job with its progress and images, cancel and retry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from db import jobs as job_changes
+from db import queries, workers
+from db.models import Job, User
+from db.queries import Filters, Progress
+from db.session import now
+from db.states import Decision, ImageState, JobState
+from web import uploads
+from web.pages.base import MAX_ID, blueprint, cursor
+from web.pages.words import DECISION_WORDS, STATE_WORDS, counted
+from web.services import services
+
+JOBS_ON_A_PAGE = 25
+IMAGES_ON_A_PAGE = 50
+CHOICES = {d.value: DECISION_WORDS[d] for d in Decision} | {s.value: STATE_WORDS[s] for s in ImageState}
+NO_WORKER = "No worker is running: the images are kept and will be screened when one starts."
+
+
+@blueprint.get("/jobs")
+def jobs() -> str:
+    with services().database.read() as session:
+        page = queries.jobs(session, cursor=cursor(), limit=JOBS_ON_A_PAGE)
+        rows = [(job, queries.progress(session, job)) for job in page.items]
+    return render_template("jobs.html", jobs=rows, cursor=cursor(), next_cursor=page.next_cursor)
+
+
+@blueprint.get(f"/jobs/<int(max={MAX_ID}):job_id>")
+def job(job_id: int) -> str:
+    show = request.args.get("show", "")
+    filters = _filters(job_id, show)
+    with services().database.read() as session:
+        found = _existing(session, job_id)
+        progress = queries.progress(session, found)
+        page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE, newest_first=False)
+        owner = session.get_one(User, found.user_id).name
+        someone_works = bool(workers.alive(session, now(session)))
+    over = is_over(progress)
+    return render_template(
+        "job.html",
+        job=found,
+        owner=owner,
+        progress=progress,
+        over=over,
+        waiting="" if over or someone_works else NO_WORKER,
+        tiles=tiles(progress),
+        retry_word=retry_word(progress),
+        images=page.items,
+        choices=CHOICES,
+        show=show,
+        cursor=cursor(),
+        next_cursor=page.next_cursor,
+    )
+
+
+@blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/cancel")
+def cancel_job(job_id: int) -> ResponseReturnValue:
+    with services().database.begin() as session:
+        cancelled = job_changes.cancel(session, _existing(session, job_id), now(session))
+    flash(f"{counted(cancelled, 'queued image')} cancelled. Images already being screened are finished.", "good")
+    return redirect(url_for("pages.job", job_id=job_id), 303)
+
+
+@blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/retry")
+def retry_job(job_id: int) -> ResponseReturnValue:
+    flash(f"{counted(uploads.retry(job_id), 'image')} queued again.", "good")
+    return redirect(url_for("pages.job", job_id=job_id), 303)
+
+
+def is_over(progress: Progress) -> bool:
+    """Whether a page that shows it need not look again. An empty job may still be on its way up."""
+    return progress.state in (JobState.DONE, JobState.CANCELLED) and progress.finished == progress.total
+
+
+def tiles(progress: Progress) -> Sequence[tuple[str, str, int]]:
+    """(icon, words, count): the decisions first, then what is not done. Rare ones only when there are any."""
+    decisions = [(d.value, DECISION_WORDS[d], progress.decisions[d]) for d in (Decision.PNEUMONIA, Decision.NORMAL)]
+    refused = (Decision.REFUSED.value, DECISION_WORDS[Decision.REFUSED], progress.decisions[Decision.REFUSED])
+    states = [(s.value, STATE_WORDS[s], progress.counts[s]) for s in ImageState if s is not ImageState.DONE]
+    always = {ImageState.FAILED.value}
+    if not is_over(progress):
+        always |= {ImageState.QUEUED.value, ImageState.RUNNING.value}
+    return [*decisions, *(t for t in (refused, *states) if t[2] or t[0] in always)]
+
+
+def retry_word(progress: Progress) -> str:
+    """What the retry button does for this job."""
+    failed, cancelled = progress.counts[ImageState.FAILED], progress.counts[ImageState.CANCELLED]
+    kinds = [word for word, count in (("failed", failed), ("cancelled", cancelled)) if count]
+    return f"Retry {failed + cancelled:,} {' and '.join(kinds)}"
+
+
+def _filters(job_id: int, show: str) -> Filters:
+    """One choice for a reader, two columns in the database."""
+    if not show:
+        return Filters(job_id=job_id)
+    if show in set(Decision):
+        return Filters(job_id=job_id, decision=Decision(show))
+    if show not in set(ImageState):
+        abort(400, "The page was asked to show images of an unknown kind. Choose one from the list.")
+    return Filters(job_id=job_id, state=ImageState(show))
+
+
+def _existing(session: Session, job_id: int) -> Job:
+    found = session.get(Job, job_id)
+    if found is None:
+        abort(404, f"There is no job {job_id}.")
+    return found

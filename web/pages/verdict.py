@@ -1,0 +1,110 @@
+"""A prediction in words: what was decided, how near the line it was, and what the number is worth. No Flask here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from db.models import Image, Prediction
+from db.states import Decision, ImageState
+from web.pages.words import DECISION_WORDS, percent
+
+CLOSE_CALL = 0.05
+"""Probabilities this near the operating point are called close: a small change of the image could turn them."""
+
+ADVICE = {
+    "corrupt_image": "Export the image anew from where it came and send it again: a retry of these bytes won't help.",
+    "unsupported_type": "Save the image as JPEG or PNG and send it again.",
+    "empty_file": "Export the image anew and send it again.",
+    "too_large": "Save a smaller version of the image and send it again.",
+    "too_many_pixels": "Scale the image down and send it again.",
+    "model_invalid": "Nothing is wrong with the image. The operator has to put the model right; then retry the job.",
+    "blob_missing": "The operator has to restore the image storage; then retry the job, or send the image again.",
+    "storage_unavailable": "Nothing is wrong with the image. Once the storage works again, retry the job.",
+    "out_of_memory": "The worker had too little memory. The operator can lower the batch size; then retry the job.",
+    "attempts_exhausted": "Retry the job. If it fails again, tell the operator the number of this image.",
+}
+UNKNOWN_ADVICE = "Retry the job. If it fails again, tell the operator the number of this image and the code below."
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Numbers ending in `_percent` are places on the gauge, from its left end."""
+
+    title: str
+    sentence: str
+    meaning: str
+    limits: Sequence[str]
+    gauge_words: str
+    probability_percent: float
+    threshold_percent: float
+    label_percent: float
+    label_anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Why there is no prediction, and what to do."""
+
+    title: str
+    sentence: str = ""
+    advice: str = ""
+
+
+def verdict(found: Prediction) -> Verdict:
+    threshold_percent = round(100 * found.threshold, 2)
+    anchor = "start" if found.threshold < 0.3 else "end" if found.threshold > 0.7 else "middle"
+    return Verdict(
+        title=DECISION_WORDS[found.decision],
+        sentence=_sentence(found),
+        meaning=_meaning(found.probability, found.model.card),
+        limits=[str(limit) for limit in found.model.card.get("limits", ())],
+        gauge_words=f"Probability {percent(found.probability)}, operating point {percent(found.threshold)}",
+        probability_percent=round(100 * found.probability, 2),
+        threshold_percent=threshold_percent,
+        label_percent=threshold_percent,
+        label_anchor=anchor,
+    )
+
+
+def _sentence(found: Prediction) -> str:
+    if found.decision is Decision.REFUSED:
+        return "The model doesn't judge this image: it is unlike the X-rays it was made for."
+    if abs(found.probability - found.threshold) < CLOSE_CALL:
+        side = "at or just above" if found.decision is Decision.PNEUMONIA else "just below"
+        return f"A close call: {side} the operating point. Treat it as undecided."
+    if found.decision is Decision.PNEUMONIA:
+        return "Above the operating point: read this one early."
+    return "Below the operating point. This says nothing about other findings."
+
+
+def _meaning(probability: float, card: dict[str, Any]) -> str:
+    """What the number is worth, as far as the model's card tells."""
+    prior = card.get("calibration", {}).get("prior")
+    if prior is None:
+        return "The model's own estimate, fitted to the images it was trained on. Among other patients it may be off."
+    about = min(99, max(1, round(100 * probability)))
+    return (
+        f"Among patients like those of the training data, if {round(100 * prior)} in 100 of them had pneumonia, about "
+        f"{about} of 100 images with this score would show it. Where pneumonia is rarer, fewer would."
+    )
+
+
+def absence(found: Image, *, someone_works: bool) -> Absence:
+    """For an image without prediction; harmless for one with."""
+    if found.state is ImageState.FAILED:
+        return Absence(
+            "Not screened: it failed",
+            found.error_message or "No reason was recorded.",
+            ADVICE.get(found.error_code or "", UNKNOWN_ADVICE),
+        )
+    if found.state is ImageState.CANCELLED:
+        return Absence(
+            "Not screened: cancelled", "Its job was cancelled before its turn.", "To screen it, retry the job."
+        )
+    if found.state is ImageState.RUNNING:
+        return Absence("Being screened", "The result appears here by itself.")
+    if not someone_works:
+        return Absence("Waiting for a worker", "No worker is running. The image is kept and screened when one starts.")
+    return Absence("Waiting its turn", "The result appears here by itself.")

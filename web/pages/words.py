@@ -1,0 +1,130 @@
+"""Every value as a person reads it: numbers, times, states, decisions. No Flask here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from db.models import Image, Prediction
+from db.queries import Progress
+from db.states import Decision, ImageState, JobState, Priority
+
+DECISION_WORDS = {
+    Decision.PNEUMONIA: "Pneumonia suspected",
+    Decision.NORMAL: "Pneumonia not suspected",
+    Decision.REFUSED: "Refused",
+}
+
+STATE_WORDS = {
+    ImageState.QUEUED: "Queued",
+    ImageState.RUNNING: "Running",
+    ImageState.DONE: "Done",
+    ImageState.FAILED: "Failed",
+    ImageState.CANCELLED: "Cancelled",
+    JobState.EMPTY: "No images",
+}
+
+PRIORITY_WORDS = {Priority.INTERACTIVE: "at once", Priority.BULK: "in the background"}
+
+
+def amount(number: int) -> str:
+    """1234567 -> '1,234,567'."""
+    return f"{number:,}"
+
+
+def percent(fraction: float) -> str:
+    """0.8731 -> '87.3 %'. Never '0.0' or '100.0': no network is that sure."""
+    if fraction < 0.001:
+        return "< 0.1\u00a0%"
+    if fraction > 0.999:
+        return "> 99.9\u00a0%"
+    return f"{fraction * 100:.1f}\u00a0%"
+
+
+def size(size_bytes: int) -> str:
+    """1234567 -> '1.2 MB'."""
+    if size_bytes < 1000:
+        return f"{size_bytes}\u00a0bytes"
+    value, unit = (size_bytes / 1e6, "MB") if size_bytes >= 1e6 else (size_bytes / 1e3, "kB")
+    return f"{value:.1f}".removesuffix(".0") + f"\u00a0{unit}"
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day_and_time(moment: datetime) -> str:
+    """'23 Nov 2026, 14:50', in UTC; the page says so beside it."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+def duration(span: timedelta) -> str:
+    """The largest fitting unit alone: '45 seconds', '12 minutes', '3 hours', '2 days'."""
+    seconds = max(0, round(span.total_seconds()))
+    for unit, length_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * length_s or (unit != "day" and seconds >= length_s):
+            return counted(round(seconds / length_s), unit)
+    return counted(seconds, "second")
+
+
+def counted(number: int, noun: str) -> str:
+    """'1 image', '1,200 images'."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def short_hash(sha256: str) -> str:
+    return sha256[:12]
+
+
+def kind_of_file(media_type: str) -> str:
+    return media_type.removeprefix("image/").upper()
+
+
+def prediction(image: Image) -> Prediction | None:
+    """Of the newest model that screened the image."""
+    return image.predictions[-1] if image.predictions else None
+
+
+def progress_words(progress: Progress) -> str:
+    """'412 of 1,000 images finished, 3 failed'."""
+    if not progress.total:
+        return "No images"
+    words = f"{progress.finished:,} of {counted(progress.total, 'image')} finished"
+    failed, cancelled = progress.counts[ImageState.FAILED], progress.counts[ImageState.CANCELLED]
+    words += f", {failed:,} failed" if failed else ""
+    return words + (f", {cancelled:,} cancelled" if cancelled else "")
+
+
+def strip_parts(progress: Progress) -> list[dict[str, str | float]]:
+    """Where each state's part of the progress strip starts and how wide it is, in percent of the whole."""
+    parts: list[dict[str, str | float]] = []
+    start = 0.0
+    for state in (ImageState.DONE, ImageState.FAILED, ImageState.CANCELLED, ImageState.RUNNING):
+        width = 100 * progress.counts[state] / max(1, progress.total)
+        if width:
+            parts.append({"state": state.value, "from": round(start, 3), "width": round(width, 3)})
+        start += width
+    return parts
+
+
+def _word(table: Mapping[Any, str]) -> Callable[[str], str]:
+    return lambda key: table[key]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "amount": amount,
+    "bytes": size,
+    "day_and_time": day_and_time,
+    "decision_word": _word(DECISION_WORDS),
+    "iso": iso,
+    "kind_of_file": kind_of_file,
+    "percent": percent,
+    "prediction": prediction,
+    "priority_word": _word(PRIORITY_WORDS),
+    "progress_words": progress_words,
+    "short_hash": short_hash,
+    "state_word": _word(STATE_WORDS),
+    "strip_parts": strip_parts,
+}

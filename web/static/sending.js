@@ -1,0 +1,83 @@
+// Sends files to the API in batches, trying again where that can help.
+
+export const MAX_FILES = 20;
+export const MAX_BYTES = 50_000_000;
+const TRIES = 12;
+const LONGEST_WAIT_S = 30;
+const PASSING = new Set([429, 502, 503, 504]);
+
+// An answer that trying again won't change; the message is for the user.
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+// At most MAX_FILES files and MAX_BYTES bytes each; a larger file goes alone.
+export function batches(files, maxFiles = MAX_FILES, maxBytes = MAX_BYTES) {
+  const all = [];
+  let batch = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (batch.length && (batch.length === maxFiles || bytes + file.size > maxBytes)) {
+      all.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(file);
+    bytes += file.size;
+  }
+  if (batch.length) all.push(batch);
+  return all;
+}
+
+// POSTs until it is answered. `waiting(seconds)` is called before each further try.
+export async function post(url, body, csrfToken, waiting) {
+  for (let tries = 1; ; tries += 1) {
+    const [response, retryAfter] = await attempt(url, body, csrfToken);
+    if (response?.ok) return response.json();
+    if (response && !PASSING.has(response.status)) throw new Refused(response.status, await explain(response));
+    if (tries === TRIES) throw new Refused(0, "The server does not answer. Press “Screen” to go on where this stopped.");
+    const seconds = retryAfter ?? Math.min(LONGEST_WAIT_S, 2 ** tries);
+    waiting(seconds);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  }
+}
+
+async function attempt(url, body, csrfToken) {
+  const json = !(body instanceof FormData);
+  const headers = { "X-CSRFToken": csrfToken, Accept: "application/json" };
+  if (json) headers["Content-Type"] = "application/json";
+  try {
+    const response = await fetch(url, { method: "POST", headers, body: json ? JSON.stringify(body) : body });
+    const retryAfter = Number.parseFloat(response.headers.get("Retry-After"));
+    return [response, Number.isFinite(retryAfter) ? retryAfter : undefined];
+  } catch {
+    return [undefined, undefined]; // the network: no answer at all
+  }
+}
+
+async function explain(response) {
+  if (response.status === 401) return "You have been signed out. Sign in again and send the same files; what arrived is kept.";
+  try {
+    return (await response.json()).detail;
+  } catch {
+    return `The server answered with status ${response.status}.`;
+  }
+}
+
+// Sends one batch; resolves to what the server says of each file, in order.
+export async function sendBatch(url, batch, csrfToken, waiting) {
+  const form = new FormData();
+  for (const file of batch) form.append("files", file, file.name);
+  try {
+    return (await post(url, form, csrfToken, waiting)).images;
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status !== 413) throw error;
+    if (batch.length === 1) return [{ filename: batch[0].name, error: { code: "too_large", message: error.message } }];
+    const answers = [];
+    for (const file of batch) answers.push(...(await sendBatch(url, [file], csrfToken, waiting)));
+    return answers;
+  }
+}
