@@ -41,9 +41,18 @@ def shared_data() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def blob_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A blob store for one test after the other: making and removing its 256 directories would take most of a run."""
+    root = tmp_path_factory.mktemp("blobs")
+    LocalBlobStore(root)
+    return root
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "data", secret_key=SecretStr("a secret for the tests"), batch_size=4)
+def settings(tmp_path: Path, blob_root: Path) -> Settings:
+    key = SecretStr("a secret for the tests")
+    return Settings(data_dir=tmp_path / "data", blob_dir=blob_root, secret_key=key, batch_size=4)
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +136,8 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
         broker=fakeredis.FakeRedis(),
     )
     database.dispose()
+    for left in settings.blobs.glob("*/*"):
+        left.unlink()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,20 @@ from tests import factories
 from tests.service import REPOSITORY, Service, running, wait_until
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def shared_service() -> Iterator[Service]:
+    with running() as service:
+        yield service
+
+
+@pytest.fixture
+def service(shared_service: Service) -> Service:
+    """A running service; started again if the test before has ended it."""
+    if shared_service.process is None or shared_service.process.poll() is not None:
+        shared_service.start()
+    return shared_service
 
 
 def try_up(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,34 +44,31 @@ def processes_of(service: Service) -> list[int]:
     return [int(line.split()[0]) for line in lines]
 
 
-def test_a_stopped_service_continues_where_it_stopped() -> None:
-    with running() as service:
-        job_id = service.upload([(f"{i}.png", factories.png(i)) for i in range(3)])
-        service.wait_for_done(job_id, 3)
-        token = service.token
+def test_a_stopped_service_continues_where_it_stopped(service: Service) -> None:
+    job_id = service.upload([(f"{i}.png", factories.png(i)) for i in range(3)])
+    service.wait_for_done(job_id, 3)
+    token = service.token
 
-        assert service.stop() == 0
-        assert processes_of(service) == []
-        service.start()
+    assert service.stop() == 0
+    assert processes_of(service) == []
+    service.start()
 
-        assert service.token == token
-        assert service.job(job_id)["counts"]["done"] == 3
-
-
-def test_killing_the_launcher_leaves_no_process_behind() -> None:
-    with running() as service:
-        assert service.process is not None
-        assert len(processes_of(service)) >= 5
-
-        os.kill(service.process.pid, signal.SIGKILL)
-        service.process.wait()
-
-        wait_until(lambda: not processes_of(service), timeout_s=30, what="the children to end")
+    assert service.token == token
+    assert service.job(job_id)["counts"]["done"] == 3
 
 
-def test_a_data_directory_in_use_is_told_in_one_sentence() -> None:
-    with running() as service:
-        second = try_up("--port", "0", "--data-dir", str(service.data_dir))
+def test_killing_the_launcher_leaves_no_process_behind(service: Service) -> None:
+    assert service.process is not None
+    assert len(processes_of(service)) >= 5
+
+    os.kill(service.process.pid, signal.SIGKILL)
+    service.process.wait()
+
+    wait_until(lambda: not processes_of(service), timeout_s=30, what="the children to end")
+
+
+def test_a_data_directory_in_use_is_told_in_one_sentence(service: Service) -> None:
+    second = try_up("--port", "0", "--data-dir", str(service.data_dir))
 
     assert second.returncode == 2
     assert "in use" in second.stderr

@@ -272,7 +272,15 @@ def test_results_are_narrowed_by_each_filter(client: FlaskClient, query: str, co
 
 @pytest.mark.parametrize(
     "query",
-    ["from=yesterday", "limit=501", "limit=x", "cursor=x", "format=xml", "color=red", "from=0001-01-01T00:00:00%2B14:00"],
+    [
+        "from=yesterday",
+        "limit=501",
+        "limit=x",
+        "cursor=x",
+        "format=xml",
+        "color=red",
+        "from=0001-01-01T00:00:00%2B14:00",
+    ],
 )
 def test_a_filter_that_makes_no_sense_is_422(client: FlaskClient, query: str) -> None:
     assert_problem(client.get(f"/api/v1/results?{query}"), 422, "invalid_request")
@@ -359,9 +367,7 @@ def test_a_job_finished_some_time_ago_says_when(client: FlaskClient, services: S
     with services.database.begin() as session:
         owner = factories.user(session, "bob")
         at = now(session) - timedelta(days=1)
-        job, _ = jobs.create(
-            session, user_id=owner.id, name="old", priority=Priority.BULK, client_key=None, now=at
-        )
+        job, _ = jobs.create(session, user_id=owner.id, name="old", priority=Priority.BULK, client_key=None, now=at)
         factories.images(session, job, 1)
         jobs.cancel(session, session.get_one(Job, job.id), at)
     body = client.get(f"/api/v1/jobs/{job.id}").get_json()

@@ -156,8 +156,10 @@ def test_a_full_disk_is_503_with_no_row_and_nothing_left(
 
 
 def test_a_storage_that_vanished_is_503(client: FlaskClient, services: Services, job_id: int) -> None:
-    services.settings.blobs.rename(services.settings.data_dir / "moved")
+    incoming = services.settings.blobs / "incoming"
+    incoming.rmdir()
     response = send(client, job_id, ("a.png", PNG))
+    incoming.mkdir()
     assert (response.status_code, response.get_json()["code"]) == (503, "storage_unavailable")
     assert count(services, Image) == 0
 

@@ -1,0 +1,43 @@
+"""`pneumoscreen worker` with a predictor that needs no network; run as a process of its own.
+
+Its one argument is how long a forward pass takes, in seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import settings
+from model import engines
+from tests.fakes import FAKE_SHA256, FakePredictor
+from worker import app
+
+
+class SlowPredictor(FakePredictor):
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        time.sleep(float(sys.argv[1]))
+        return super().predict(batch)
+
+
+class OneModel:
+    """The registry, as far as the worker asks it."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self.models_dir = models_dir
+
+    def active(self) -> Any:
+        card = SimpleNamespace(model_dump=lambda mode: {})
+        return SimpleNamespace(sha256=FAKE_SHA256, name="fake-brightness", card=card)
+
+
+if __name__ == "__main__":
+    vars(app)["Registry"] = OneModel
+    vars(engines)["load"] = lambda source, engine: SlowPredictor()
+    sys.exit(app.run(settings.load()))

@@ -1,0 +1,224 @@
+"""A blob exists whole or not at all, once, and under nothing but its hash."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from core.errors import BlobMissing, StorageUnavailable
+from core.storage import LocalBlobStore
+
+LIMIT = 1000
+ABSENT = "0" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalBlobStore:
+    return LocalBlobStore(tmp_path / "blobs")
+
+
+def put(store: LocalBlobStore, data: bytes) -> str:
+    spool = store.spool(LIMIT)
+    spool.write(data)
+    return store.put(spool)
+
+
+def read(store: LocalBlobStore, sha256: str) -> bytes:
+    with store.open(sha256) as blob:
+        return blob.read()
+
+
+def files(store: LocalBlobStore) -> list[str]:
+    """Every file under the root, relative to it."""
+    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+
+
+@given(data=st.binary(max_size=LIMIT))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+def test_any_bytes_come_back_as_they_went_in(store: LocalBlobStore, data: bytes) -> None:
+    sha256 = put(store, data)
+    assert sha256 == hashlib.sha256(data).hexdigest()
+    assert read(store, sha256) == data
+
+
+def test_the_same_bytes_are_stored_once(store: LocalBlobStore) -> None:
+    first = put(store, b"radiograph")
+    assert put(store, b"radiograph") == first
+    assert files(store) == [f"{first[:2]}/{first}"]
+
+
+def test_a_blob_stored_before_keeps_its_file(store: LocalBlobStore) -> None:
+    sha256 = put(store, b"radiograph")
+    inode = (store.root / sha256[:2] / sha256).stat().st_ino
+    put(store, b"radiograph")
+    assert (store.root / sha256[:2] / sha256).stat().st_ino == inode
+
+
+def test_a_blob_exists_from_put_to_delete(store: LocalBlobStore) -> None:
+    sha256 = put(store, b"radiograph")
+    assert store.exists(sha256)
+    store.delete(sha256)
+    assert not store.exists(sha256)
+
+
+def test_deleting_what_is_not_there_is_no_error(store: LocalBlobStore) -> None:
+    store.delete(ABSENT)
+    assert not store.exists(ABSENT)
+
+
+def test_opening_a_missing_blob_says_so_without_a_path(store: LocalBlobStore) -> None:
+    with pytest.raises(BlobMissing) as caught:
+        store.open(ABSENT)
+    assert caught.value.message == "The image's bytes are missing from the storage."
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 65, "g" * 64, "0" * 64 + "\n"])
+def test_only_a_sha256_can_name_a_blob(store: LocalBlobStore, name: str) -> None:
+    with pytest.raises(ValueError, match="sha256"):
+        store.open(name)
+
+
+def test_bytes_and_directories_are_closed_to_other_accounts(store: LocalBlobStore) -> None:
+    sha256 = put(store, b"radiograph")
+    blob = store.root / sha256[:2] / sha256
+    assert stat.S_IMODE(blob.stat().st_mode) == 0o600
+    assert stat.S_IMODE(blob.parent.stat().st_mode) & 0o077 == 0
+
+
+def test_a_store_opens_over_what_an_earlier_process_left(store: LocalBlobStore) -> None:
+    sha256 = put(store, b"radiograph")
+    assert read(LocalBlobStore(store.root), sha256) == b"radiograph"
+
+
+def test_a_spool_at_the_limit_is_not_too_large(store: LocalBlobStore) -> None:
+    with store.spool(LIMIT) as spool:
+        spool.write(b"x" * LIMIT)
+        assert not spool.too_large
+
+
+def test_a_spool_beyond_the_limit_is_marked_and_takes_no_more_disk(store: LocalBlobStore) -> None:
+    with store.spool(LIMIT) as spool:
+        spool.write(b"x" * LIMIT)
+        assert spool.write(b"y" * LIMIT) == LIMIT
+        assert spool.too_large
+        spool.sync()
+        assert spool.path.stat().st_size == LIMIT
+        assert spool.size_bytes == 2 * LIMIT
+
+
+def test_a_spool_reads_like_a_file(store: LocalBlobStore) -> None:
+    with store.spool(LIMIT) as spool:
+        spool.write(b"abcdef")
+        assert (spool.readable(), spool.seekable()) == (True, True)
+        assert spool.seek(2) == 2
+        assert (spool.read(2), spool.tell()) == (b"cd", 4)
+        assert spool.seek(-1, os.SEEK_END) == 5
+
+
+def test_a_spool_that_is_closed_leaves_no_file(store: LocalBlobStore) -> None:
+    spool = store.spool(LIMIT)
+    spool.write(b"half an up")
+    spool.close()
+    spool.close()
+    assert files(store) == []
+
+
+def test_a_spool_that_is_forgotten_leaves_no_file(store: LocalBlobStore) -> None:
+    spool = store.spool(LIMIT)
+    spool.write(b"half an up")
+    del spool
+    assert files(store) == []
+
+
+def test_until_put_an_upload_is_seen_only_in_incoming(store: LocalBlobStore) -> None:
+    spool = store.spool(LIMIT)
+    spool.write(b"radiograph")
+    spool.sync()
+    assert files(store) == [f"incoming/{spool.path.name}"]
+    sha256 = store.put(spool)
+    assert files(store) == [f"{sha256[:2]}/{sha256}"]
+
+
+def test_the_bytes_reach_the_disk_before_the_name_does(store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        events.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "bytes")
+        fsync(descriptor)
+
+    def noted_replace(self: Path, target: Path) -> Path:
+        events.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    put(store, b"radiograph")
+    assert events == ["bytes", "rename", "directory"]
+
+
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_storage_unavailable_and_leaves_no_blob(
+    store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.spool(LIMIT) as spool:
+        spool.write(b"radiograph")
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(StorageUnavailable, match="No space left on device"):
+            store.put(spool)
+        assert not store.exists(spool.sha256)
+    assert files(store) == []
+
+
+def test_a_disk_that_fills_up_while_writing_is_storage_unavailable(store: LocalBlobStore) -> None:
+    with store.spool(10_000_000) as spool, Path("/dev/full").open("r+b", buffering=0) as device:
+        os.dup2(device.fileno(), spool._file.fileno())
+        with pytest.raises(StorageUnavailable, match="No space left on device"):
+            spool.write(b"x" * 1_000_000)
+    assert files(store) == []
+
+
+def test_a_disk_found_full_when_the_last_bytes_are_written_out_is_storage_unavailable(store: LocalBlobStore) -> None:
+    with store.spool(LIMIT) as spool, Path("/dev/full").open("r+b", buffering=0) as device:
+        os.dup2(device.fileno(), spool._file.fileno())
+        spool.write(b"x")
+        with pytest.raises(StorageUnavailable, match="No space left on device"):
+            spool.seek(0)
+    assert files(store) == []
+
+
+def test_a_root_that_cannot_be_made_is_storage_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageUnavailable, match="Could not create the image storage: Not a directory"):
+        LocalBlobStore(tmp_path / "file" / "blobs")
+
+
+def test_a_root_that_vanished_is_storage_unavailable(store: LocalBlobStore, tmp_path: Path) -> None:
+    store.root.rename(tmp_path / "moved")
+    with pytest.raises(StorageUnavailable, match="Could not write to the image storage"):
+        store.spool(LIMIT)
+
+
+def test_a_blob_that_cannot_be_read_is_storage_unavailable(store: LocalBlobStore) -> None:
+    (store.root / "00" / ABSENT).mkdir()
+    with pytest.raises(StorageUnavailable, match="Could not read the image storage"):
+        store.open(ABSENT)
+
+
+def test_a_storage_error_does_not_tell_a_path(store: LocalBlobStore, tmp_path: Path) -> None:
+    store.root.rename(tmp_path / "moved")
+    with pytest.raises(StorageUnavailable) as caught:
+        store.spool(LIMIT)
+    assert str(tmp_path) not in caught.value.message

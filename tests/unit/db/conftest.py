@@ -1,0 +1,113 @@
+"""A desk with one user, from which the tests of `db.jobs` submit and claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db import jobs
+from db.jobs import Claim, Failed, Scored
+from db.models import Image, Job, Prediction
+from db.session import Database, now
+from db.states import Decision, Priority
+from tests import factories
+from tests.fakes import FAKE_SHA256
+
+LEASE_S = 60.0
+MAX_ATTEMPTS = 3
+
+
+class Desk:
+    """Each method is one transaction, as the callers of `db.jobs` make them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        with database.begin() as session:
+            self.user = factories.user(session)
+            factories.model(session)
+
+    def job(self, images: int = 0, priority: Priority = Priority.BULK, name: str = "ward 3") -> tuple[Job, list[int]]:
+        """A job and the ids of its images."""
+        with self.database.begin() as session:
+            job = factories.job(session, self.user, name, priority)
+            return job, [image.id for image in factories.images(session, job, images)]
+
+    def claim(
+        self, limit: int = 100, *, worker: str = "w1", ids: Sequence[int] = (), lease_s: float = LEASE_S
+    ) -> list[Claim]:
+        with self.database.begin() as session:
+            return jobs.claim(session, worker=worker, image_ids=ids, limit=limit, lease_s=lease_s, now=now(session))
+
+    def finish(self, claims: Sequence[Claim], *, worker: str = "w1", probability: float = 0.7) -> int:
+        scored = [Scored(claim, probability, Decision.PNEUMONIA) for claim in claims]
+        with self.database.begin() as session:
+            return jobs.finish(
+                session, scored, model_sha256=FAKE_SHA256, threshold=0.5, worker=worker, now=now(session)
+            )
+
+    def fail(self, claim: Claim, *, transient: bool, worker: str = "w1", code: str = "corrupt_image") -> None:
+        failed = Failed(claim, code, "It is damaged.", transient)
+        with self.database.begin() as session:
+            jobs.fail(session, failed, worker=worker, max_attempts=MAX_ATTEMPTS, now=now(session))
+
+    def reap(self, *, after_s: float = LEASE_S + 1) -> tuple[int, int]:
+        """What the sweeper does, `after_s` from now."""
+        with self.database.begin() as session:
+            return jobs.reap(session, max_attempts=MAX_ATTEMPTS, now=now(session) + timedelta(seconds=after_s))
+
+    def release(self, worker: str = "w1") -> int:
+        with self.database.begin() as session:
+            return jobs.release(session, worker=worker)
+
+    def cancel(self, job: Job) -> int:
+        with self.database.begin() as session:
+            return jobs.cancel(session, session.get_one(Job, job.id), now(session))
+
+    def retry(self, job: Job) -> list[int]:
+        with self.database.begin() as session:
+            return jobs.retry(session, session.get_one(Job, job.id))
+
+    def unpublished(self, *, age_s: float = 0, limit: int = 100, rung_s: float | None = None) -> list[tuple[int, str]]:
+        """What a sweep would ring for: rows at least `age_s` old, and those rung for `rung_s` ago."""
+        with self.database.begin() as session:
+            at = now(session) + timedelta(seconds=0.001)  # the rows may be as young as the clock's next tick
+            return [
+                (image_id, str(priority))
+                for image_id, priority in jobs.take_unpublished(
+                    session,
+                    older_than=at - timedelta(seconds=age_s),
+                    limit=limit,
+                    rung_before=None if rung_s is None else at - timedelta(seconds=rung_s),
+                    now=at,
+                )
+            ]
+
+    def publish(self, ids: Sequence[int]) -> None:
+        with self.database.begin() as session:
+            jobs.mark_published(session, ids, now(session))
+
+    def images(self) -> list[Image]:
+        with self.database.read() as session:
+            return list(session.scalars(select(Image).order_by(Image.id)))
+
+    def states(self) -> list[str]:
+        return [str(image.state) for image in self.images()]
+
+    def predictions(self) -> list[Prediction]:
+        with self.database.read() as session:
+            return list(session.scalars(select(Prediction).order_by(Prediction.id)))
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    with database.begin() as session:
+        yield session

@@ -1,0 +1,335 @@
+"""Leases: who may work on an image, who may finish it, and what becomes of it when nobody does."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from db import jobs
+from db.session import now
+from db.states import Decision, ImageState, Priority
+from tests.fakes import FAKE_SHA256
+from tests.unit.db.conftest import LEASE_S, MAX_ATTEMPTS, Desk
+
+
+def ids(claims: list[jobs.Claim]) -> list[int]:
+    return [claim.image_id for claim in claims]
+
+
+def test_a_claim_leases_the_image_to_the_worker(desk: Desk) -> None:
+    _, (image_id,) = desk.job(1)
+    (claim,) = desk.claim()
+    (image,) = desk.images()
+    assert claim == jobs.Claim(image_id, 1, image.sha256)
+    assert (image.state, image.worker, image.attempt) == (ImageState.RUNNING, "w1", 1)
+    assert image.lease_expires_at is not None
+
+
+def test_a_duplicate_doorbell_finds_nothing_to_claim(desk: Desk) -> None:
+    _, queued = desk.job(2)
+    assert ids(desk.claim(ids=queued)) == queued
+    assert desk.claim(ids=queued, worker="w2") == []
+
+
+def test_unknown_ids_claim_nothing(desk: Desk) -> None:
+    assert desk.claim(ids=[404, 405]) == []
+
+
+def test_the_images_of_the_message_come_first_then_interactive_ones_then_the_oldest(desk: Desk) -> None:
+    _, bulk = desk.job(3)
+    _, interactive = desk.job(2, Priority.INTERACTIVE)
+    assert ids(desk.claim(4, ids=bulk[2:])) == [bulk[2], *interactive, bulk[0]]
+    assert ids(desk.claim(4)) == [bulk[1]]
+
+
+def test_a_claim_takes_no_more_than_its_limit_even_of_its_own_message(desk: Desk) -> None:
+    _, queued = desk.job(5)
+    assert ids(desk.claim(3, ids=queued)) == queued[:3]
+    assert desk.states() == ["running"] * 3 + ["queued"] * 2
+
+
+def test_what_another_worker_is_claiming_is_passed_over_and_not_waited_for(desk: Desk) -> None:
+    _, queued = desk.job(4)
+    if desk.database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    with desk.database.begin() as session:
+        jobs.claim(session, worker="w1", image_ids=queued[:2], limit=2, lease_s=LEASE_S, now=now(session))
+        assert ids(desk.claim(4, worker="w2")) == queued[2:]
+
+
+def test_eight_workers_at_once_never_share_an_image(desk: Desk) -> None:
+    _, queued = desk.job(80)
+    together = threading.Barrier(8)
+    taken: list[int] = []
+
+    def work(name: str) -> None:
+        together.wait()
+        while len(taken) < 80:
+            found = ids(desk.claim(3, worker=name, ids=queued[:16]))
+            if not found and "queued" not in desk.states():
+                return
+            taken.extend(found)
+
+    threads = [threading.Thread(target=work, args=[f"w{number}"]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == queued
+    assert {image.attempt for image in desk.images()} == {1}
+
+
+def test_finishing_writes_the_prediction_and_the_state_together(desk: Desk) -> None:
+    desk.job(1)
+    assert desk.finish(desk.claim(), probability=0.7) == 1
+    (image,), (prediction,) = desk.images(), desk.predictions()
+    assert (image.state, image.lease_expires_at) == (ImageState.DONE, None)
+    assert image.finished_at == prediction.created_at
+    assert (prediction.image_id, prediction.probability) == (image.id, 0.7)
+    assert (prediction.model_sha256, prediction.threshold) == (FAKE_SHA256, 0.5)
+    assert prediction.decision is Decision.PNEUMONIA
+
+
+def test_finishing_twice_changes_nothing(desk: Desk) -> None:
+    desk.job(1)
+    claims = desk.claim()
+    desk.finish(claims, probability=0.7)
+    assert desk.finish(claims, probability=0.1) == 0
+    assert [prediction.probability for prediction in desk.predictions()] == [0.7]
+
+
+def test_finishing_nothing_is_no_error(desk: Desk) -> None:
+    assert desk.finish([]) == 0
+
+
+def test_another_worker_cannot_finish_it(desk: Desk) -> None:
+    desk.job(1)
+    assert desk.finish(desk.claim(), worker="w2") == 0
+    assert desk.states() == ["running"]
+
+
+def test_a_worker_whose_lease_expired_is_fenced_out_after_the_next_claim(desk: Desk) -> None:
+    desk.job(1)
+    late = desk.claim(worker="w1")
+    assert desk.reap() == (1, 0)
+    current = desk.claim(worker="w1")  # even under its own name
+    assert desk.finish(late, probability=0.1) == 0
+    assert desk.finish(current, probability=0.9) == 1
+    assert [prediction.probability for prediction in desk.predictions()] == [0.9]
+
+
+def test_a_late_failure_is_fenced_out_too(desk: Desk) -> None:
+    desk.job(1)
+    (late,) = desk.claim()
+    desk.reap()
+    desk.claim(worker="w2")
+    desk.fail(late, transient=False)
+    assert desk.states() == ["running"]
+
+
+def test_of_a_batch_only_what_is_still_leased_is_finished(desk: Desk) -> None:
+    _, queued = desk.job(3)
+    claims = desk.claim()
+    desk.fail(claims[1], transient=False)
+    assert desk.finish(claims) == 2
+    assert [prediction.image_id for prediction in desk.predictions()] == [queued[0], queued[2]]
+
+
+def test_a_permanent_failure_ends_the_image_with_its_reason(desk: Desk) -> None:
+    desk.job(1)
+    desk.fail(desk.claim()[0], transient=False)
+    (image,) = desk.images()
+    assert (image.state, image.error_code, image.error_message) == ("failed", "corrupt_image", "It is damaged.")
+    assert image.finished_at is not None
+
+
+def test_a_transient_failure_queues_the_image_until_its_attempts_are_used_up(desk: Desk) -> None:
+    desk.job(1)
+    seen: list[tuple[str, int]] = []
+    for _ in range(MAX_ATTEMPTS):
+        desk.fail(desk.claim()[0], transient=True)
+        (image,) = desk.images()
+        seen.append((image.state, image.attempt))
+    assert seen == [("queued", 1), ("queued", 2), ("failed", 3)]
+
+
+def test_an_image_queued_again_is_to_be_rung_for(desk: Desk) -> None:
+    _, queued = desk.job(1)
+    desk.publish(queued)
+    desk.fail(desk.claim()[0], transient=True)
+    assert desk.images()[0].published_at is None
+
+
+def test_a_success_after_a_failure_forgets_the_failure(desk: Desk) -> None:
+    desk.job(1)
+    desk.fail(desk.claim()[0], transient=True)
+    desk.finish(desk.claim())
+    (image,) = desk.images()
+    assert (image.state, image.error_code, image.error_message) == ("done", None, None)
+
+
+def test_a_long_sentence_is_cut_to_its_column(desk: Desk) -> None:
+    desk.job(1)
+    (claim,) = desk.claim()
+    with desk.database.begin() as session:
+        failed = jobs.Failed(claim, "x", "é" * 600, transient=False)
+        jobs.fail(session, failed, worker="w1", max_attempts=3, now=now(session))
+    assert desk.images()[0].error_message == "é" * 500
+
+
+def test_an_expired_lease_is_taken_back(desk: Desk) -> None:
+    desk.job(2)
+    desk.claim(1, lease_s=5)
+    desk.claim(1, lease_s=100)
+    assert desk.reap(after_s=50) == (1, 0)
+    assert desk.states() == ["queued", "running"]
+
+
+def test_a_lease_in_force_is_left_alone(desk: Desk) -> None:
+    desk.job(1)
+    desk.claim()
+    assert desk.reap(after_s=LEASE_S - 1) == (0, 0)
+
+
+def test_an_image_that_takes_every_worker_down_fails_in_the_end(desk: Desk) -> None:
+    desk.job(1)
+    results = []
+    for _ in range(MAX_ATTEMPTS):
+        desk.claim()
+        results.append(desk.reap())
+    (image,) = desk.images()
+    assert results == [(1, 0), (1, 0), (0, 1)]
+    assert (image.state, image.error_code) == ("failed", "attempts_exhausted")
+    assert image.finished_at is not None
+
+
+def test_renewing_pushes_out_the_leases_of_one_worker(desk: Desk) -> None:
+    desk.job(2)
+    claims = desk.claim(1, worker="w1") + desk.claim(1, worker="w2")
+    with desk.database.begin() as session:
+        later = now(session) + timedelta(seconds=LEASE_S)
+        jobs.renew(session, worker="w1", image_ids=ids(claims), lease_s=LEASE_S, now=later)
+    assert desk.reap() == (1, 0)
+    assert desk.states() == ["running", "queued"]
+
+
+def test_an_image_that_the_worker_no_longer_has_in_hand_is_not_renewed(desk: Desk) -> None:
+    desk.job(2)
+    first, _ = desk.claim()
+    with desk.database.begin() as session:
+        later = now(session) + timedelta(seconds=LEASE_S)
+        jobs.renew(session, worker="w1", image_ids=[first.image_id], lease_s=LEASE_S, now=later)
+    assert desk.reap() == (1, 0)
+    assert desk.states() == ["running", "queued"]
+
+
+def test_a_worker_that_shuts_down_hands_back_what_it_holds_untried(desk: Desk) -> None:
+    desk.job(3)
+    desk.claim(2, worker="w1")
+    desk.claim(1, worker="w2")
+    assert desk.release("w1") == 2
+    assert desk.states() == ["queued", "queued", "running"]
+    assert [image.attempt for image in desk.images()] == [0, 0, 1]
+
+
+def test_cancelling_takes_what_is_queued_and_leaves_what_is_held(desk: Desk) -> None:
+    job, _ = desk.job(3)
+    claims = desk.claim(1)
+    assert desk.cancel(job) == 2
+    assert desk.finish(claims) == 1
+    assert desk.states() == ["done", "cancelled", "cancelled"]
+
+
+def test_a_cancelled_image_is_never_claimed(desk: Desk) -> None:
+    job, queued = desk.job(1)
+    desk.cancel(job)
+    assert desk.claim(ids=queued) == []
+
+
+def test_cancelling_twice_keeps_the_first_time(desk: Desk) -> None:
+    job, _ = desk.job(1)
+    with desk.database.begin() as session:
+        mine = session.get_one(type(job), job.id)
+        jobs.cancel(session, mine, now(session))
+        first = mine.cancelled_at
+        assert jobs.cancel(session, mine, now(session)) == 0
+        assert mine.cancelled_at == first
+
+
+def test_a_retry_queues_what_failed_or_was_cancelled_with_all_attempts(desk: Desk) -> None:
+    job, queued = desk.job(4)
+    done, failed = desk.claim(2)
+    desk.finish([done])
+    desk.fail(failed, transient=False)
+    desk.cancel(job)
+    assert desk.retry(job) == queued[1:]
+    assert desk.states() == ["done", "queued", "queued", "queued"]
+    again = desk.images()[1]
+    assert (again.attempt, again.error_code, again.finished_at, again.published_at) == (0, None, None, None)
+
+
+def test_a_retried_job_is_no_longer_cancelled(desk: Desk) -> None:
+    job, _ = desk.job(1)
+    desk.cancel(job)
+    desk.retry(job)
+    with desk.database.read() as session:
+        assert session.get_one(type(job), job.id).cancelled_at is None
+
+
+def test_cancel_and_retry_leave_other_jobs_alone(desk: Desk) -> None:
+    mine, _ = desk.job(1)
+    desk.job(1)
+    desk.cancel(mine)
+    assert desk.states() == ["cancelled", "queued"]
+    desk.retry(mine)
+    assert desk.states() == ["queued", "queued"]
+
+
+def test_what_was_never_rung_for_is_taken_once_interactive_first(desk: Desk) -> None:
+    _, bulk = desk.job(2)
+    _, interactive = desk.job(1, Priority.INTERACTIVE)
+    assert desk.unpublished() == [(interactive[0], "interactive"), (bulk[0], "bulk"), (bulk[1], "bulk")]
+    assert desk.unpublished() == []
+
+
+def test_no_more_than_the_limit_is_rung_for_at_once(desk: Desk) -> None:
+    _, bulk = desk.job(3)
+    _, interactive = desk.job(1, Priority.INTERACTIVE)
+    assert [image_id for image_id, _ in desk.unpublished(limit=2)] == [interactive[0], bulk[0]]
+
+
+def test_a_row_younger_than_the_grace_is_left_to_who_queued_it(desk: Desk) -> None:
+    desk.job(1)
+    assert desk.unpublished(age_s=60) == []
+
+
+def test_a_doorbell_that_rang_is_not_rung_again_unless_it_may_be_lost(desk: Desk) -> None:
+    _, queued = desk.job(1)
+    desk.publish(queued)
+    assert desk.unpublished() == []
+    assert desk.unpublished(rung_s=60) == []
+    assert desk.unpublished(rung_s=0) == [(queued[0], "bulk")]
+
+
+def test_what_is_held_or_over_is_not_rung_for(desk: Desk) -> None:
+    desk.job(2)
+    desk.finish(desk.claim(1))
+    desk.claim(1)
+    assert desk.unpublished(rung_s=0) == []
+
+
+def test_a_doorbell_that_could_not_be_rung_is_left_to_the_next_sweep(desk: Desk) -> None:
+    _, queued = desk.job(1)
+    desk.unpublished()
+    with desk.database.begin() as session:
+        jobs.unpublish(session, queued)
+    assert desk.unpublished() == [(queued[0], "bulk")]
+
+
+def test_an_image_claimed_meanwhile_is_not_marked_as_rung_for(desk: Desk) -> None:
+    _, queued = desk.job(1)
+    desk.claim()
+    desk.publish(queued)
+    assert desk.images()[0].published_at is None

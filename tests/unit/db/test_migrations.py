@@ -1,0 +1,110 @@
+"""The migrated schema is the one that the models describe, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from enum import StrEnum
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from db import migrate
+from db.models import Base
+from db.session import Database
+from db.states import Decision, ImageState, Priority, Role
+from tests import factories
+
+TABLES = set(Base.metadata.tables) | {"alembic_version"}
+
+
+def tables(url: str) -> set[str]:
+    database = Database(url)
+    found = set(inspect(database.engine).get_table_names())
+    database.dispose()
+    return found
+
+
+def test_the_migrations_lead_to_the_models(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_an_upgrade_from_nothing_makes_every_table(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    assert tables(empty_database_url) == TABLES
+
+
+def test_a_second_upgrade_changes_nothing(database: Database, database_url: str) -> None:
+    with database.begin() as session:
+        factories.user(session)
+    migrate.upgrade(database_url)
+    with database.read() as session:
+        assert session.execute(text("SELECT count(*) FROM users")).scalar_one() == 1
+
+
+def test_a_downgrade_to_base_leaves_no_table_and_can_be_undone(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    migrate.downgrade(empty_database_url, "base")
+    assert tables(empty_database_url) == {"alembic_version"}
+    migrate.upgrade(empty_database_url)
+    assert tables(empty_database_url) == TABLES
+
+
+def test_upgrades_at_the_same_time_wait_for_each_other(empty_database_url: str) -> None:
+    together = threading.Barrier(4)
+    errors: list[Exception] = []
+
+    def upgrade() -> None:
+        together.wait()
+        try:
+            migrate.upgrade(empty_database_url)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert tables(empty_database_url) == TABLES
+
+
+def test_the_revision_of_a_database_is_told(empty_database_url: str) -> None:
+    before, newest = migrate.current(empty_database_url)
+    migrate.upgrade(empty_database_url)
+    assert before is None
+    assert migrate.current(empty_database_url) == (newest, newest)
+
+
+COLUMNS: list[tuple[str, str, type[StrEnum]]] = [
+    ("images", "state", ImageState),
+    ("images", "priority", Priority),
+    ("jobs", "priority", Priority),
+    ("users", "role", Role),
+    ("predictions", "decision", Decision),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "kind"), COLUMNS)
+def test_a_check_constraint_holds_exactly_the_words_of_its_enum(
+    database: Database, table: str, column: str, kind: type[StrEnum]
+) -> None:
+    name = f"ck_{table}_{kind.__name__.lower()}"
+    checks = {str(check["name"]): check["sqltext"] for check in inspect(database.engine).get_check_constraints(table)}
+    words = {word for word in checks[name].split("'")[1::2] if word != "character varying"}
+    assert column in checks[name]
+    assert words == set(kind)
+
+
+def test_a_word_that_is_no_state_is_refused_by_the_database(database: Database) -> None:
+    with database.begin() as session:
+        factories.images(session, factories.job(session, factories.user(session)), 1)
+    with pytest.raises(IntegrityError), database.begin() as session:
+        session.execute(text("UPDATE images SET state = 'lost'"))
+    with database.read() as session:
+        assert session.execute(text("SELECT state FROM images")).scalar_one() == "queued"

@@ -1,0 +1,129 @@
+"""Errors as a program reads them, with codes that do not depend on the version of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import BaseModel, ValidationError
+
+from db.session import Database
+from tests.postgres import PostgresServer
+from web.app import create_app
+from web.errors import invalid_request, problem
+from web.services import Services
+
+
+@pytest.fixture
+def down(services: Services, tmp_path: Path) -> Iterator[FlaskClient]:
+    """A client whose server has lost its database."""
+    database = Database(f"sqlite:///{tmp_path}/no/such/folder/x.db")
+    values = {name: getattr(services, name) for name in Services.__slots__} | {"database": database}
+    client = create_app(services.settings, Services(**values)).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = "Bearer any"
+    yield client
+    database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/api/v1/whoami"), ("GET", "/api/v1/jobs"), ("POST", "/api/v1/jobs")]
+)
+def test_a_database_that_is_down_is_503_for_a_program(down: FlaskClient, method: str, path: str) -> None:
+    response = down.open(path, method=method, json={} if method == "POST" else None)
+    assert (response.status_code, response.mimetype) == (503, "application/problem+json")
+    assert response.get_json()["code"] == "database_unavailable"
+    assert response.headers["Retry-After"] == "5"
+
+
+def test_a_database_that_is_down_is_503_for_a_person(down: FlaskClient) -> None:
+    response = down.get("/jobs")
+    assert (response.status_code, response.mimetype) == (503, "text/html")
+    assert response.headers["Retry-After"] == "5"
+    assert "The database does not answer." in response.get_data(as_text=True)
+
+
+def test_a_crash_tells_the_client_nothing_of_its_cause(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.api.queries.jobs", lambda *_, **__: 1 / 0)
+    app.testing = False
+    response = client.get("/api/v1/jobs")
+    assert (response.status_code, response.get_json()["code"]) == (500, "internal_server_error")
+    assert "division" not in response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, "bad_request"), (401, "unauthorized"), (404, "not_found"), (405, "method_not_allowed"), (409, "conflict"),
+     (413, "request_too_large"), (422, "invalid_request"), (500, "internal_server_error")],
+)  # fmt: skip
+def test_a_status_has_one_code_in_every_version_of_python(status: int, code: str) -> None:
+    body = problem(status, "Why.").get_json()
+    assert body["code"] == code
+    assert (body["type"], body["status"], body["detail"]) == ("about:blank", status, "Why.")
+    assert body["title"]
+
+
+def test_a_problem_may_carry_more_than_the_standard_fields() -> None:
+    assert problem(422, "Why.", "mine", errors=[1]).get_json() == {
+        "type": "about:blank", "title": problem(422, "").get_json()["title"], "status": 422, "detail": "Why.",
+        "code": "mine", "errors": [1],
+    }  # fmt: skip
+
+
+def test_wrong_values_are_told_by_their_place_and_not_repeated() -> None:
+    class Body(BaseModel):
+        number: int
+
+    with pytest.raises(ValidationError) as caught:
+        Body.model_validate({"number": "mueller"})
+    response = invalid_request(caught.value)
+    assert response.get_json()["errors"][0]["field"] == "number"
+    assert "mueller" not in response.get_data(as_text=True)
+
+
+def test_an_address_outside_the_api_answers_with_a_page(client: FlaskClient) -> None:
+    response = client.get("/nothing")
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+
+
+def test_under_api_every_error_is_a_problem_document(client: FlaskClient) -> None:
+    for path in ("/api", "/api/v2/jobs", "/api/v1/", "/api/v1/jobs/x"):
+        response = client.get(path)
+        assert response.status_code == 404
+        assert (response.mimetype == "application/problem+json") == path.startswith("/api/")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/results?filename=a%00b", None),
+        ("/api/v1/jobs", {"key": "a\x00b"}),
+        ("/api/v1/jobs", {"name": "a\x00b"}),
+    ],
+)
+def test_a_nul_in_a_value_is_no_crash_on_postgresql(
+    services: Services, postgresql: PostgresServer, migrated_postgresql: str, token: str, path: str, body: object
+) -> None:
+    database = Database(postgresql.new_database(migrated_postgresql))
+    copy_users(services.database, database)
+    values = {name: getattr(services, name) for name in Services.__slots__} | {"database": database}
+    client = create_app(services.settings, Services(**values)).test_client()
+    response = client.open(
+        path, method="POST" if body else "GET", json=body, headers={"Authorization": f"Bearer {token}"}
+    )
+    database.dispose()
+    assert response.status_code in {201, 422}
+
+
+def copy_users(source: Database, target: Database) -> None:
+    """Users and tokens, so that a token of one database is good in the other."""
+    with source.engine.connect() as reading, target.begin() as session:
+        for table in ("users", "tokens"):
+            for row in reading.exec_driver_sql(f"SELECT * FROM {table}").mappings():
+                names = ", ".join(map(str, row))
+                holders = ", ".join(f"%({name})s" for name in row)
+                session.connection().exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({holders})", dict(row))

@@ -1,0 +1,52 @@
+"""Images in the database and in the blob store, as an upload leaves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from db import jobs
+from db.jobs import NewImage
+from db.models import Image
+from db.session import now
+from db.states import Priority
+from tests import factories
+from web.services import Services
+
+Submit = Callable[..., list[int]]
+
+
+@pytest.fixture
+def submit(services: Services) -> Submit:
+    """`submit(data, …, priority=)`: store each, make one job of them, ring nothing; the ids of the images."""
+    with services.database.begin() as session:
+        owner = factories.user(session, "submitter")
+
+    def _submit(*data: bytes, priority: Priority = Priority.BULK) -> list[int]:
+        new: list[NewImage] = []
+        for number, content in enumerate(data):
+            spool = services.store.spool(10_000_000)
+            spool.write(content)
+            new.append(NewImage(f"patient-{number}.png", services.store.put(spool), "image/png", len(content), 9, 9))
+        with services.database.begin() as session:
+            job = factories.job(session, owner, priority=priority)
+            return [image.id for image in jobs.add_images(session, job, new, now(session))]
+
+    return _submit
+
+
+def rows(services: Services) -> Sequence[Image]:
+    """Every image with its predictions, by id."""
+    with services.database.read() as session:
+        return session.scalars(select(Image).options(selectinload(Image.predictions)).order_by(Image.id)).all()
+
+
+def states(services: Services) -> list[str]:
+    return [str(row.state) for row in rows(services)]
+
+
+def pngs(count: int, *, brightness: float = 0.4, first_seed: int = 0) -> list[bytes]:
+    return [factories.png(first_seed + number, brightness=brightness, size_px=(24, 20)) for number in range(count)]

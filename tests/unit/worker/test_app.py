@@ -1,0 +1,45 @@
+"""The worker process insists on its shape and on a sound model before it claims anything."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.errors import ConfigurationError, ModelInvalid
+from core.settings import Settings
+from db import migrate
+from worker import app
+
+
+def check(pool: str = "celery.concurrency.thread:TaskPool", concurrency: int = 1, prefetch: int = 1) -> None:
+    instance = SimpleNamespace(concurrency=concurrency, pool_cls=pool)
+    conf: Any = SimpleNamespace(worker_prefetch_multiplier=prefetch)
+    app._check_shape("worker", instance=instance, conf=conf)
+
+
+def test_one_thread_with_one_message_is_the_shape_of_a_worker() -> None:
+    check()
+    from celery.concurrency.thread import TaskPool
+
+    check(pool=str(TaskPool))
+    assert "thread" in str(TaskPool)
+
+
+@pytest.mark.parametrize(
+    "shape", [{"pool": "celery.concurrency.prefork:TaskPool"}, {"concurrency": 2}, {"prefetch": 4}], ids=str
+)
+def test_any_other_shape_is_refused(shape: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="one thread and prefetches one message"):
+        check(**shape)
+
+
+def test_a_damaged_model_stops_the_worker_before_it_claims(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.data_dir.mkdir()
+    migrate.upgrade(settings.database)
+    settings.models.mkdir()
+    (settings.models / "active").write_text("0" * 64)
+    monkeypatch.setattr("worker.app.logs.configure", lambda *_: None)
+    with pytest.raises(ModelInvalid):
+        app.run(settings)

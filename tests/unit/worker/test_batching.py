@@ -1,0 +1,152 @@
+"""Decoding beside the forward pass, and what one bad image may cost the others: nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.errors import CorruptImage, OutOfMemory, Transient
+from tests.fakes import FakePredictor
+from worker.batching import Outcome, WorkerError, screen_batches
+
+Outcomes = list[list[tuple[int, Outcome]]]
+
+
+def gray(level: int) -> NDArray[np.uint8]:
+    """An image for which FakePredictor answers level / 255."""
+    return np.full((224, 224), level, np.uint8)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+def screen(batches: Sequence[Sequence[int]], pool: ThreadPoolExecutor, predictor: FakePredictor) -> Outcomes:
+    return list(screen_batches(batches, gray, predictor, pool))
+
+
+def levels(outcomes: Outcomes) -> list[list[float]]:
+    return [[round(outcome * 255) for _, outcome in batch if isinstance(outcome, float)] for batch in outcomes]
+
+
+def errors(batch: list[tuple[int, Outcome]]) -> dict[int, Outcome]:
+    return {item: outcome for item, outcome in batch if not isinstance(outcome, float)}
+
+
+def test_outcomes_come_in_the_order_of_the_items(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+    outcomes = screen([[3, 1, 2], [5], [4, 0]], pool, predictor)
+    assert [[item for item, _ in batch] for batch in outcomes] == [[3, 1, 2], [5], [4, 0]]
+    assert levels(outcomes) == [[3, 1, 2], [5], [4, 0]]
+
+
+def test_no_batches_give_no_outcomes(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+    assert screen([], pool, predictor) == []
+    assert predictor.batch_sizes == []
+
+
+def test_a_batch_goes_through_the_network_in_one_pass(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+    screen([[1, 2, 3], [4, 5]], pool, predictor)
+    assert predictor.batch_sizes == [3, 2]
+
+
+def test_the_next_batch_is_decoded_while_the_one_before_is_in_the_network(pool: ThreadPoolExecutor) -> None:
+    next_decoded = threading.Event()
+    predictor = FakePredictor(gate=next_decoded)  # the first pass ends only once batch 2 is being decoded
+
+    def read(item: int) -> NDArray[np.uint8]:
+        if item == 2:
+            next_decoded.set()
+        return gray(item)
+
+    assert levels(list(screen_batches([[1], [2]], read, predictor, pool))) == [[1], [2]]
+
+
+def test_no_more_than_two_batches_are_in_memory(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+    asked = 0
+
+    def batches() -> Iterator[list[int]]:
+        nonlocal asked
+        for number in range(6):
+            asked += 1
+            yield [number]
+
+    ahead = [asked - done for done, _ in enumerate(screen_batches(batches(), gray, predictor, pool))]
+    assert ahead == [2, 2, 2, 2, 2, 1]
+
+
+def test_one_bad_image_fails_one_image(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+    def read(item: int) -> NDArray[np.uint8]:
+        if item == 2:
+            raise CorruptImage("Damaged.")
+        return gray(item)
+
+    (batch,) = screen_batches([[1, 2, 3]], read, predictor, pool)
+    assert levels([batch]) == [[1, 3]]
+    assert isinstance(errors(batch)[2], CorruptImage)
+
+
+def test_a_batch_of_bad_images_never_reaches_the_network(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+    def read(item: int) -> NDArray[np.uint8]:
+        raise CorruptImage("Damaged.")
+
+    (batch,) = screen_batches([[1, 2]], read, predictor, pool)
+    assert len(errors(batch)) == 2
+    assert predictor.batch_sizes == []
+
+
+@pytest.mark.parametrize(("crash", "code"), [(ZeroDivisionError(), "worker_error"), (MemoryError(), "out_of_memory")])
+def test_a_decoder_that_crashes_costs_its_image_an_attempt(
+    pool: ThreadPoolExecutor, predictor: FakePredictor, crash: Exception, code: str
+) -> None:
+    def read(item: int) -> NDArray[np.uint8]:
+        if item == 1:
+            raise crash
+        return gray(item)
+
+    (batch,) = screen_batches([[1, 2]], read, predictor, pool)
+    error = errors(batch)[1]
+    assert isinstance(error, Transient)
+    assert error.code == code
+    assert levels([batch]) == [[2]]
+
+
+def test_a_batch_too_large_for_the_device_is_halved_until_it_fits(pool: ThreadPoolExecutor) -> None:
+    predictor = FakePredictor(largest_batch=2)
+    assert levels(screen([[1, 2, 3, 4, 5, 6, 7]], pool, predictor)) == [[1, 2, 3, 4, 5, 6, 7]]
+    assert max(predictor.batch_sizes) == 2
+    assert sum(predictor.batch_sizes) == 7
+
+
+def test_an_image_that_does_not_fit_alone_fails_with_that_reason(pool: ThreadPoolExecutor) -> None:
+    (batch,) = screen([[1, 2, 3]], pool, FakePredictor(largest_batch=0))
+    assert [type(error) for error in errors(batch).values()] == [OutOfMemory] * 3
+
+
+def test_a_crash_in_the_network_costs_the_whole_batch_an_attempt_and_no_other(pool: ThreadPoolExecutor) -> None:
+    class Crashing(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+            if batch.max() == 2:
+                raise RuntimeError("device-side assert")
+            return super().predict(batch)
+
+    crashed, fine = screen([[1, 2], [3]], pool, Crashing())
+    assert [type(error) for error in errors(crashed).values()] == [WorkerError] * 2
+    assert levels([fine]) == [[3]]
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf, -0.5, 1.5])
+def test_an_answer_that_is_no_probability_is_an_error_and_not_normal(pool: ThreadPoolExecutor, answer: float) -> None:
+    class Overflowed(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return np.array([0.25, answer], np.float32)
+
+    (batch,) = screen([[1, 2]], pool, Overflowed())
+    assert batch[0] == (1, 0.25)
+    assert isinstance(batch[1][1], WorkerError)

@@ -1,0 +1,277 @@
+"""One worker from claim to finish, on a real database and real files, with a predictor that needs no network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+import pytest
+import structlog
+from numpy.typing import NDArray
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from core.errors import StorageUnavailable
+from core.settings import Settings
+from core.storage import LocalBlobStore
+from db import jobs
+from db.session import now
+from db.states import Priority
+from tests import factories
+from tests.fakes import FAKE_SHA256, FakePredictor
+from tests.polling import wait_until
+from tests.unit.worker.conftest import Submit, pngs, rows, states
+from web.services import Services
+from worker.pipeline import Pipeline
+
+Make = Callable[..., Pipeline]
+
+
+@pytest.fixture
+def make(services: Services, predictor: FakePredictor, request: pytest.FixtureRequest) -> Make:
+    """`make(predictor=, settings=, store=)`: another worker on the same services."""
+
+    def _make(
+        name: str = "w2",
+        predictor: FakePredictor = predictor,
+        settings: Settings = services.settings,
+        store: LocalBlobStore | None = None,
+    ) -> Pipeline:
+        made = Pipeline(settings, services.database, store or services.store, lambda: predictor, name)
+        request.addfinalizer(made.close)
+        return made
+
+    return _make
+
+
+def test_every_queued_image_is_screened_and_written_down(
+    services: Services, submit: Submit, pipeline: Pipeline
+) -> None:
+    submit(*pngs(6))
+    assert pipeline.drain() == 6
+    assert states(services) == ["done"] * 6
+    assert [len(row.predictions) for row in rows(services)] == [1] * 6
+
+
+def test_probability_decision_threshold_and_model_are_kept(
+    services: Services, submit: Submit, pipeline: Pipeline
+) -> None:
+    submit(factories.png(brightness=0.3), factories.png(brightness=0.7))
+    pipeline.drain()
+    healthy, ill = (row.predictions[0] for row in rows(services))
+    assert (healthy.decision, ill.decision) == ("normal", "pneumonia")
+    assert healthy.probability == pytest.approx(0.3, abs=0.02)
+    assert ill.probability == pytest.approx(0.7, abs=0.02)
+    assert (ill.threshold, ill.model_sha256) == (0.5, FAKE_SHA256)
+
+
+def test_an_image_at_the_threshold_is_pneumonia(services: Services, submit: Submit, pipeline: Pipeline) -> None:
+    pipeline.predictor.threshold = 0.0
+    submit(*pngs(1))
+    pipeline.drain()
+    assert rows(services)[0].predictions[0].decision == "pneumonia"
+
+
+def test_many_single_doorbells_make_few_batches(submit: Submit, pipeline: Pipeline, predictor: FakePredictor) -> None:
+    queued = [submit(data)[0] for data in pngs(12)]
+    for image_id in queued:
+        pipeline.drain([image_id])
+    assert predictor.batch_sizes == [4, 4, 4]
+
+
+def test_interactive_images_go_before_bulk_ones(submit: Submit, make: Make) -> None:
+    order: list[float] = []
+
+    class Noting(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+            order.extend(round(float(image.mean()) / 255, 1) for image in batch)
+            return super().predict(batch)
+
+    submit(*pngs(4, brightness=0.3))
+    submit(*pngs(2, brightness=0.6), priority=Priority.INTERACTIVE)
+    make(predictor=Noting()).drain()
+    assert order == [0.6, 0.6, 0.3, 0.3, 0.3, 0.3]
+
+
+def test_an_empty_queue_is_no_work(pipeline: Pipeline, predictor: FakePredictor) -> None:
+    assert pipeline.drain([1, 2, 3]) == 0
+    assert predictor.batch_sizes == []
+
+
+def test_the_model_is_loaded_once_and_in_the_thread_that_uses_it(services: Services, submit: Submit) -> None:
+    loaded_in: list[int] = []
+
+    def load() -> FakePredictor:
+        loaded_in.append(threading.get_ident())
+        return FakePredictor()
+
+    pipeline = Pipeline(services.settings, services.database, services.store, load, "w")
+    submit(*pngs(9))
+    thread = threading.Thread(target=pipeline.drain)
+    thread.start()
+    thread.join()
+    pipeline.close()
+    assert loaded_in == [thread.ident]
+
+
+def test_batches_and_images_are_counted(submit: Submit, pipeline: Pipeline) -> None:
+    submit(*pngs(5))
+    pipeline.drain()
+    assert (pipeline.batches, pipeline.images) == (2, 5)
+
+
+def test_a_corrupt_file_fails_alone_and_at_once(services: Services, submit: Submit, pipeline: Pipeline) -> None:
+    good = pngs(2)
+    submit(good[0], good[1][:200], good[0])
+    pipeline.drain()
+    _, bad, _ = rows(services)
+    assert states(services) == ["done", "failed", "done"]
+    assert (bad.error_code, bad.attempt) == ("corrupt_image", 1)
+    assert bad.predictions == []
+
+
+def test_a_missing_blob_is_tried_again_and_then_fails_with_its_reason(
+    services: Services, submit: Submit, pipeline: Pipeline
+) -> None:
+    submit(*pngs(1))
+    services.store.delete(rows(services)[0].sha256)
+    tries = [pipeline.drain() for _ in range(services.settings.max_attempts + 1)]
+    assert tries == [1, 1, 1, 0]
+    (row,) = rows(services)
+    assert (row.state, row.error_code, row.attempt) == ("failed", "blob_missing", services.settings.max_attempts)
+
+
+def test_a_store_that_comes_back_costs_an_attempt_and_no_image(services: Services, submit: Submit, make: Make) -> None:
+    class Flaky(LocalBlobStore):
+        failures = 1
+
+        def open(self, sha256: str) -> BinaryIO:
+            if self.failures:
+                self.failures -= 1
+                raise StorageUnavailable("The share is away.")
+            return super().open(sha256)
+
+    submit(*pngs(1))
+    pipeline = make(store=Flaky(services.settings.blobs))
+    assert [pipeline.drain(), pipeline.drain()] == [1, 1]
+    (row,) = rows(services)
+    assert (row.state, row.attempt, row.error_code) == ("done", 2, None)
+
+
+def test_a_network_that_always_crashes_fails_its_images_in_the_end(
+    services: Services, submit: Submit, make: Make
+) -> None:
+    class Crashing(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+            raise RuntimeError("cublas")
+
+    submit(*pngs(2))
+    pipeline = make(predictor=Crashing())
+    assert [pipeline.drain() for _ in range(4)] == [2, 2, 2, 0]
+    assert {(row.state, row.error_code, row.attempt) for row in rows(services)} == {("failed", "worker_error", 3)}
+
+
+def test_too_many_pixels_are_refused_by_the_worker_too(services: Services, submit: Submit, make: Make) -> None:
+    submit(factories.png(size_px=(40, 30)))
+    make(settings=services.settings.model_copy(update={"max_pixels": 1000})).drain()
+    assert rows(services)[0].error_code == "too_many_pixels"
+
+
+def test_two_workers_screen_each_image_once(services: Services, submit: Submit, pipeline: Pipeline, make: Make) -> None:
+    submit(*pngs(30))
+    other = make()
+    thread = threading.Thread(target=other.drain)
+    thread.start()
+    pipeline.drain()
+    thread.join()
+    assert pipeline.images + other.images == 30
+    assert [len(row.predictions) for row in rows(services)] == [1] * 30
+
+
+def test_stop_finishes_what_is_claimed_and_claims_no_more(services: Services, submit: Submit, make: Make) -> None:
+    gate = threading.Event()
+    pipeline = make(predictor=FakePredictor(gate=gate))
+    submit(*pngs(20))
+    thread = threading.Thread(target=pipeline.drain)
+    thread.start()
+    wait_until(lambda: states(services).count("running") == 8)  # one batch in the network, one decoding
+    pipeline.stop()
+    gate.set()
+    thread.join()
+    assert states(services) == ["done"] * 8 + ["queued"] * 12
+
+
+def test_a_stopped_worker_answers_no_doorbell(services: Services, submit: Submit, pipeline: Pipeline) -> None:
+    queued = submit(*pngs(1))
+    pipeline.stop()
+    assert pipeline.drain(queued) == 0
+    assert states(services) == ["queued"]
+
+
+def test_close_hands_back_what_is_still_leased_untried(services: Services, submit: Submit, make: Make) -> None:
+    submit(*pngs(2))
+    pipeline = make(name="leaving")
+    with services.database.begin() as session:
+        jobs.claim(session, worker="leaving", image_ids=[], limit=1, lease_s=60, now=now(session))
+    pipeline.close()
+    assert states(services) == ["queued", "queued"]
+    assert [row.attempt for row in rows(services)] == [0, 0]
+
+
+def test_a_result_that_comes_after_its_lease_is_dropped(services: Services, submit: Submit, make: Make) -> None:
+    gate = threading.Event()
+    slow = make(predictor=FakePredictor(gate=gate))
+    submit(*pngs(1))
+    thread = threading.Thread(target=slow.drain)
+    thread.start()
+    wait_until(lambda: states(services) == ["running"])
+    with services.database.begin() as session:
+        session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
+        jobs.reap(session, max_attempts=3, now=now(session))
+    make("w3").drain()
+    gate.set()
+    thread.join()
+    (row,) = rows(services)
+    assert (row.state, row.worker, len(row.predictions)) == ("done", "w3", 1)
+
+
+def broken(session: Session) -> None:
+    raise OperationalError("UPDATE", {}, Exception("server closed the connection"))
+
+
+def test_images_lost_track_of_in_a_database_outage_are_not_leased_for_ever(
+    services: Services, submit: Submit, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(*pngs(1))
+    with monkeypatch.context() as outage:
+        outage.setattr(jobs, "finish", lambda session, *_, **__: broken(session))
+        with pytest.raises(OperationalError):
+            pipeline.drain()
+    with services.database.begin() as session:
+        session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
+    pipeline.renew_leases()
+    with services.database.begin() as session:
+        assert jobs.reap(session, max_attempts=3, now=now(session)) == (1, 0)
+    assert pipeline.drain() == 1
+    assert states(services) == ["done"]
+
+
+def test_a_failing_image_is_logged_by_id_and_never_by_name(
+    services: Services, submit: Submit, pipeline: Pipeline
+) -> None:
+    (image_id,) = submit(b"\x89PNG\r\n\x1a\n damaged")
+    with structlog.testing.capture_logs() as events:
+        pipeline.drain()
+    assert any(event.get("image_id") == image_id and event.get("code") == "corrupt_image" for event in events)
+    assert "patient-0" not in str(events)
+
+
+def test_settings_of_one_worker_do_not_reach_another(services: Services, submit: Submit, make: Make) -> None:
+    predictor = FakePredictor()
+    small = make(predictor=predictor, settings=services.settings.model_copy(update={"batch_size": 2}))
+    submit(*pngs(5))
+    small.drain()
+    assert predictor.batch_sizes == [2, 2, 1]
+    assert services.settings.batch_size == 4

@@ -1,0 +1,237 @@
+"""The sweeper rings for what was never rung for, takes back what was lost, and leaves everything else alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import fakeredis
+import pytest
+from celery import Celery
+from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
+
+from core.queue import QUEUES, make_celery
+from db import jobs, workers
+from db.session import now
+from db.states import Priority
+from tests import factories
+from tests.fakes import FAKE_SHA256
+from tests.unit.worker.conftest import Submit, rows, states
+from web.services import Services
+from worker import sweeper as module
+from worker.sweeper import Sweeper, Swept
+
+
+class Rung:
+    """The Celery side of a broker: `take` gives what lies in its queues."""
+
+    def __init__(self, celery: Celery) -> None:
+        self.celery = celery
+
+    def take(self) -> list[tuple[str, list[int]]]:
+        found: list[tuple[str, list[int]]] = []
+        with self.celery.connection_for_read() as connection:
+            for name in QUEUES:
+                with connection.SimpleQueue(name) as queue:
+                    while queue.qsize():
+                        message = queue.get_nowait()
+                        message.ack()
+                        found.append((name, json.loads(message.body)[0][0]))
+        return found
+
+
+@pytest.fixture
+def rung(services: Services) -> Iterator[Rung]:
+    rung = Rung(services.celery)
+    rung.take()  # the in-memory broker outlives a test
+    yield rung
+    rung.take()
+
+
+@pytest.fixture
+def sweeper(services: Services, rung: Rung) -> Sweeper:
+    return Sweeper(services.settings, services.database, services.celery, services.broker)
+
+
+def age(services: Services, seconds: float = 60) -> None:
+    """Make every time in the images table that much older."""
+    with services.database.begin() as session:
+        connection = session.connection()
+        for column in ("created_at", "published_at", "lease_expires_at"):
+            shifted = f"strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{seconds} seconds')"
+            connection.exec_driver_sql(f"UPDATE images SET {column} = {shifted} WHERE {column} IS NOT NULL")
+
+
+def claim(services: Services, worker: str = "gone") -> None:
+    with services.database.begin() as session:
+        jobs.claim(session, worker=worker, image_ids=[], limit=100, lease_s=8, now=now(session))
+
+
+def unpublished(services: Services) -> list[int]:
+    return [row.id for row in rows(services) if row.published_at is None]
+
+
+def test_an_image_never_rung_for_is_rung_for_after_the_grace(
+    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+) -> None:
+    queued = submit(*(factories.png(seed) for seed in range(6)))
+    age(services)
+    assert sweeper.sweep() == Swept(requeued=0, failed=0, rung=6)
+    assert rung.take() == [("bulk", queued[:4]), ("bulk", queued[4:])]
+    assert unpublished(services) == []
+
+
+def test_a_young_image_is_left_to_who_queued_it(submit: Submit, sweeper: Sweeper, rung: Rung) -> None:
+    submit(b"x")
+    assert sweeper.sweep() == Swept(0, 0, 0)
+    assert rung.take() == []
+
+
+def test_each_image_is_rung_for_on_the_queue_of_its_priority(
+    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+) -> None:
+    bulk, urgent = submit(b"x"), submit(b"y", priority=Priority.INTERACTIVE)
+    age(services)
+    sweeper.sweep()
+    assert rung.take() == [("interactive", urgent), ("bulk", bulk)]
+
+
+def test_the_images_of_a_dead_worker_are_queued_again_and_rung_for_at_once(
+    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+) -> None:
+    queued = submit(b"x", b"y")
+    claim(services)
+    age(services)
+    assert sweeper.sweep() == Swept(requeued=2, failed=0, rung=2)
+    assert rung.take() == [("bulk", queued)]
+
+
+def test_an_image_that_took_three_workers_down_fails(services: Services, submit: Submit, sweeper: Sweeper) -> None:
+    submit(b"x")
+    swept: list[Swept] = []
+    for _ in range(3):
+        claim(services)
+        age(services)
+        swept.append(sweeper.sweep())
+    assert [(one.requeued, one.failed) for one in swept] == [(1, 0), (1, 0), (0, 1)]
+    assert states(services) == ["failed"]
+
+
+def ring(services: Services, ids: Sequence[int]) -> None:
+    with services.database.begin() as session:
+        jobs.mark_published(session, ids, now(session))
+    age(services)
+
+
+def test_a_doorbell_that_the_broker_lost_is_rung_again(
+    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+) -> None:
+    queued = submit(b"x")
+    ring(services, queued)
+    assert sweeper.sweep().rung == 1
+    assert rung.take() == [("bulk", queued)]
+
+
+def test_as_long_as_doorbells_wait_in_the_broker_none_is_taken_for_lost(
+    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+) -> None:
+    ring(services, submit(b"x"))
+    services.broker.rpush("bulk", "somebody else's doorbell")
+    assert sweeper.sweep().rung == 0
+    assert rung.take() == []
+
+
+def test_what_was_rung_for_just_now_is_not_lost_yet(services: Services, submit: Submit, sweeper: Sweeper) -> None:
+    ring(services, submit(b"x"))
+    assert [sweeper.sweep().rung, sweeper.sweep().rung] == [1, 0]
+
+
+def test_a_broker_that_does_not_answer_leaves_the_rows_to_the_next_sweep(
+    services: Services, submit: Submit, rung: Rung
+) -> None:
+    queued = submit(b"x")
+    age(services)
+    server = fakeredis.FakeServer()
+    server.connected = False
+    away = Sweeper(services.settings, services.database, services.celery, fakeredis.FakeRedis(server=server))
+    assert away.sweep().rung == 0
+    assert unpublished(services) == queued
+
+
+def test_a_broker_that_dies_before_the_doorbell_leaves_the_rows_to_the_next_sweep(
+    services: Services, submit: Submit, rung: Rung, tmp_path: Path
+) -> None:
+    queued = submit(b"x", b"y")
+    age(services)
+    dead = services.settings.model_copy(update={"redis_url": SecretStr(f"redis+socket://{tmp_path}/absent.sock")})
+    dying = Sweeper(services.settings, services.database, make_celery(dead), services.broker)
+    assert dying.sweep().rung == 0
+    assert unpublished(services) == queued
+
+
+def test_leases_are_taken_back_even_while_the_broker_is_away(services: Services, submit: Submit) -> None:
+    submit(b"x")
+    claim(services)
+    age(services)
+    server = fakeredis.FakeServer()
+    server.connected = False
+    away = Sweeper(services.settings, services.database, services.celery, fakeredis.FakeRedis(server=server))
+    assert away.sweep() == Swept(requeued=1, failed=0, rung=0)
+
+
+def test_two_sweepers_at_once_ring_once_for_each_image(services: Services, submit: Submit, rung: Rung) -> None:
+    queued = submit(*(bytes([number]) for number in range(20)))
+    age(services)
+    together = threading.Barrier(2)
+    swept: list[Swept] = []
+
+    def sweep() -> None:
+        own = Sweeper(services.settings, services.database, services.celery, services.broker)
+        together.wait()
+        swept.append(own.sweep())
+
+    threads = [threading.Thread(target=sweep) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(one.rung for one in swept) == 20
+    assert sorted(image_id for _, ids in rung.take() for image_id in ids) == queued
+
+
+def test_a_worker_that_vanished_a_day_ago_is_forgotten(services: Services, sweeper: Sweeper) -> None:
+    with services.database.begin() as session:
+        workers.register(session, name="old", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
+        session.flush()
+        session.connection().exec_driver_sql("UPDATE workers SET seen_at = '2000-01-01'")
+    sweeper.sweep()
+    with services.database.read() as session:
+        assert session.connection().exec_driver_sql("SELECT count(*) FROM workers").scalar() == 0
+
+
+def test_the_process_outlives_a_database_outage_and_ends_on_sigterm(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def sweep(_sweeper: Sweeper) -> Swept:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OperationalError("BEGIN", {}, Exception("connection refused"))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Swept(0, 0, 0)
+
+    monkeypatch.setattr(Sweeper, "sweep", sweep)
+    monkeypatch.setattr("worker.sweeper.logs.configure", lambda *_: None)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        module.run(services.settings.model_copy(update={"sweep_interval_s": 0.01}))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert len(tries) == 2

@@ -1,0 +1,50 @@
+"""A Valkey server in a temporary directory, on a unix socket, that tests may stop and start again."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli import embedded
+from tests.polling import wait_until
+
+
+class ValkeyServer:
+    """Keeps its data, and so the messages in its queues, from `stop` to `start`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.socket = directory / "valkey.sock"
+        self._command = [
+            *(str(embedded.find_server()), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(directory)),
+            *("--appendonly", "yes", "--save", "", "--logfile", str(directory / "log")),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return embedded.url(self.socket)
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command)
+        wait_until(lambda: embedded.answers(self.socket))
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=20)
+            self._process = None
+
+
+@contextmanager
+def serve() -> Iterator[ValkeyServer]:
+    """A server for the length of the `with` block."""
+    with tempfile.TemporaryDirectory(prefix="pns-vk-", dir="/tmp") as name:
+        server = ValkeyServer(Path(name))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
