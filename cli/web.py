@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 GRACEFUL_TIMEOUT_S = 10
 """How long requests may take to finish once told to stop."""
+OPEN_FILES = 16_384
 SILENT_WORKER_S = 120
 """A gunicorn worker whose event loop shows no life for this long is replaced."""
 
@@ -33,6 +35,8 @@ def web() -> None:
 def serve(settings: Settings) -> None:
     """Run gunicorn in this process until it is told to stop."""
     from gunicorn.app.base import BaseApplication
+
+    _allow_open_files()
 
     class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         def load_config(self) -> None:
@@ -65,6 +69,15 @@ def options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,
         "when_ready": _watch_lifeline,
     }
+
+
+def _allow_open_files() -> None:
+    """Raise the limit as far as we may: an upload of a thousand files holds a spool open for each."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _umask() -> int:

@@ -20,6 +20,7 @@ from db.models import Image, Job
 from db.session import now
 from db.states import Decision, Priority
 from tests import factories
+from tests.absent import absent
 from tests.conftest import PASSWORD
 from tests.fakes import FAKE_SHA256
 from web.services import Services
@@ -47,7 +48,7 @@ ARGUMENTS = [
 def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        pytest.skip("no Chromium on PATH: install one to run the browser tests")
+        absent("no Chromium on PATH: install one to run the browser tests")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
