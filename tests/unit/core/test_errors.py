@@ -9,7 +9,6 @@ import pytest
 import worker.batching  # noqa: F401  # defines an error of its own
 from core.errors import Permanent, PneumoscreenError, Transient
 
-
 STORED = {"core.errors", "worker.batching"}
 """Where the errors are defined that an image can end with; those of the command line are not stored."""
 
