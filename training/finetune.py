@@ -56,7 +56,6 @@ class Run:
 
     def __init__(self, network: GrayResNet, config: FinetuneConfig, distortion: DistortConfig, seed: int) -> None:
         torch.manual_seed(seed)
-        network.body.fc.reset_parameters()
         self.config, self._distortion, self._seed = config, distortion, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model: nn.Module = Trainee(network)

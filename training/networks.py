@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from model import resnet
 from model.preprocess import SIZE
@@ -67,15 +69,35 @@ class Workshop:
         folder.mkdir(parents=True, exist_ok=True)
 
     def tuned(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Tuned:
-        """The network of that name, trained unless it is there already."""
+        """The network of that name, trained unless it is there already. `epochs` counts those of the first cycle, as
+        does the `best_epoch` that is returned; the history is that of both.
+        """
+        start = resnet.build()
+        start.load_state_dict({**self._backbone.state_dict(), **_new_head(self._seed)})
+        polish = self._finetune.polish
+        if polish is None:
+            return self._cycle(name, start, self._finetune, self._seed, train, validation, epochs)
+        first = self._cycle(f"{name}-first", start, self._finetune, self._seed, train, validation, epochs)
+        config = self._finetune.second_cycle(polish)
+        second = self._cycle(name, first.network, config, self._seed + 1, train, validation, None)
+        return Tuned(second.network, first.best_epoch, first.history + second.history)
+
+    def _cycle(
+        self,
+        name: str,
+        start: GrayResNet,
+        config: FinetuneConfig,
+        seed: int,
+        train: Labelled,
+        validation: Labelled | None,
+        epochs: int | None,
+    ) -> Tuned:
         weights, told = self._folder / f"{name}.safetensors", self._folder / f"{name}.json"
         if told.exists():
             return _read(weights, told)
-        network = resnet.build()
-        network.load_state_dict(self._backbone.state_dict())
-        run = Run(network, self._finetune, self._distort, self._seed)
         state = self._folder / f"{name}.state"
         progress = stage(self._progress, f"training {name}")
+        run = Run(start, config, self._distort, seed)
         tuned = run.fit(train, state, validation=validation, epochs=epochs, progress=progress)
         save_file({key: value.contiguous() for key, value in tuned.network.body.state_dict().items()}, weights)
         history = [asdict(epoch) for epoch in tuned.history]
@@ -112,6 +134,12 @@ def develop(workshop: Workshop, data: Labelled, folds: NDArray[np.int64], count:
         tuned = workshop.tuned(name, data.select(known & ~held_out), epochs=stopped.best_epoch)
         logits[:, held_out] = workshop.logits(name, tuned.network, data.pixels[held_out])
     return Networks(final.network, logits[:, known], stopped.history, stopped.best_epoch)
+
+
+def _new_head(seed: int) -> dict[str, Tensor]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return {f"body.fc.{name}": value for name, value in nn.Linear(resnet.FEATURES, 1).state_dict().items()}
 
 
 def _read(weights: Path, told: Path) -> Tuned:

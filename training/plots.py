@@ -45,7 +45,7 @@ def curves(file: Path, history: list[Epoch], best_epoch: int) -> None:
     rate.plot(epochs, [epoch.learning_rate for epoch in history], "o-", label="at the end of the epoch")
     rate.set(ylabel="learning rate", xlabel="epoch")
     for axes in (loss, area, rate):
-        axes.axvline(best_epoch, color="gray", linestyle=":", label=f"kept, epoch {best_epoch}")
+        axes.axvline(best_epoch, color="gray", linestyle=":", label=f"early stopping settled on {best_epoch}")
         _mark_sizes(axes, history)
         axes.legend()
     figure.savefig(file, dpi=DPI)

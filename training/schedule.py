@@ -23,6 +23,12 @@ class Stage(BaseModel):
     train_from: Layer
 
 
+class Polish(Stage):
+    """A second, shorter cycle that starts from the averaged weights of the first."""
+
+    rate: Annotated[float, Field(gt=0, description="Its learning rates, as a share of the first cycle's.")] = 0.5
+
+
 class FinetuneConfig(BaseModel):
     """How the whole network is fitted."""
 
@@ -33,6 +39,7 @@ class FinetuneConfig(BaseModel):
         Stage(epochs=4, size_px=128, train_from="conv1"),
         Stage(epochs=1, size_px=192, train_from="layer3"),
     )
+    polish: Polish | None = None
     patience_epochs: Annotated[int, Field(ge=1)] = 4
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: Annotated[float, Field(gt=0, description="Of layer4; the head's is `head_rate` times it.")] = 3e-4
@@ -57,6 +64,13 @@ class FinetuneConfig(BaseModel):
     def epochs(self) -> int:
         """Of all stages."""
         return sum(stage.epochs for stage in self.stages)
+
+    def second_cycle(self, polish: Polish) -> FinetuneConfig:
+        """The configuration of the second cycle, which has no second target."""
+        stage = Stage(epochs=polish.epochs, size_px=polish.size_px, train_from=polish.train_from)
+        rate = self.learning_rate * polish.rate
+        changes = {"stages": (stage,), "polish": None, "learning_rate": rate, "cause_weight": 0.0}
+        return self.model_copy(update=changes)
 
     def stage_of(self, epoch: int) -> Stage:
         """The stage of an epoch, counted from 0 through all stages."""

@@ -41,4 +41,4 @@ def test_draws_of_one_class_are_left_out() -> None:
 
 def test_one_class_alone_is_an_error() -> None:
     with pytest.raises(ValueError, match="both classes"):
-        bootstrap.intervals(STATISTICS, np.zeros(4), np.zeros(4), list("abcd"))
+        bootstrap.intervals(STATISTICS, np.zeros(4, np.int64), np.zeros(4), list("abcd"))

@@ -16,6 +16,7 @@ from tests.unit.training.test_loader import make_labelled
 from training import finetune
 from training.distort import DistortConfig
 from training.finetune import Run, Trainee
+from training.loader import Labelled
 from training.schedule import FinetuneConfig, Stage
 
 CONFIG = FinetuneConfig(
@@ -74,7 +75,7 @@ def test_without_validation_keeps_the_last_epoch(tmp_path: Path) -> None:
 
 def test_stops_early_and_goes_back_to_the_best(tmp_path: Path) -> None:
     """Validation labels turned round: the better it learns, the worse it gets."""
-    wrong = finetune.Labelled(DATA.pixels, 1 - DATA.labels, DATA.causes)
+    wrong = Labelled(DATA.pixels, 1 - DATA.labels, DATA.causes)
     config = CONFIG.model_copy(
         update={"stages": (Stage(epochs=9, size_px=32, train_from="conv1"),), "patience_epochs": 2}
     )

@@ -26,7 +26,7 @@ def read(seed: int = 0, epoch: int = 0, workers: int = 0, size: int = 4) -> list
 
 def test_batches_hold_both_classes_alike() -> None:
     labels = torch.cat([batch.labels for batch in read()])
-    assert (len(labels), labels.sum()) == (12, 6)
+    assert (len(labels), int(labels.sum())) == (12, 6)
     assert [len(batch.pixels) for batch in read()] == [4, 4, 4]
 
 

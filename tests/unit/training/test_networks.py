@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.unit.training.test_finetune import CONFIG, GENTLE, make_network
 from tests.unit.training.test_loader import make_labelled
@@ -14,7 +15,7 @@ from training import networks
 from training.finetune import Run, Tuned
 from training.loader import Labelled
 from training.networks import Workshop
-from training.schedule import FinetuneConfig, Stage
+from training.schedule import FinetuneConfig, Polish, Stage
 
 FOLDS = np.arange(40) % 10
 DATA = make_labelled(16, 24, side_px=224)
@@ -51,6 +52,28 @@ def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert np.array_equal(first.out_of_fold, again.out_of_fold)
     assert torch.equal(first.final.body.fc.weight, again.final.body.fc.weight)
     assert first.history == again.history
+
+
+def test_polish_starts_from_the_first_cycle(tmp_path: Path) -> None:
+    polish = Polish(epochs=2, size_px=48, train_from="fc", rate=0.1)
+    place = Workshop(
+        tmp_path,
+        make_network(),
+        SHORT.model_copy(update={"polish": polish}),
+        GENTLE,
+        0,
+        lambda stage, done, total: None,
+    )
+    tuned = place.tuned("one", DATA, validation=DATA)
+    assert {file.stem for file in tmp_path.iterdir()} == {"one", "one-first"}
+    assert [epoch.size_px for epoch in tuned.history] == [32, 48, 48]
+    assert tuned.best_epoch == 1
+    first = load_file(tmp_path / "one-first.safetensors")
+    body = tuned.network.body.state_dict()
+    assert torch.equal(first["layer4.0.conv1.weight"], body["layer4.0.conv1.weight"])
+    assert not torch.equal(first["fc.weight"], body["fc.weight"])
+    again = place.tuned("one", DATA, validation=DATA)
+    assert again.history == tuned.history
 
 
 class Recorder(Workshop):

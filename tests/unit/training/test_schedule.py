@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from training import schedule
-from training.schedule import FinetuneConfig, Stage
+from training.schedule import FinetuneConfig, Polish, Stage
 
 HEAD = Stage(epochs=1, size_px=64, train_from="fc")
 ALL = Stage(epochs=4, size_px=128, train_from="conv1")
@@ -23,6 +23,13 @@ def test_stages_follow_one_another() -> None:
 def test_no_stage_is_a_mistake() -> None:
     with pytest.raises(ValidationError, match="at least one stage"):
         FinetuneConfig(stages=())
+
+
+def test_second_cycle_is_slower_and_has_one_target() -> None:
+    polish = Polish(epochs=2, size_px=224, train_from="layer3", rate=0.5)
+    second = FinetuneConfig(learning_rate=1e-3, polish=polish).second_cycle(polish)
+    assert second.stages == (Stage(epochs=2, size_px=224, train_from="layer3"),)
+    assert (second.learning_rate, second.cause_weight, second.polish) == (5e-4, 0, None)
 
 
 def test_lower_layers_move_less() -> None:

@@ -38,7 +38,16 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
     folder = tmp_path_factory.mktemp("network")
     (folder / "config.toml").write_text(CONFIG)
     data, backbone = write_dataset(folder / "data"), write_backbone(folder / "backbone.safetensors")
-    command = ["train", data, "--backbone", backbone, "--config", folder / "config.toml", "--out", folder / "run"]
+    command: list[str | Path] = [
+        "train",
+        data,
+        "--backbone",
+        backbone,
+        "--config",
+        folder / "config.toml",
+        "--out",
+        folder / "run",
+    ]
     call(*command)
     return command
 
