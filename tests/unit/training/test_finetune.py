@@ -52,7 +52,7 @@ def test_learns_and_tells_each_epoch(tmp_path: Path) -> None:
         DATA, tmp_path / "s", validation=DATA, progress=lambda done, all_: steps.append((done, all_))
     )
     assert tuned.history[-1].validation_auc > 0.9
-    assert tuned.history[-1].train_loss < tuned.history[0].train_loss
+    assert tuned.history[-1].validation_loss < tuned.history[0].validation_loss
     assert [epoch.size_px for epoch in tuned.history] == [32] * 5
     assert steps == [(done, 20) for done in range(1, 21)]
     logits = finetune.predict(tuned.network, DATA.pixels, 32, "float32")
