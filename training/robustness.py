@@ -46,7 +46,7 @@ def measure(predictor: Predictor, source: Path, progress: Progress = silent) -> 
     labels = np.array([CLASSES.index(class_of(name)) for name, _ in found])
     rows = []
     for done, (_, load) in enumerate(found, 1):
-        rows.append(predictor.predict(_variants(load())))
+        rows.append(predictor.predict(_variants(load())).probability)
         progress(done, len(found))
     return summarise(np.stack(rows).astype(np.float64), labels, predictor.threshold)
 
