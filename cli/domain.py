@@ -27,8 +27,8 @@ def add_domain(
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=True)
         card = domain.add(checkpoint, out, dataset, seed, stage(bars.update, "domain statistics"))
-    assert card.domain is not None
-    shares = ", ".join(f"{name} {share:.1%}" for name, share in card.domain.refused.items())
+    refused = card.domain.refused if card.domain else {}
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in refused.items())
     typer.echo(f"{out}: refused of held-out patients' images: {shares}")
     if ship:
         typer.echo(f"shipped as {shipping.ship(out)}")

@@ -1,4 +1,4 @@
-"""The class activation map as it is stored: 7 x 7 half-precision numbers, 98 bytes. Written by workers, read by pages."""
+"""The class activation map as it is stored: 7 x 7 half-precision numbers. Written by workers, read by pages."""
 
 from __future__ import annotations
 

@@ -29,14 +29,15 @@ COMPONENTS = 128
 SMALLEST_VARIANCE = 1e-3
 QUANTILE = 0.9975
 """Of held-out images that each of the two scores lets through, so that both together refuse about 0.5 %."""
-MARGIN = 1.25
-"""The distance of a held-out image at its quantile is this share of the limit: other devices are further away than
-copies can show. Photos, hands and documents are at several times the limit."""
+DISTANCE_MARGIN, CONTRAST_MARGIN = 2.0, 1.25
+"""The limits are this much further from the median than that quantile: files at full size, and other devices, are
+further away than copies at 224 px can show. Photos, hands and documents are at several times the limit even so.
+"""
 BATCH = 32
 RULE = (
-    "Each of two scores (distance to the training images, contrast with spoilt copies of them) lets 99.75 % of "
-    "held-out patients' images and kept copies pass; the distance has a margin of a quarter on top. Limit 1 on the "
-    "larger one."
+    "Two scores, of which the larger counts: distance to the training images, and contrast with spoilt copies of them. "
+    "Each has its limit at the 99.75 % quantile of held-out patients' images and copies of them (cropped, turned, "
+    f"exposed and compressed otherwise), with a margin of {DISTANCE_MARGIN:g} and {CONTRAST_MARGIN:g} times."
 )
 
 Floats = NDArray[np.float32]
@@ -107,7 +108,7 @@ def fit(sample: Sample, seed: int = 0) -> Domain:
     weight = _contrast((usual - mean) / scale, (unusual - mean) / scale, seed)
     raw = Domain(*(torch.from_numpy(a.astype(np.float32)) for a in (mean, scale, basis, variance, weight, np.eye(2))))
     standard = (torch.from_numpy(sample.usual(sample.held)) - raw.mean) / raw.scale
-    ranges = [_range(raw.distance(standard), MARGIN), _range(raw.contrast(standard), 1.0)]
+    ranges = [_range(raw.distance(standard), DISTANCE_MARGIN), _range(raw.contrast(standard), CONTRAST_MARGIN)]
     return Domain(raw.mean, raw.scale, raw.basis, raw.variance, raw.weight, torch.tensor(ranges))
 
 
@@ -116,9 +117,7 @@ def limit(domain: Domain, sample: Sample) -> DomainLimit:
     kinds = {"as they are": sample.plain[sample.held], "kept copies": sample.kept[sample.held]}
     kinds |= {name.replace("_", " "): features[sample.spoilt_held] for name, features in sample.spoilt.items()}
     shares = {name: float((domain.score(torch.from_numpy(its)) > 1).float().mean()) for name, its in kinds.items()}
-    return DomainLimit(
-        limit=1.0, rule=RULE, images=len(sample.plain), patients=sample.patients, refused={**shares}
-    )
+    return DomainLimit(limit=1.0, rule=RULE, images=len(sample.plain), patients=sample.patients, refused={**shares})
 
 
 def _components(standard: Floats) -> tuple[Floats, Floats]:

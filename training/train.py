@@ -15,7 +15,7 @@ from model import checkpoint, engines, preprocess
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.engines import Predictor
 from model.resnet import GrayResNet
-from training import backbone, data, evaluate, features, report, robustness, run_folder, split
+from training import backbone, data, domain, evaluate, features, report, robustness, run_folder, split
 from training.config import TrainConfig
 from training.data import Dataset
 from training.develop import Developed, develop
@@ -68,6 +68,7 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
     metrics = _metrics(trained, probabilities, predictor, inputs.originals, progress)
     card = card.model_copy(update={"metrics": metrics})
     checkpoint.save(file, network, card)
+    card = domain.add(file, file, dataset, config.seed, stage(progress, "domain statistics"))
     _write(out, card, trained, probabilities)
     return card
 

@@ -120,9 +120,7 @@ class Pipeline:
     def _finish(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
         """One transaction: predictions, model, and every state change of the batch."""
         model = self.predictor
-        scored = [
-            _scored(claim, outcome, model) for claim, outcome in outcomes if isinstance(outcome, Result)
-        ]
+        scored = [_scored(claim, outcome, model) for claim, outcome in outcomes if isinstance(outcome, Result)]
         failed = [_failed(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, PneumoscreenError)]
         with self._database.begin() as session:
             at = now(session)
