@@ -29,7 +29,7 @@ COMPONENTS = 128
 SMALLEST_VARIANCE = 1e-3
 QUANTILE = 0.9975
 """Of held-out images that each of the two scores lets through, so that both together refuse about 0.5 %."""
-DISTANCE_MARGIN, CONTRAST_MARGIN = 2.0, 1.25
+DISTANCE_MARGIN, CONTRAST_MARGIN = 2.5, 1.25
 """The limits are this much further from the median than that quantile: files at full size, and other devices, are
 further away than copies at 224 px can show. Photos, hands and documents are at several times the limit even so.
 """

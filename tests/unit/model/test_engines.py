@@ -17,7 +17,7 @@ from model.checkpoint import Checkpoint
 from model.domain import Domain
 from model.registry import Registry
 from model.resnet import Seen
-from tests.unit.model.factories import LIMIT, gradient, make_domain, make_card, make_network, save_model
+from tests.unit.model.factories import LIMIT, gradient, make_card, make_domain, make_network, save_model
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,9 @@ def test_normalisation_is_that_of_the_backbone() -> None:
 
 def test_strided_batches_are_accepted(predictor: engines.Predictor) -> None:
     batch = images(4)
-    assert predictor.predict(batch[::2]).probability == pytest.approx(predictor.predict(batch).probability[::2], abs=1e-5)
+    assert predictor.predict(batch[::2]).probability == pytest.approx(
+        predictor.predict(batch).probability[::2], abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("batch", [np.zeros((1, 224, 224)), np.zeros((1, 100, 100), np.uint8), np.zeros(3, np.uint8)])
@@ -168,7 +170,9 @@ def test_with_statistics_there_is_one(domain: Domain) -> None:
     assert made.predict(images(3)[:1]).domain_score == pytest.approx(scores[:1], abs=1e-3)
 
 
-@pytest.mark.parametrize("module", ["model.engines", "model.registry", "model.files", "model.decode", "model.card", "model.results"])
+@pytest.mark.parametrize(
+    "module", ["model.engines", "model.registry", "model.files", "model.decode", "model.card", "model.results"]
+)
 def test_these_work_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -28,11 +28,11 @@ def entry(tmp_path: Path) -> Entry:
     return Registry(tmp_path / "models", default=tmp_path / "parent.safetensors").active()
 
 
-def scores(shift: float = 0.0, each: int = 100) -> Scores:
+def scores(shift: float = 0.0, each: int = 100, spread: float = 1.0) -> Scores:
     """Logits of as many normals around `shift` - 2 as pneumonias around `shift` + 2."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], each)
-    logits = rng.normal(shift - 2 + 4 * labels, 1)
+    logits = rng.normal(shift - 2 + 4 * labels, spread)
     return Scores(logits, labels, np.array([f"p{number}" for number in range(2 * each)]), refused=0)
 
 
@@ -48,10 +48,10 @@ def test_the_point_moves_to_where_the_site_is(entry: Entry) -> None:
 
 
 def test_intervals_hold_the_figure(entry: Entry) -> None:
-    after = site.propose(entry, scores(), "ward", platt=False).comparison.after
+    after = site.propose(entry, scores(spread=2), "ward", platt=False).comparison.after
     for name, (low, high) in after.intervals.items():
         assert low <= getattr(after, name) <= high
-        assert 0 < high - low < 0.15
+        assert 0 < high - low < 0.2
 
 
 def test_platt_centres_the_probability_and_keeps_the_decisions(entry: Entry) -> None:
@@ -117,6 +117,6 @@ def test_the_command_shows_saves_and_activates_only_when_asked(installation: Pat
 
 def test_too_few_images_of_a_class(installation: Path, tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "site", each=5, patients=5)
-    with pytest.raises(ConfigurationError, match="NORMAL has images of 5 patients; .* at least 20"):
+    with pytest.raises(ConfigurationError, match=r"NORMAL has images of 5 patients; .* at least 20"):
         call("model", "calibrate", folder)
     assert not installation.exists()

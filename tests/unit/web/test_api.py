@@ -185,7 +185,8 @@ def test_a_screened_image_carries_its_prediction_and_model(client: FlaskClient, 
 
 
 def test_a_refused_image_carries_score_limit_and_reason(client: FlaskClient, eager: Services) -> None:
-    _, (image_id,) = uploaded(client, ("white.png", factories.png(brightness=1.2)))
+    sent = upload(client, new_job(client), ("white.png", factories.png(brightness=1.2))).get_json()
+    image_id = sent["images"][0]["id"]
     prediction = client.get(f"/api/v1/images/{image_id}").get_json()["prediction"]
     assert prediction["decision"] == "refused"
     assert prediction["domain_score"] > prediction["domain_limit"] == 0.9
