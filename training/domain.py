@@ -40,6 +40,13 @@ RULE = (
     f"exposed and compressed otherwise), with a margin of {DISTANCE_MARGIN:g} and {CONTRAST_MARGIN:g} times."
 )
 
+TWO_ANSWERS = "It knows two answers."
+"""How the limit begins that a model without these statistics has in its card."""
+LIMIT = (
+    "It knows two answers: any other disease is called normal or pneumonia too. Images that are no upright frontal "
+    "chest X-ray are refused as far as the domain score tells; most chest X-rays of adults pass, though it knows none."
+)
+
 Floats = NDArray[np.float32]
 
 
@@ -72,7 +79,8 @@ def add(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Prog
     made = checkpoint.load(source)
     sample = draw(made.network, dataset, seed, progress)
     domain = fit(sample, seed)
-    card = made.card.model_copy(update={"domain": limit(domain, sample)})
+    limits = tuple(LIMIT if its.startswith(TWO_ANSWERS) else its for its in made.card.limits)
+    card = made.card.model_copy(update={"domain": limit(domain, sample), "limits": limits})
     checkpoint.save(out, made.network.cpu(), card, domain)
     return card
 
