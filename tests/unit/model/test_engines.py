@@ -139,7 +139,8 @@ def test_loading_an_entry_verifies_its_hash(tmp_path: Path) -> None:
 def test_the_map_is_exact(predictor: engines.Predictor) -> None:
     """Its mean is the logit, and a cell is the head applied to that cell's features alone."""
     found = predictor.predict(images(3))
-    assert (found.cam.shape, found.cam.dtype) == ((3, 7, 7), np.float16)
+    assert found.cam.shape == (3, 7, 7)
+    assert found.cam.dtype == np.float16
     logits = np.log(found.probability / (1 - found.probability))
     assert found.cam.astype(np.float64).mean((1, 2)) == pytest.approx(logits, abs=2e-3)
     network = make_network()

@@ -66,7 +66,7 @@ class Brightness:
     model_name = "brightness"
     model_sha256 = "0"
     threshold = 0.5
-    domain_limit = None
+    domain_limit: float | None = None
 
     def __init__(self) -> None:
         self.batches: list[int] = []
