@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from web.pages.words import counted, percent
 
@@ -123,7 +123,7 @@ def _measured(metrics: Card) -> list[Measured]:
         rows = [_row(figures, name, words) for name, words in FIGURES.items() if _is_number(figures.get(name))]
         if rows:
             images = figures.get("images")
-            tables.append(Measured(f"{title}, {counted(images, 'image')}" if _is_number(images) else title, rows))
+            tables.append(Measured(f"{title}, {counted(int(images), 'image')}" if _is_number(images) else title, rows))
     return tables
 
 
@@ -142,7 +142,7 @@ def _decimal(value: float) -> str:
     return f"{value:.3f}"
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

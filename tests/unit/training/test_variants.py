@@ -24,7 +24,8 @@ def test_kept_copies_are_images_of_the_same_size_close_to_the_first(
 ) -> None:
     for _ in range(10):
         copy = variants.kept(gray, rng)
-        assert (copy.shape, copy.dtype) == ((224, 224), np.uint8)
+        assert copy.shape == (224, 224)
+        assert copy.dtype == np.uint8
         mirrored = max(np.corrcoef(copy.ravel(), its.ravel())[0, 1] for its in (gray, gray[:, ::-1]))
         assert mirrored > 0.5
 
@@ -39,7 +40,8 @@ def test_spoilt_copies_are_other_images_of_the_same_size(
     name: str, gray: variants.Gray, rng: np.random.Generator
 ) -> None:
     copy = variants.SPOILT[name](gray, rng)
-    assert (copy.shape, copy.dtype) == ((224, 224), np.uint8)
+    assert copy.shape == (224, 224)
+    assert copy.dtype == np.uint8
     assert not np.array_equal(copy, gray)
 
 
