@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.calibrate import calibrate
+from cli.domain import add_domain
+
 if TYPE_CHECKING:
     from model.registry import Entry, Registry
 
@@ -46,6 +49,10 @@ def import_(
 def activate(key: Key) -> None:
     """Make a model the one that screens; workers take it when they next start."""
     typer.echo(_line(_registry().activate(key)))
+
+
+app.command()(calibrate)
+app.command()(add_domain)
 
 
 def _registry() -> Registry:

@@ -29,6 +29,7 @@ def from_api(image: dict[str, Any]) -> Row:
         model=model_label(model["name"], model["sha256"]) if model else "",
         error=error.get("message", ""),
         image_id=image["id"],
+        reason=prediction.get("reason") or "",
     )
 
 

@@ -138,11 +138,13 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
 def _row(item: Item, outcome: Outcome, predictor: Predictor) -> Row:
     from cli.rows import REJECTED
     from core.results import Row, model_label
-    from model.engines import decide
+    from model.results import Result, decide
 
     name, sha256 = item.source.name, item.sha256
-    if isinstance(outcome, float):
-        decision = decide(outcome, predictor.threshold)
-        return Row(name, "done", sha256, outcome, decision, model_label(predictor.model_name, predictor.model_sha256))
+    if isinstance(outcome, Result):
+        decided = decide(outcome, predictor.threshold, predictor.domain_limit)
+        model = model_label(predictor.model_name, predictor.model_sha256)
+        reason = decided.reason or ""
+        return Row(name, "done", sha256, outcome.probability, decided.decision, model, reason=reason)
     state = "failed" if item.accepted else REJECTED
     return Row(name, state, sha256, error=outcome.message)

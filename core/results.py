@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COLUMNS = ("filename", "sha256", "state", "probability", "decision", "model", "error", "image_id")
+COLUMNS = ("filename", "sha256", "state", "probability", "decision", "model", "error", "image_id", "reason")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one file. `error` is a sentence; `decision` is empty unless `state` is `done`."""
+    """What became of one file. `error` and `reason`, why an image was refused, are sentences.
+
+    `decision` is empty unless `state` is `done`.
+    """
 
     filename: str
     state: str
@@ -20,14 +23,15 @@ class Row:
     model: str = ""
     error: str = ""
     image_id: int | None = None
+    reason: str = ""
 
 
 def cells(row: Row) -> list[str]:
     """The row as text, in the order of `COLUMNS`."""
     probability = "" if row.probability is None else f"{row.probability:.6f}"
     image_id = "" if row.image_id is None else str(row.image_id)
-    name = escape(row.filename)
-    return [name, row.sha256, row.state, probability, row.decision, escape(row.model), escape(row.error), image_id]
+    name, model, error, reason = (escape(text) for text in (row.filename, row.model, row.error, row.reason))
+    return [name, row.sha256, row.state, probability, row.decision, model, error, image_id, reason]
 
 
 def model_label(name: str, sha256: str) -> str:

@@ -42,9 +42,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
+    """What a model said of one image; `cam` as `core.activation.pack` makes it."""
+
     claim: Claim
     probability: float
     decision: Decision
+    domain_score: float | None = None
+    reason: str | None = None
+    cam: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,14 @@ def renew(session: Session, *, worker: str, image_ids: Iterable[int], lease_s: f
 
 
 def finish(
-    session: Session, scored: Sequence[Scored], *, model_sha256: str, threshold: float, worker: str, now: datetime
+    session: Session,
+    scored: Sequence[Scored],
+    *,
+    model_sha256: str,
+    threshold: float,
+    domain_limit: float | None = None,
+    worker: str,
+    now: datetime,
 ) -> int:
     """Write predictions and turn their images `done`, together. Returns how many were still ours to finish."""
     if not scored:
@@ -181,6 +193,10 @@ def finish(
             "probability": s.probability,
             "threshold": threshold,
             "decision": s.decision,
+            "domain_score": s.domain_score,
+            "domain_limit": domain_limit,
+            "reason": s.reason,
+            "cam": s.cam,
             "created_at": now,
         }
         for s in scored

@@ -46,6 +46,27 @@ class TrainingData(Frozen):
     digest: str = Field(description="sha256 over labels and pixels.")
 
 
+class DomainLimit(Frozen):
+    """Above `limit` on the domain score (model/domain.py) an image is refused."""
+
+    limit: float
+    rule: str = Field(description="How the limit was chosen, and on what.")
+    images: int
+    patients: int
+    refused: dict[str, Unit] = Field(description="Share of images refused, by kind, that the statistics never saw.")
+
+
+class Site(Frozen):
+    """How a site's own images changed the operating point of another model, the parent."""
+
+    parent_name: str
+    parent_sha256: str
+    images: int
+    patients: int
+    pneumonia: int
+    refused: int = Field(description="Further images that the parent would not judge; they were left out.")
+
+
 class Card(Frozen):
     """All that is needed to use a checkpoint rightly, and to make it again."""
 
@@ -64,3 +85,5 @@ class Card(Frozen):
     metrics: dict[str, Any]
     intended_use: str
     limits: tuple[str, ...]
+    domain: DomainLimit | None = None
+    site: Site | None = None

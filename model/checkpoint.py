@@ -14,7 +14,9 @@ from safetensors.torch import save as save_bytes
 from torch import Tensor
 
 from core.errors import ModelInvalid
+from model import domain as domains
 from model.card import Card
+from model.domain import PREFIX, Domain
 from model.files import file_sha256, read_card, verify
 from model.resnet import GrayResNet, build
 
@@ -23,20 +25,28 @@ __all__ = ["Checkpoint", "load", "read_card", "save"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network with float32 weights in inference mode, its card, and the sha256 of its file in hex."""
+    """A network with float32 weights in inference mode, its card, and the sha256 of its file in hex.
+
+    `domain` is None in a checkpoint made before there was one; it then cannot refuse an image.
+    """
 
     network: GrayResNet
     card: Card
     sha256: str
+    domain: Domain | None = None
 
 
-def save(path: Path, network: GrayResNet, card: Card) -> str:
+def save(path: Path, network: GrayResNet, card: Card, domain: Domain | None = None) -> str:
     """Write the checkpoint atomically and return the sha256 of its file.
 
     Raises:
-        ValueError: a weight does not fit in float16.
+        ValueError: a weight does not fit in float16, or the card and the file disagree about domain statistics.
     """
+    if (domain is None) != (card.domain is None):
+        raise ValueError("domain statistics belong to a card with a domain limit, and the other way round")
     weights = {name: _half(name, tensor) for name, tensor in network.body.state_dict().items()}
+    if domain is not None:
+        weights |= domain.state()
     partial = path.with_suffix(".partial")
     partial.write_bytes(save_bytes(weights, metadata={"card": card.model_dump_json()}))
     partial.replace(path)
@@ -52,10 +62,15 @@ def load(path: Path, expect_sha256: str | None = None) -> Checkpoint:
     card, sha256 = read_card(path), verify(path, expect_sha256)
     network = build()
     try:
-        network.body.load_state_dict({name: _float(tensor) for name, tensor in load_file(path).items()})
+        tensors = {name: _float(tensor) for name, tensor in load_file(path).items()}
+        statistics = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
+        network.body.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise ModelInvalid(f"The model {path} does not hold the weights of a ResNet-18.") from error
-    return Checkpoint(network.requires_grad_(False), card, sha256)
+    if bool(statistics) != (card.domain is not None):
+        raise ModelInvalid(f"The model {path} and its card disagree about domain statistics; add them again.")
+    domain = domains.from_state(statistics) if statistics else None
+    return Checkpoint(network.requires_grad_(False), card, sha256, domain)
 
 
 def _half(name: str, tensor: Tensor) -> Tensor:

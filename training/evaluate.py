@@ -106,7 +106,7 @@ def predict(predictor: Predictor, pixels: NDArray[np.uint8], progress: Progress 
     """Probabilities float32 (N,) of preprocessed images uint8 (N, 224, 224), in batches."""
     parts = []
     for start in range(0, len(pixels), BATCH):
-        parts.append(predictor.predict(pixels[start : start + BATCH]))
+        parts.append(predictor.predict(pixels[start : start + BATCH]).probability)
         progress(min(start + BATCH, len(pixels)), len(pixels))
     return np.concatenate(parts)
 

@@ -46,7 +46,7 @@ def measure(predictor: Predictor, source: Path, progress: Progress = silent) -> 
     labels = np.array([item.label for item in found])
     rows = []
     for done, item in enumerate(found, 1):
-        rows.append(predictor.predict(_variants(item.load())))
+        rows.append(predictor.predict(_variants(item.load())).probability)
         progress(done, len(found))
     return summarise(np.stack(rows).astype(np.float64), labels, predictor.threshold)
 

@@ -16,7 +16,7 @@ from db import models as tables
 from db.queries import Filters
 from db.session import now
 from db.states import FINAL_STATES
-from web import csv_export, uploads
+from web import csv_export, heat_map, uploads
 from web import schemas as s
 from web.auth import user
 from web.errors import problem
@@ -171,6 +171,18 @@ def read_image_file(path: s.ImagePath) -> Response:
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response
+
+
+@blueprint.get("/images/<int:image_id>/cam", responses={200: {"content": {"image/png": {}}}})
+def read_image_cam(path: s.ImagePath) -> Response:
+    """Where the newest model saw evidence of pneumonia: a PNG to lay over the image, stretched to its size."""
+    with services().database.read() as session:
+        row = queries.image(session, path.image_id)
+    found = row.predictions[-1] if row is not None and row.predictions else None
+    if found is None or found.cam is None:
+        raise NotFound(f"There is no activation map of image {path.image_id}.")
+    response = Response(heat_map.render(found.cam, found.threshold), mimetype="image/png")
+    return _conditional(response)
 
 
 @blueprint.get("/jobs/<int:job_id>/images", responses={200: s.ImageList})

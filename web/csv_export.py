@@ -45,6 +45,7 @@ def _row(image: Image) -> Row:
         model=model_label(newest.model.name, newest.model_sha256) if newest else "",
         error=image.error_message or "",
         image_id=image.id,
+        reason=(newest.reason or "") if newest else "",
     )
 
 

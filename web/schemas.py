@@ -101,6 +101,11 @@ class Prediction(Schema):
     probability: float = Field(description="Of pneumonia, calibrated, 0 to 1.")
     decision: Decision
     threshold: float = Field(description="The model's operating point when it decided.")
+    domain_score: float | None = Field(
+        description="How unlike the model's training images this one is; null from a model that cannot tell."
+    )
+    domain_limit: float | None = Field(description="Above it the model refuses to judge.")
+    reason: str | None = Field(description="Why the image was refused.")
     model: Model
     created_at: datetime
 
@@ -136,6 +141,9 @@ def _prediction(row: models.Prediction | None) -> Prediction | None:
         probability=row.probability,
         decision=row.decision,
         threshold=row.threshold,
+        domain_score=row.domain_score,
+        domain_limit=row.domain_limit,
+        reason=row.reason,
         model=Model(name=row.model.name, sha256=row.model_sha256),
         created_at=row.created_at,
     )

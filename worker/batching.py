@@ -5,6 +5,7 @@ Knows neither database nor queue: `pneumoscreen screen` runs the same code over 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from typing import Generic, TypeVar
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 
 from core.errors import OutOfMemory, PneumoscreenError, Transient
 from model.engines import Predictor
+from model.results import Result
 
 Item = TypeVar("Item")
 Pixels = NDArray[np.uint8]
-Outcome = float | PneumoscreenError
-"""The probability of pneumonia, or why there is none."""
+Outcome = Result | PneumoscreenError
+"""What the model says, or why it says nothing."""
 
 log = structlog.get_logger()
 
@@ -88,7 +90,7 @@ def _predict_batch(decoding: _Decoding[Item], predictor: Predictor) -> list[tupl
 def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
     """uint8 (N, 224, 224) -> N outcomes; halves the batch as long as the device has not enough memory for it."""
     try:
-        return [_checked(float(p)) for p in predictor.predict(batch)]
+        return [_checked(result, predictor) for result in predictor.predict(batch)]
     except OutOfMemory as error:
         if len(batch) == 1:
             return [error]
@@ -100,8 +102,12 @@ def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
     return _predict(batch[:middle], predictor) + _predict(batch[middle:], predictor)
 
 
-def _checked(probability: float) -> Outcome:
-    """A network that overflowed answers NaN, which is below every threshold: it must not be read as `normal`."""
-    if 0 <= probability <= 1:
-        return probability
-    return WorkerError("The model gave no probability between 0 and 1 for this image.")
+def _checked(result: Result, predictor: Predictor) -> Outcome:
+    """A network that overflowed answers NaN, which is below every threshold and limit: it must not be read as
+    `normal`, nor as an image of its domain.
+    """
+    if not 0 <= result.probability <= 1:
+        return WorkerError("The model gave no probability between 0 and 1 for this image.")
+    if predictor.domain_limit is not None and (result.domain_score is None or not math.isfinite(result.domain_score)):
+        return WorkerError("The model could not tell whether this image is of the kind it was made for.")
+    return result

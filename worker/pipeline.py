@@ -11,6 +11,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from core import activation
 from core.errors import PneumoscreenError, Transient
 from core.settings import Settings
 from core.storage import BlobStore
@@ -19,8 +20,9 @@ from db.jobs import Claim, Failed, Scored
 from db.session import Database, now
 from db.states import Decision
 from model.decode import decode
-from model.engines import Predictor, decide
+from model.engines import Predictor
 from model.preprocess import preprocess
+from model.results import Result, decide
 from worker.batching import Outcome, screen_batches
 
 log = structlog.get_logger()
@@ -118,11 +120,7 @@ class Pipeline:
     def _finish(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
         """One transaction: predictions, model, and every state change of the batch."""
         model = self.predictor
-        scored = [
-            Scored(claim, outcome, Decision(decide(outcome, model.threshold)))
-            for claim, outcome in outcomes
-            if isinstance(outcome, float)
-        ]
+        scored = [_scored(claim, outcome, model) for claim, outcome in outcomes if isinstance(outcome, Result)]
         failed = [_failed(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, PneumoscreenError)]
         with self._database.begin() as session:
             at = now(session)
@@ -131,6 +129,7 @@ class Pipeline:
                 scored,
                 model_sha256=model.model_sha256,
                 threshold=model.threshold,
+                domain_limit=model.domain_limit,
                 worker=self.name,
                 now=at,
             )
@@ -141,6 +140,18 @@ class Pipeline:
             log.warning("lease_lost", images=len(scored) - done)
         for failure in failed:
             log.warning("image_failed", image_id=failure.claim.image_id, code=failure.code)
+
+
+def _scored(claim: Claim, result: Result, model: Predictor) -> Scored:
+    decided = decide(result, model.threshold, model.domain_limit)
+    return Scored(
+        claim,
+        result.probability,
+        Decision(decided.decision),
+        result.domain_score,
+        decided.reason,
+        activation.pack(result.cam),
+    )
 
 
 def _failed(claim: Claim, error: PneumoscreenError) -> Failed:

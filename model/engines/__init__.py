@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
 from model.registry import Entry
+from model.results import Results
 
 if TYPE_CHECKING:
     from model.checkpoint import Checkpoint
@@ -18,15 +19,19 @@ ENGINES = ("auto", "torch-cpu", "torch-cuda")
 
 
 class Predictor(Protocol):
-    """A loaded model. At or above `threshold` an image is called pneumonia."""
+    """A loaded model. At or above `threshold` an image is called pneumonia; above `domain_limit` it is not judged.
+
+    `domain_limit` is None for a model that cannot tell how unlike its training images an image is.
+    """
 
     engine: str
     model_name: str
     model_sha256: str
     threshold: float
+    domain_limit: float | None
 
-    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, 224, 224) -> float32 (N,), the calibrated probability of pneumonia in 0..1.
+    def predict(self, batch: NDArray[np.uint8]) -> Results:
+        """uint8 (N, 224, 224) -> probability, domain score and class activation map of each, in one forward pass.
 
         Raises:
             OutOfMemory: the batch is too large for this device; a smaller one may pass.
@@ -47,11 +52,6 @@ def load(source: Entry | Checkpoint | Path, engine: str = "auto") -> Predictor:
 
     device = choose_device(engine)
     return TorchPredictor(_read(source), device)
-
-
-def decide(probability: float, threshold: float) -> str:
-    """`pneumonia` at or above the threshold, else `normal`."""
-    return "pneumonia" if probability >= threshold else "normal"
 
 
 def _read(source: Entry | Checkpoint | Path) -> Checkpoint:

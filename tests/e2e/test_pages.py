@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
+from core import activation
 from db import jobs, workers
 from db.models import Image, Job
 from db.session import now
@@ -31,7 +33,20 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"),
 ]
 
-PATHS = ["/", "/jobs", "/jobs/1", "/history", "/history?filename=none", "/images/1", "/images/2", "/status", "/nothing"]
+PATHS = [
+    "/",
+    "/jobs",
+    "/jobs/1",
+    "/history",
+    "/history?filename=none",
+    "/images/1",
+    "/images/2",
+    "/images/3",
+    "/status",
+    "/models/" + FAKE_SHA256,
+    "/nothing",
+]
+MAP = activation.pack(np.array([[4.0 if (x, y) == (5, 4) else -2.0 for x in range(7)] for y in range(7)], np.float16))
 LONG = "export_" + "very-long-" * 12 + "name.png"
 ARGUMENTS = [
     "--no-sandbox",
@@ -107,14 +122,15 @@ def files(tmp_path: Path) -> list[Path]:
     return found
 
 
-def _screen(services: Services, count: int, probability: float = 0.9) -> None:
-    """What a worker does to the next `count` images."""
+def _screen(services: Services, count: int, probability: float = 0.9, reason: str | None = None) -> None:
+    """What a worker does to the next `count` images; with a reason it refuses them."""
     with services.database.begin() as session:
         at = now(session)
         claims = jobs.claim(session, worker="w", image_ids=[], limit=count, lease_s=60, now=at)
         decision = Decision.PNEUMONIA if probability >= 0.5 else Decision.NORMAL
-        scored = [jobs.Scored(claim, probability, decision) for claim in claims]
-        jobs.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, worker="w", now=at)
+        decision = Decision.REFUSED if reason else decision
+        scored = [jobs.Scored(claim, probability, decision, 2.5 if reason else 0.1, reason, MAP) for claim in claims]
+        jobs.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, domain_limit=1.0, worker="w", now=at)
 
 
 def _seed(services: Services, count: int = 4) -> None:
@@ -124,6 +140,12 @@ def _seed(services: Services, count: int = 4) -> None:
         made, _ = jobs.create(session, user_id=1, name=LONG, priority=Priority.BULK, client_key=None, now=now(session))
         factories.images(session, made, count, prefix=LONG)
     _screen(services, count // 2)
+
+
+def _seed_refused(services: Services) -> None:
+    """`_seed`, and the third image refused."""
+    _seed(services)
+    _screen(services, 1, reason="The image is too unlike the frontal chest X-rays the model was made from.")
 
 
 def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, files: list[Path]) -> None:
@@ -286,9 +308,46 @@ def test_a_job_is_cancelled_only_after_a_question(page: Page, services: Services
         assert session.get_one(Job, 1).cancelled_at is not None
 
 
+def test_the_map_is_shown_and_hidden_by_keyboard_and_fits_the_x_ray(
+    page: Page, files: list[Path], services: Services
+) -> None:
+    page.get_by_label("X-rays to screen").set_input_files(files[0])
+    page.get_by_role("button", name="Screen", exact=True).click()
+    page.wait_for_url("**/jobs/1")
+    _screen(services, 1)
+    page.goto("/images/1")
+    layer, switch = page.locator(".film-map"), page.get_by_label("Show where the model saw signs")
+    expect(layer).to_be_hidden()
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(layer).to_be_visible()
+    boxes = page.evaluate(
+        """() => [".film-map image", ".film img"].map((s) => {
+            const box = document.querySelector(s).getBoundingClientRect();
+            return { ratio: box.width / box.height, middle: box.x + box.width / 2, height: box.height };
+        })"""
+    )
+    assert boxes[0]["ratio"] == pytest.approx(120 / 100, abs=0.01)
+    assert boxes[0]["middle"] == pytest.approx(boxes[1]["middle"], abs=1)
+    assert page.request.get("/api/v1/images/1/cam").headers["content-type"] == "image/png"
+    page.keyboard.press("Space")
+    expect(layer).to_be_hidden()
+
+
+def test_a_refused_image_keeps_its_number_in_the_details(page: Page, services: Services) -> None:
+    _seed_refused(services)
+    page.goto("/images/3")
+    expect(page.get_by_role("heading", name="Not judged")).to_be_visible()
+    expect(page.get_by_text("probability of pneumonia")).to_be_hidden()
+    page.get_by_text("The number it would have given").click()
+    expect(page.get_by_text("probability of pneumonia")).to_be_visible()
+    page.get_by_role("link", name="fake-brightness").click()
+    expect(page.get_by_role("heading", name="What it refuses to judge")).to_be_visible()
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_a_phone_never_scrolls_sideways(chromium: Browser, url: str, services: Services, path: str) -> None:
-    _seed(services)
+    _seed_refused(services)
     context = _context(chromium, url, viewport={"width": 390, "height": 844})
     page = context.new_page()
     _sign_in(page)
@@ -320,7 +379,7 @@ CONTRAST = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_the_contrast_of_wcag_aa(chromium: Browser, url: str, services: Services, scheme: Any) -> None:
-    _seed(services)
+    _seed_refused(services)
     context = _context(chromium, url, color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
     _sign_in(page)

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from core import settings
 from model import engines
+from model.results import Results
 from tests.fakes import FAKE_SHA256, FakePredictor
 from worker import app
 
 
 class SlowPredictor(FakePredictor):
-    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(self, batch: NDArray[np.uint8]) -> Results:
         time.sleep(float(sys.argv[1]))
         return super().predict(batch)
 

@@ -21,7 +21,7 @@ NAVIGATION = (
     ("pages.home", "Home", ()),
     ("pages.jobs", "Jobs", ("pages.job", "pages.image")),
     ("pages.history", "History", ()),
-    ("pages.status", "Status", ()),
+    ("pages.status", "Status", ("pages.model",)),
 )
 """Endpoint, label, and the endpoints of the pages below it."""
 

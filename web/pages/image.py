@@ -9,7 +9,7 @@ from db import queries, workers
 from db.models import Image
 from db.queries import Filters
 from db.session import now
-from db.states import FINAL_STATES, ImageState
+from db.states import FINAL_STATES, Decision, ImageState
 from web.pages.base import API_ROOT, MAX_ID, blueprint
 from web.pages.verdict import absence, verdict
 from web.pages.words import DECISION_WORDS, prediction
@@ -27,10 +27,12 @@ def image(image_id: int) -> str:
         someone_works = bool(workers.alive(session, now(session)))
     newest = prediction(found)
     missing = absence(found, someone_works=someone_works)
+    has_map = newest is not None and newest.cam is not None and newest.decision is not Decision.REFUSED
     return render_template(
         "image.html",
         image=found,
         file_url=f"{API_ROOT}/images/{image_id}/file",
+        map_url=f"{API_ROOT}/images/{image_id}/cam" if has_map else "",
         prediction=newest,
         verdict=verdict(newest) if newest else None,
         absence=missing,

@@ -36,6 +36,8 @@ class Verdict:
     sentence: str
     meaning: str
     limits: Sequence[str]
+    refused: bool
+    domain_words: str
     gauge_words: str
     probability_percent: float
     threshold_percent: float
@@ -60,6 +62,8 @@ def verdict(found: Prediction) -> Verdict:
         sentence=_sentence(found),
         meaning=_meaning(found.probability, found.model.card),
         limits=[str(limit) for limit in found.model.card.get("limits", ())],
+        refused=found.decision is Decision.REFUSED,
+        domain_words=_domain_words(found),
         gauge_words=f"Probability {percent(found.probability)}, operating point {percent(found.threshold)}",
         probability_percent=round(100 * found.probability, 2),
         threshold_percent=threshold_percent,
@@ -70,13 +74,21 @@ def verdict(found: Prediction) -> Verdict:
 
 def _sentence(found: Prediction) -> str:
     if found.decision is Decision.REFUSED:
-        return "The model doesn't judge this image: it is unlike the X-rays it was made for."
+        return found.reason or "The model doesn't judge this image: it is unlike the X-rays it was made for."
     if abs(found.probability - found.threshold) < CLOSE_CALL:
         side = "at or just above" if found.decision is Decision.PNEUMONIA else "just below"
         return f"A close call: {side} the operating point. Treat it as undecided."
     if found.decision is Decision.PNEUMONIA:
         return "Above the operating point: read this one early."
     return "Below the operating point. This says nothing about other findings."
+
+
+def _domain_words(found: Prediction) -> str:
+    """How far the image is from what the model knows; of older models, that they cannot tell."""
+    if found.domain_score is None or found.domain_limit is None:
+        return "This model can't tell"
+    side = "beyond" if found.domain_score > found.domain_limit else "within"
+    return f"{found.domain_score:.2f}, {side} the limit of {found.domain_limit:.2f}"
 
 
 def _meaning(probability: float, card: dict[str, Any]) -> str:

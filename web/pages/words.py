@@ -13,7 +13,7 @@ from db.states import Decision, ImageState, JobState, Priority
 DECISION_WORDS = {
     Decision.PNEUMONIA: "Pneumonia suspected",
     Decision.NORMAL: "Pneumonia not suspected",
-    Decision.REFUSED: "Refused",
+    Decision.REFUSED: "Not judged",
 }
 
 STATE_WORDS = {

@@ -18,6 +18,14 @@ def test_an_image_with_a_prediction() -> None:
     assert row == Row("a.png", "done", "a" * 64, 0.75, "pneumonia", f"m@{'b' * 12}", "", 3)
 
 
+def test_a_refused_image_brings_its_reason() -> None:
+    prediction = {"probability": 0.75, "decision": "refused", "reason": "Odd.", "model": {"name": "m", "sha256": "b"}}
+
+    row = from_api(IMAGE | {"state": "done", "prediction": prediction})
+
+    assert (row.decision, row.reason) == ("refused", "Odd.")
+
+
 def test_an_image_with_an_error() -> None:
     row = from_api(IMAGE | {"state": "failed", "prediction": None, "error": {"code": "x", "message": "Damaged."}})
 

@@ -59,6 +59,19 @@ def test_decisions(settings: Settings, predictor: FakePredictor, tmp_path: Path)
     assert {name: row.decision for name, row in rows.items()} == {"bright.png": "pneumonia", "dark.png": "normal"}
 
 
+def test_an_image_unlike_the_training_images_is_refused(
+    settings: Settings, predictor: FakePredictor, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.png").write_bytes(factories.png(brightness=0.99))
+    predictor.domain_limit = 0.5
+
+    row = rows_of(settings, predictor, tmp_path)["odd.png"]
+
+    assert (row.state, row.decision) == ("done", "refused")
+    assert row.probability is not None
+    assert "can't judge it" in row.reason
+
+
 def test_one_bad_file_is_one_row(settings: Settings, predictor: FakePredictor, folder: Path) -> None:
     (folder / "cut.png").write_bytes(factories.png()[:600])
     (folder / "letter.pdf").write_bytes(b"%PDF-1.7")

@@ -8,11 +8,11 @@ from enum import StrEnum
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import DateTime, bindparam, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from db import migrate
-from db.models import Base
+from db.models import Base, Prediction
 from db.session import Database
 from db.states import Decision, ImageState, Priority, Role
 from tests import factories
@@ -52,6 +52,30 @@ def test_a_downgrade_to_base_leaves_no_table_and_can_be_undone(empty_database_ur
     assert tables(empty_database_url) == {"alembic_version"}
     migrate.upgrade(empty_database_url)
     assert tables(empty_database_url) == TABLES
+
+
+def test_predictions_of_before_the_domain_score_are_kept(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url, "0001")
+    database = Database(empty_database_url)
+    with database.begin() as session:
+        image = factories.images(session, factories.job(session, factories.user(session)), 1)[0]
+        values = {"image_id": image.id, "model_sha256": factories.model(session), "at": image.created_at}
+        session.execute(
+            text(
+                "INSERT INTO predictions (image_id, model_sha256, probability, threshold, decision, created_at)"
+                " VALUES (:image_id, :model_sha256, 0.75, 0.5, 'pneumonia', :at)"
+            ).bindparams(bindparam("at", type_=DateTime(timezone=True))),
+            values,
+        )
+    migrate.upgrade(empty_database_url)
+    with database.read() as session:
+        kept = session.scalars(select(Prediction)).one()
+        assert (kept.probability, kept.decision) == (0.75, Decision.PNEUMONIA)
+        assert (kept.domain_score, kept.domain_limit, kept.reason, kept.cam) == (None, None, None, None)
+    migrate.downgrade(empty_database_url, "0001")
+    with database.read() as session:
+        assert session.execute(text("SELECT probability FROM predictions")).scalar_one() == 0.75
+    database.dispose()
 
 
 def test_upgrades_at_the_same_time_wait_for_each_other(empty_database_url: str) -> None:

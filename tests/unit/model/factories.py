@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model import checkpoint, preprocess, resnet
-from model.card import ARCHITECTURE, Calibration, Card, OperatingPoint, TrainingData
+from model.card import ARCHITECTURE, Calibration, Card, DomainLimit, OperatingPoint, TrainingData
+from model.domain import Domain
+
+LIMIT = DomainLimit(limit=1.0, rule="fixed", images=4, patients=4, refused={"as they are": 0.0})
 
 
 def make_card(**changes: Any) -> Card:
@@ -42,6 +45,18 @@ def make_network(seed: int = 0) -> resnet.GrayResNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return resnet.build()
+
+
+def make_domain(components: int = 3) -> Domain:
+    """The identity: no standardisation, the first features as components, a contrast that is always 0."""
+    return Domain(
+        mean=torch.zeros(resnet.POOLED),
+        scale=torch.ones(resnet.POOLED),
+        basis=torch.eye(resnet.POOLED)[:components],
+        variance=torch.tensor([1.0] * components + [2.0]),
+        weight=torch.zeros(resnet.POOLED + 1),
+        ranges=torch.tensor([[0.0, 1.0], [-1.0, 1.0]]),
+    )
 
 
 def save_model(path: Path, seed: int = 0, **changes: Any) -> str:

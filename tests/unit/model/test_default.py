@@ -25,4 +25,4 @@ def test_tells_training_images_apart(shared_data: Path, tmp_path: Path) -> None:
     for folder, expected in [("NORMAL", False), ("PNEUMONIA", True)]:
         files = sorted((shared_data / "originals" / folder).iterdir())[:10]
         batch = np.stack([preprocess(decode(file.read_bytes())) for file in files])
-        assert np.mean((predictor.predict(batch) >= predictor.threshold) == expected) >= 0.8
+        assert np.mean((predictor.predict(batch).probability >= predictor.threshold) == expected) >= 0.8

@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 from core.errors import ConfigurationError, ModelInvalid, OutOfMemory
 from model import engines
 from model.checkpoint import Checkpoint
+from model.domain import Domain
 from model.registry import Registry
-from tests.unit.model.factories import gradient, make_card, make_network, save_model
+from model.resnet import Seen
+from tests.unit.model.factories import LIMIT, gradient, make_card, make_domain, make_network, save_model
 
 
 @pytest.fixture(scope="module")
 def predictor() -> engines.Predictor:
     return engines.load(Checkpoint(make_network(), make_card(), "ab" * 32), "torch-cpu")
+
+
+@pytest.fixture
+def domain() -> Domain:
+    return make_domain()
 
 
 def images(count: int) -> NDArray[np.uint8]:
@@ -35,7 +42,7 @@ def test_says_what_it_is(predictor: engines.Predictor) -> None:
 
 
 def test_probabilities(predictor: engines.Predictor) -> None:
-    result = predictor.predict(images(3))
+    result = predictor.predict(images(3)).probability
     assert result.dtype == np.float32
     assert result.shape == (3,)
     assert np.all((result >= 0) & (result <= 1))
@@ -43,14 +50,14 @@ def test_probabilities(predictor: engines.Predictor) -> None:
 
 def test_batch_equals_singles(predictor: engines.Predictor) -> None:
     batch = images(5)
-    singles = np.concatenate([predictor.predict(batch[i : i + 1]) for i in range(5)])
-    assert predictor.predict(batch) == pytest.approx(singles, abs=1e-5)
+    singles = np.concatenate([predictor.predict(batch[i : i + 1]).probability for i in range(5)])
+    assert predictor.predict(batch).probability == pytest.approx(singles, abs=1e-5)
 
 
 def test_golden_probabilities(predictor: engines.Predictor) -> None:
     gray = gradient(224, 224)
     batch = np.stack([gray, 255 - gray, np.zeros_like(gray)])
-    assert predictor.predict(batch) == pytest.approx([0.63277, 0.63634, 0.85758], abs=1e-3)
+    assert predictor.predict(batch).probability == pytest.approx([0.63277, 0.63634, 0.85758], abs=1e-3)
 
 
 def test_normalisation_is_that_of_the_backbone() -> None:
@@ -61,7 +68,9 @@ def test_normalisation_is_that_of_the_backbone() -> None:
 
 def test_strided_batches_are_accepted(predictor: engines.Predictor) -> None:
     batch = images(4)
-    assert predictor.predict(batch[::2]) == pytest.approx(predictor.predict(batch)[::2], abs=1e-5)
+    assert predictor.predict(batch[::2]).probability == pytest.approx(
+        predictor.predict(batch).probability[::2], abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("batch", [np.zeros((1, 224, 224)), np.zeros((1, 100, 100), np.uint8), np.zeros(3, np.uint8)])
@@ -77,7 +86,7 @@ class Failing(torch.nn.Module):
         super().__init__()
         self.error = error
 
-    def forward(self, gray: torch.Tensor) -> torch.Tensor:
+    def look(self, gray: torch.Tensor) -> Seen:
         raise self.error
 
 
@@ -115,7 +124,7 @@ def test_cuda_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_agrees_with_the_cpu(predictor: engines.Predictor) -> None:
     gpu = engines.load(Checkpoint(make_network(), make_card(), ""), "torch-cuda")
-    assert gpu.predict(images(4)) == pytest.approx(predictor.predict(images(4)), abs=1e-2)
+    assert gpu.predict(images(4)).probability == pytest.approx(predictor.predict(images(4)).probability, abs=1e-2)
 
 
 def test_loading_an_entry_verifies_its_hash(tmp_path: Path) -> None:
@@ -127,12 +136,44 @@ def test_loading_an_entry_verifies_its_hash(tmp_path: Path) -> None:
         engines.load(entry, "torch-cpu")
 
 
-@pytest.mark.parametrize(("probability", "decision"), [(0.5, "pneumonia"), (0.499, "normal"), (1.0, "pneumonia")])
-def test_decision(probability: float, decision: str) -> None:
-    assert engines.decide(probability, threshold=0.5) == decision
+def test_the_map_is_exact(predictor: engines.Predictor) -> None:
+    """Its mean is the logit, and a cell is the head applied to that cell's features alone."""
+    found = predictor.predict(images(3))
+    assert found.cam.shape == (3, 7, 7)
+    assert found.cam.dtype == np.float16
+    logits = np.log(found.probability / (1 - found.probability))
+    assert found.cam.astype(np.float64).mean((1, 2)) == pytest.approx(logits, abs=2e-3)
+    network = make_network()
+    body = network.body
+    with torch.inference_mode():
+        last = torch.nn.Sequential(*list(body.children())[:-2])(network.normalise(torch.from_numpy(images(1))))
+        cell = last[0, :, 2, 5] @ body.fc.weight[0] + body.fc.bias[0]
+    assert float(found.cam[0, 2, 5]) == pytest.approx(float(cell), abs=5e-3)
 
 
-@pytest.mark.parametrize("module", ["model.engines", "model.registry", "model.files", "model.decode", "model.card"])
+def test_one_pass_agrees_with_the_plain_network() -> None:
+    network = make_network()
+    with torch.inference_mode():
+        gray = torch.from_numpy(images(2))
+        assert torch.allclose(network.look(gray).logits, network(gray), atol=1e-5)
+
+
+def test_without_statistics_there_is_no_domain_score(predictor: engines.Predictor) -> None:
+    assert predictor.domain_limit is None
+    assert np.isnan(predictor.predict(images(2)).domain_score).all()
+
+
+def test_with_statistics_there_is_one(domain: Domain) -> None:
+    made = engines.load(Checkpoint(make_network(), make_card(domain=LIMIT), "", domain), "torch-cpu")
+    scores = made.predict(images(3)).domain_score
+    assert made.domain_limit == LIMIT.limit
+    assert np.isfinite(scores).all()
+    assert made.predict(images(3)[:1]).domain_score == pytest.approx(scores[:1], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "module", ["model.engines", "model.registry", "model.files", "model.decode", "model.card", "model.results"]
+)
 def test_these_work_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from model.results import Results
+from tests.fakes import results
 from training import evaluate
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
@@ -82,13 +85,14 @@ class Brightness:
     model_name = "brightness"
     model_sha256 = "0"
     threshold = 0.5
+    domain_limit: float | None = None
 
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def predict(self, batch: np.ndarray) -> np.ndarray:
+    def predict(self, batch: NDArray[np.uint8]) -> Results:
         self.batches.append(len(batch))
-        return np.asarray(batch.mean(axis=(1, 2)) / 255, dtype=np.float32)
+        return results(batch.mean(axis=(1, 2)) / 255)
 
 
 def test_predict_goes_in_batches_and_keeps_the_order() -> None:

@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import activation
 from db import jobs, workers
 from db.models import Image, Prediction, User
 from db.session import now
@@ -39,9 +41,17 @@ def reader(stranger: Visitor) -> Visitor:
 
 @pytest.fixture
 def add_job(services: Services, token: str) -> AddJob:
-    """Adds a job of `ada`; each image is (file name, state) or (file name, probability). Returns the job's id."""
+    """Adds a job of `ada`; each image is (file name, state) or (file name, probability). Returns the job's id.
 
-    def add(*images: tuple[str, ImageState | float], name: str = "ward 3", sent_hours_ago: float = 0) -> int:
+    With `domain_score`, predictions have it with a limit of 1, above which they are refused, and a map.
+    """
+
+    def add(
+        *images: tuple[str, ImageState | float],
+        name: str = "ward 3",
+        sent_hours_ago: float = 0,
+        domain_score: float | None = None,
+    ) -> int:
         with services.database.begin() as session:
             at = now(session) - timedelta(hours=sent_hours_ago)
             owner = session.scalars(select(User.id)).first()
@@ -52,10 +62,10 @@ def add_job(services: Services, token: str) -> AddJob:
                 for i, (file, _) in enumerate(images)
             ]
             for row, (_, outcome) in zip(jobs.add_images(session, job, new, at), images, strict=True):
-                _finish(session, row, outcome)
+                _finish(session, row, outcome, domain_score)
             return job.id
 
-    def _finish(session: Session, row: Image, outcome: ImageState | float) -> None:
+    def _finish(session: Session, row: Image, outcome: ImageState | float, domain_score: float | None) -> None:
         row.state = outcome if isinstance(outcome, ImageState) else ImageState.DONE
         if row.state not in (ImageState.QUEUED, ImageState.RUNNING):
             row.finished_at = row.created_at
@@ -70,6 +80,11 @@ def add_job(services: Services, token: str) -> AddJob:
                 decision=Decision.PNEUMONIA if outcome >= 0.5 else Decision.NORMAL,
                 created_at=row.created_at,
             )
+            if domain_score is not None:
+                prediction.domain_score, prediction.domain_limit = domain_score, 1.0
+                prediction.cam = activation.pack(np.full((7, 7), 3, np.float16))
+                if domain_score > 1:
+                    prediction.decision, prediction.reason = Decision.REFUSED, "It looks like a hand."
             session.add(prediction)
 
     return add

@@ -184,6 +184,30 @@ def test_a_screened_image_carries_its_prediction_and_model(client: FlaskClient, 
     assert eager.settings.batch_size == 4
 
 
+def test_a_refused_image_carries_score_limit_and_reason(client: FlaskClient, eager: Services) -> None:
+    sent = upload(client, new_job(client), ("white.png", factories.png(brightness=1.2))).get_json()
+    image_id = sent["images"][0]["id"]
+    prediction = client.get(f"/api/v1/images/{image_id}").get_json()["prediction"]
+    assert prediction["decision"] == "refused"
+    assert prediction["domain_score"] > prediction["domain_limit"] == 0.9
+    assert "can't judge it" in prediction["reason"]
+
+
+def test_the_map_of_a_screened_image_is_a_picture_that_is_sent_once(client: FlaskClient, eager: Services) -> None:
+    _, (image_id,) = uploaded(client)
+    first = client.get(f"/api/v1/images/{image_id}/cam")
+    assert (first.status_code, first.mimetype) == (200, "image/png")
+    assert first.data.startswith(b"\x89PNG")
+    again = client.get(f"/api/v1/images/{image_id}/cam", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_an_image_without_a_map_is_404(client: FlaskClient) -> None:
+    _, (image_id,) = uploaded(client)
+    for path in (f"/api/v1/images/{image_id}/cam", "/api/v1/images/99/cam"):
+        assert_problem(client.get(path), 404, "not_found")
+
+
 def test_an_image_that_failed_carries_code_and_sentence(client: FlaskClient, eager: Services) -> None:
     job_id = new_job(client)
     (item,) = upload(client, job_id, ("a.png", factories.png()[:100])).get_json()["images"]

@@ -47,6 +47,7 @@ def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Service
         "model": "fake-brightness@ffffffffffff",
         "error": "",
         "image_id": str(image["id"]),
+        "reason": "",
     }
     assert eager.celery.conf.task_always_eager
 

@@ -29,7 +29,7 @@ def _prediction(probability: float, decision: Decision, card: dict[str, object] 
         (0.1, Decision.NORMAL, "Pneumonia not suspected", "nothing about other findings"),
         (0.40, Decision.PNEUMONIA, "Pneumonia suspected", "A close call: at or just above"),
         (0.36, Decision.NORMAL, "Pneumonia not suspected", "A close call: just below"),
-        (0.9, Decision.REFUSED, "Refused", "doesn't judge this image"),
+        (0.9, Decision.REFUSED, "Not judged", "doesn't judge this image"),
     ],
 )
 def test_a_verdict_says_how_far_to_trust_it(probability: float, decision: Decision, title: str, sentence: str) -> None:
@@ -126,3 +126,33 @@ def test_a_page_without_a_result_looks_again(reader: Visitor, add_job: AddJob, s
 )
 def test_waiting_is_explained(state: ImageState, someone_works: bool, title: str) -> None:
     assert absence(Image(state=state), someone_works=someone_works).title == title
+
+
+def test_a_refused_image_gives_its_reason_and_no_probability_up_front(reader: Visitor, add_job: AddJob) -> None:
+    job_id = add_job(("hand.png", 0.873), domain_score=5.4)
+    page = reader.get("/images/1")
+    assert "Not judged It looks like a hand." in page.text
+    assert "5.40, beyond the limit of 1.00" in page.text
+    assert "87.3" in page.html[page.html.index("<details") :]
+    assert "87.3" not in page.html[: page.html.index("<details")]
+    assert "/cam" not in page.html
+    assert "87.3" not in reader.get(f"/jobs/{job_id}").text
+
+
+def test_the_map_lies_over_the_x_ray_until_it_is_asked_for(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("a.png", 0.9), domain_score=0.2)
+    page = reader.get("/images/1")
+    (layer,) = page.all("image")
+    assert layer["href"] == "/api/v1/images/1/cam"
+    assert (layer["width"], layer["height"], layer["preserveaspectratio"]) == ("640", "480", "none")
+    (switch,) = [field for field in page.all("input") if field.get("type") == "checkbox"]
+    assert "checked" not in switch
+    assert "not where a disease is" in page.text
+    assert "style=" not in page.html
+
+
+def test_an_older_model_says_that_it_cannot_tell(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("a.png", 0.9))
+    page = reader.get("/images/1")
+    assert "This model can't tell" in page.text
+    assert page.all("image") == []

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import CorruptImage, OutOfMemory, Transient
-from tests.fakes import FakePredictor
+from model.results import Result, Results
+from tests.fakes import FakePredictor, results
 from worker.batching import Outcome, WorkerError, screen_batches
 
 Outcomes = list[list[tuple[int, Outcome]]]
@@ -33,11 +34,11 @@ def screen(batches: Sequence[Sequence[int]], pool: ThreadPoolExecutor, predictor
 
 
 def levels(outcomes: Outcomes) -> list[list[float]]:
-    return [[round(outcome * 255) for _, outcome in batch if isinstance(outcome, float)] for batch in outcomes]
+    return [[round(found.probability * 255) for _, found in batch if isinstance(found, Result)] for batch in outcomes]
 
 
 def errors(batch: list[tuple[int, Outcome]]) -> dict[int, Outcome]:
-    return {item: outcome for item, outcome in batch if not isinstance(outcome, float)}
+    return {item: outcome for item, outcome in batch if not isinstance(outcome, Result)}
 
 
 def test_outcomes_come_in_the_order_of_the_items(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
@@ -131,7 +132,7 @@ def test_an_image_that_does_not_fit_alone_fails_with_that_reason(pool: ThreadPoo
 
 def test_a_crash_in_the_network_costs_the_whole_batch_an_attempt_and_no_other(pool: ThreadPoolExecutor) -> None:
     class Crashing(FakePredictor):
-        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
             if batch.max() == 2:
                 raise RuntimeError("device-side assert")
             return super().predict(batch)
@@ -144,9 +145,25 @@ def test_a_crash_in_the_network_costs_the_whole_batch_an_attempt_and_no_other(po
 @pytest.mark.parametrize("answer", [np.nan, np.inf, -0.5, 1.5])
 def test_an_answer_that_is_no_probability_is_an_error_and_not_normal(pool: ThreadPoolExecutor, answer: float) -> None:
     class Overflowed(FakePredictor):
-        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-            return np.array([0.25, answer], np.float32)
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
+            return results(np.array([0.25, answer]), np.zeros(2))
 
     (batch,) = screen([[1, 2]], pool, Overflowed())
-    assert batch[0] == (1, 0.25)
+    assert levels([batch]) == [[round(0.25 * 255)]]
     assert isinstance(batch[1][1], WorkerError)
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf])
+def test_a_domain_score_that_is_no_number_is_an_error_and_not_within(pool: ThreadPoolExecutor, score: float) -> None:
+    class Overflowed(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
+            return results(np.array([0.25]), np.array([score]))
+
+    (batch,) = screen([[1]], pool, Overflowed())
+    assert isinstance(batch[0][1], WorkerError)
+
+
+def test_a_model_that_cannot_tell_the_domain_still_gives_probabilities(pool: ThreadPoolExecutor) -> None:
+    (batch,) = screen([[1, 2]], pool, FakePredictor(domain_limit=None))
+    assert levels([batch]) == [[1, 2]]
+    assert [found.domain_score for _, found in batch if isinstance(found, Result)] == [None, None]

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from core import activation
 from core.errors import StorageUnavailable
 from core.settings import Settings
 from core.storage import LocalBlobStore
 from db import jobs
 from db.session import now
 from db.states import Priority
+from model.results import Results
 from tests import factories
 from tests.fakes import FAKE_SHA256, FakePredictor
 from tests.polling import wait_until
@@ -67,6 +69,24 @@ def test_probability_decision_threshold_and_model_are_kept(
     assert (ill.threshold, ill.model_sha256) == (0.5, FAKE_SHA256)
 
 
+def test_domain_score_map_and_refusal_are_kept(services: Services, submit: Submit, make: Make) -> None:
+    submit(factories.png(brightness=0.3), factories.png(brightness=0.95))
+    make(predictor=FakePredictor(domain_limit=0.5)).drain()
+    known, odd = (row.predictions[0] for row in rows(services))
+    assert (known.decision, known.reason, known.domain_limit) == ("normal", None, 0.5)
+    assert (odd.decision, odd.domain_limit) == ("refused", 0.5)
+    assert odd.probability == pytest.approx(0.95, abs=0.03)
+    assert "too unlike the frontal chest X-rays" in str(odd.reason)
+    assert activation.unpack(known.cam or b"").mean() == pytest.approx(known.probability, abs=1e-3)
+
+
+def test_a_model_without_statistics_refuses_nothing(services: Services, submit: Submit, make: Make) -> None:
+    submit(factories.png(brightness=0.95))
+    make(predictor=FakePredictor(domain_limit=None)).drain()
+    found = rows(services)[0].predictions[0]
+    assert (found.decision, found.domain_score, found.domain_limit) == ("pneumonia", None, None)
+
+
 def test_an_image_at_the_threshold_is_pneumonia(services: Services, submit: Submit, pipeline: Pipeline) -> None:
     pipeline.predictor.threshold = 0.0
     submit(*pngs(1))
@@ -85,7 +105,7 @@ def test_interactive_images_go_before_bulk_ones(submit: Submit, make: Make) -> N
     order: list[float] = []
 
     class Noting(FakePredictor):
-        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
             order.extend(round(float(image.mean()) / 255, 1) for image in batch)
             return super().predict(batch)
 
@@ -164,7 +184,7 @@ def test_a_network_that_always_crashes_fails_its_images_in_the_end(
     services: Services, submit: Submit, make: Make
 ) -> None:
     class Crashing(FakePredictor):
-        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
             raise RuntimeError("cublas")
 
     submit(*pngs(2))

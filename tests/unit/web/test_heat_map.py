@@ -1,0 +1,52 @@
+"""The picture of a map: pale where little speaks for pneumonia, nowhere stretched to look like more."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.activation import pack
+from web import heat_map
+
+
+def cells(value: float = 0.0, **at: float) -> bytes:
+    """A map of one value, but for `r<row>c<column>`."""
+    found = np.full((7, 7), value, np.float16)
+    for name, its in at.items():
+        found[int(name[1]), int(name[3])] = its
+    return pack(found)
+
+
+def alpha(cam: bytes, threshold: float = 0.5) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    picture = Image.open(io.BytesIO(heat_map.render(cam, threshold)))
+    assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (224, 224))
+    return np.asarray(picture)[:, :, 3]
+
+
+def test_a_strong_cell_is_opaque_where_it_lies() -> None:
+    found = alpha(cells(r1c5=4.0))
+    assert found[48, 176] > 0.9 * 255 * heat_map.OPACITY
+    assert found[200, 20] == 0
+
+
+@pytest.mark.parametrize("value", [0.0, -5.0])
+def test_what_does_not_speak_for_pneumonia_is_transparent(value: float) -> None:
+    assert alpha(cells(value)).max() == 0
+
+
+def test_a_weak_map_stays_pale() -> None:
+    assert heat_map.strengths(cells(r3c3=1.0), 0.5).max() == pytest.approx(1 / heat_map.STRONG)
+
+
+def test_a_very_strong_one_ends_at_full() -> None:
+    found = heat_map.strengths(cells(r3c3=20.0, r0c0=10.0), 0.5)
+    assert (found[3, 3], found[0, 0]) == pytest.approx((1.0, 0.5))
+
+
+def test_strength_counts_from_the_operating_point() -> None:
+    assert heat_map.strengths(cells(2.0), 0.5).max() == pytest.approx(0.5)
+    assert heat_map.strengths(cells(2.0), 0.9).max() == 0
+    assert np.isfinite(heat_map.strengths(cells(2.0), 0.0)).all()

@@ -1,0 +1,159 @@
+"""A model's card in plain words. Cards come from other versions and other makers: whatever is missing is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from web.pages.words import counted, percent
+
+Card = Mapping[str, Any]
+
+FIGURES = {
+    "accuracy": "Right answers",
+    "sensitivity": "Pneumonias found (sensitivity)",
+    "specificity": "Normals left alone (specificity)",
+    "auc": "Area under the ROC curve",
+    "calibration_error": "Calibration error",
+    "brier": "Brier score",
+}
+SHARES = {"accuracy", "sensitivity", "specificity"}
+"""Read better in percent; the others are no shares of images."""
+
+PARTS = {
+    "site": "On the site's own images",
+    "test": "On children that it was not trained on",
+    "out_of_fold": "In cross-validation, as the images are",
+    "out_of_fold_copies": "In cross-validation, on distorted copies",
+}
+CANNOT_TELL = "This model cannot tell whether an image is a chest X-ray at all: it judges whatever it is given."
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One table of figures: (what, figure, 95 % interval or nothing)."""
+
+    title: str
+    rows: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    purpose: str
+    limits: Sequence[str]
+    trained_on: str
+    split: str
+    operating_point: str
+    rule: str
+    calibration: str
+    domain: str
+    domain_rule: str
+    refused: Sequence[tuple[str, str]]
+    site: str
+    measured: Sequence[Measured]
+
+
+def describe(card: Card) -> CardWords:
+    point, domain = _part(card, "operating_point"), _part(card, "domain")
+    return CardWords(
+        purpose=_text(card.get("intended_use")),
+        limits=[_text(limit) for limit in _list(card.get("limits"))],
+        trained_on=_trained_on(_part(card, "training_data")),
+        split=", ".join(f"{count} {name}" for name, count in _part(card, "split").items()),
+        operating_point=_operating_point(point),
+        rule=_text(point.get("rule")),
+        calibration=_calibration(_part(card, "calibration")),
+        domain=_domain(domain),
+        domain_rule=_text(domain.get("rule")),
+        refused=[(name, _share(its)) for name, its in _part(domain, "refused").items() if _is_number(its)],
+        site=_site(_part(card, "site")),
+        measured=_measured(_part(card, "metrics")),
+    )
+
+
+def _trained_on(data: Card) -> str:
+    sentences = [f"{_text(data['source'])}."] if data.get("source") else []
+    if _is_number(data.get("images")):
+        patients = f" of {counted(data['patients'], 'patient')}" if _is_number(data.get("patients")) else ""
+        ill = f", {data['pneumonia']:,} of them with pneumonia" if _is_number(data.get("pneumonia")) else ""
+        sentences.append(f"{counted(data['images'], 'image')}{patients}{ill}.")
+    if data.get("licence"):
+        sentences.append(f"Licence: {_text(data['licence'])}.")
+    return " ".join(sentences)
+
+
+def _operating_point(point: Card) -> str:
+    threshold = point.get("threshold")
+    if not _is_number(threshold):
+        return ""
+    return f"An image whose probability is {percent(float(threshold))} or more is called pneumonia."
+
+
+def _calibration(calibration: Card) -> str:
+    prior = calibration.get("prior")
+    if not _is_number(prior):
+        return ""
+    return (
+        f"The probability is fitted to patients of whom {round(100 * prior)} in 100 have pneumonia. "
+        "Where pneumonia is rarer, fewer of the images called pneumonia show it."
+    )
+
+
+def _domain(domain: Card) -> str:
+    if not _is_number(domain.get("limit")):
+        return CANNOT_TELL
+    return (
+        "Each image gets a score of how unlike the training images it is, about 0 for a typical one. "
+        f"Above {domain['limit']:g} it is not judged."
+    )
+
+
+def _site(site: Card) -> str:
+    if not _is_number(site.get("images")):
+        return ""
+    parent = f"{_text(site.get('parent_name'))} ({_text(site.get('parent_sha256'))[:12]})"
+    return f"Its operating point was set on {counted(site['images'], 'image')} of a site, starting from {parent}."
+
+
+def _measured(metrics: Card) -> list[Measured]:
+    tables = []
+    for key, title in PARTS.items():
+        figures = _part(metrics, key)
+        rows = [_row(figures, name, words) for name, words in FIGURES.items() if _is_number(figures.get(name))]
+        if rows:
+            images = figures.get("images")
+            tables.append(Measured(f"{title}, {counted(int(images), 'image')}" if _is_number(images) else title, rows))
+    return tables
+
+
+def _row(figures: Card, name: str, words: str) -> tuple[str, str, str]:
+    interval = _list(_part(figures, "intervals").get(name))
+    bounds = interval if len(interval) == 2 and all(map(_is_number, interval)) else ()
+    show = _share if name in SHARES else _decimal
+    return words, show(figures[name]), " to ".join(show(bound) for bound in bounds)
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f}\u00a0%"
+
+
+def _decimal(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _part(card: Card, key: str) -> Card:
+    found = card.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
