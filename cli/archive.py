@@ -121,6 +121,6 @@ class MemberSource:
             while chunk:
                 spool.write(chunk)
                 if spool.tell() > max_bytes:
-                    raise TooLarge(f"The file unpacks to more than {max_bytes / 1024**2:g} MiB, the limit.")
+                    raise TooLarge(f"The file unpacks to more than {max_bytes / 1e6:g} MB, the limit.")
                 chunk = member.read(_CHUNK_BYTES)
         spool.seek(0)

@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
     from training.evaluate import Figures
 
+_WITH_INTERVALS = ("accuracy", "auc", "sensitivity", "specificity")
+_PLAIN = ("precision_weighted", "recall_weighted", "f1_weighted", "brier", "calibration_error")
+
 
 def evaluate(
-    data: Annotated[Path, typer.Argument(help="Folder with NORMAL and PNEUMONIA, or a .tar of one.")],
+    data: Annotated[
+        Path, typer.Argument(help="Folder with NORMAL and PNEUMONIA, a .tar or .zip of one, or a CSV of path,label.")
+    ],
     model: Annotated[str | None, typer.Option(help="Name or sha256 of a model; default: the active one.")] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
@@ -36,7 +41,7 @@ def evaluate(
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
         probabilities = evaluation.predict(predictor, dataset.pixels, stage(bars.update, "predicting"))
-    figures = evaluation.measure(dataset.labels, probabilities, predictor.threshold)
+    figures = evaluation.measure(dataset.labels, probabilities, predictor.threshold, dataset.patients)
     Console().print(_table(entry.name, figures))
     if json:
         json.write_text(figures.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -45,17 +50,15 @@ def evaluate(
 def _table(name: str, figures: Figures) -> Table:
     from rich.table import Table
 
-    table = Table("figure", "value", title=f"{name}: {figures.images} images, threshold {figures.threshold:g}")
-    for key in (
-        "accuracy",
-        "precision_weighted",
-        "recall_weighted",
-        "f1_weighted",
-        "auc",
-        "sensitivity",
-        "specificity",
-    ):
+    title = f"{name}: {figures.images} images, threshold {figures.threshold:g}"
+    table = Table("figure", "value", "95 % interval", title=title)
+    for key in _WITH_INTERVALS:
+        low, high = figures.intervals[key]
+        table.add_row(key, f"{getattr(figures, key):.4f}", f"{low:.4f} to {high:.4f}")
+    for key in _PLAIN:
         table.add_row(key.replace("_", " "), f"{getattr(figures, key):.4f}")
+    for share, value in figures.sensitivity_at_specificity.items():
+        table.add_row(f"sensitivity at specificity {share}", f"{value:.4f}")
     for label, row in figures.per_class.items():
         table.add_row(f"{label} precision, recall, F1", f"{row.precision:.4f}, {row.recall:.4f}, {row.f1:.4f}")
     for label, row_counts in zip(figures.per_class, figures.confusion, strict=True):

@@ -66,7 +66,7 @@ class FileSource:
         size = os.fstat(file.fileno()).st_size
         if size > self.max_bytes:
             file.close()
-            raise TooLarge(f"The file has {size / 1024**2:.0f} MiB; the limit is {self.max_bytes / 1024**2:g} MiB.")
+            raise TooLarge(f"The file has {size / 1e6:.1f} MB; the limit is {self.max_bytes / 1e6:g} MB.")
         return file
 
 

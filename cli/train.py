@@ -9,7 +9,12 @@ import typer
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="Folder in Kaggle's layout (train/NORMAL, train/PNEUMONIA), or a .tar.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder in Kaggle's layout (train/NORMAL, …), a .tar or .zip of one, or a CSV of path,label."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     backbone: Annotated[
         Path | None, typer.Option(help="ImageNet weights as safetensors; default: torchvision's download.")
@@ -19,7 +24,7 @@ def train(
     originals: Annotated[
         Path | None, typer.Option(help="Labelled full-size files, to measure how JPEG quality moves predictions.")
     ] = None,
-    cache: Annotated[Path | None, typer.Option(help="Where features are kept; default: OUT/features.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Where networks or features are kept; default: OUT/cache.")] = None,
     ship: Annotated[
         bool, typer.Option("--ship", help="Make it the checkout's default and write MODEL_CARD.md.")
     ] = False,
@@ -33,7 +38,7 @@ def train(
 
     settings = configs.load(config or configs.DEFAULT, seed)
     with Bars() as bars:
-        card = run(Inputs(data, backbone, cache or out / "features", originals), out, settings, bars.update)
+        card = run(Inputs(data, backbone, cache or out / "cache", originals), out, settings, bars.update)
     test = card.metrics["test"]
     typer.echo(
         f"{out / 'model.safetensors'}: on {test['images']} test images accuracy {test['accuracy']:.3f}, "

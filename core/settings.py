@@ -43,8 +43,8 @@ class Settings(BaseModel):
     blob_dir: Path | None = Field(None, description="Where image bytes live; default: blobs/ in the data directory.")
     models_dir: Path | None = Field(None, description="Imported checkpoints; default: models/ in the data directory.")
 
-    max_upload_bytes: Count = Field(64 * 1024**2, description="Largest single file accepted.")
-    max_request_bytes: Count = Field(1024**3, description="Largest upload request accepted.")
+    max_upload_bytes: Count = Field(64_000_000, description="Largest single file accepted.")
+    max_request_bytes: Count = Field(1_000_000_000, description="Largest upload request accepted.")
     max_pixels: Count = Field(100_000_000, description="Largest image accepted, width times height.")
     session_hours: Count = Field(12, description="How long a browser stays signed in.")
     cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only.")

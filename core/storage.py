@@ -22,16 +22,15 @@ SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class Spool(io.RawIOBase):
-    """A temporary file that hashes what is written to it and drops what is beyond `max_bytes`.
+    """A temporary `file` at `path` that hashes what is written to it and drops what is beyond `max_bytes`.
 
     Too long is a state (`too_large`), not an exception, so that one long file of a multipart request does not
     cut off the files behind it.
     """
 
-    def __init__(self, directory: Path, max_bytes: int) -> None:
-        descriptor, name = tempfile.mkstemp(dir=directory, prefix="upload-")
-        self._file = os.fdopen(descriptor, "w+b")
-        self.path = Path(name)
+    def __init__(self, file: BinaryIO, path: Path, max_bytes: int) -> None:
+        self._file = file
+        self.path = path
         self._digest = hashlib.sha256()
         self._max_bytes = max_bytes
         self.size_bytes = 0
@@ -108,7 +107,8 @@ class LocalBlobStore:
     def spool(self, max_bytes: int) -> Spool:
         """An empty spool on the same file system as the blobs."""
         with _storage_errors("write to"):
-            return Spool(self._spools, max_bytes)
+            descriptor, name = tempfile.mkstemp(dir=self._spools, prefix="upload-")
+            return Spool(os.fdopen(descriptor, "w+b"), Path(name), max_bytes)
 
     def put(self, spool: Spool) -> str:
         """Keep the spool's bytes, durably; returns their sha256. The spool is used up."""

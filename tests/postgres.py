@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import make_url
 
 from tests.absent import absent
 
@@ -41,6 +42,14 @@ class PostgresServer:
         with self._connect() as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The URL of such a database, which is dropped at the end: hundreds of them are slow to remove together."""
+        url = self.new_database(template)
+        yield url
+        with self._connect() as connection:
+            connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
@@ -74,7 +83,9 @@ def serve() -> Iterator[PostgresServer]:
     if binaries is None:
         absent("PostgreSQL's server programs (initdb, postgres) are not installed")
     user = _unprivileged_user()
-    with tempfile.TemporaryDirectory(prefix="pns-pg-") as name:
+    in_memory = Path("/dev/shm")
+    place = in_memory if os.access(in_memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="pns-pg-", dir=place) as name:
         directory = Path(name)
         if user is not None:
             shutil.chown(directory, user)

@@ -1,4 +1,4 @@
-"""Calibration and operating point, from predictions of heads that never saw the patient."""
+"""Calibration and operating point, from predictions of networks that never saw the patient."""
 
 from __future__ import annotations
 
@@ -8,28 +8,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 
 from model.card import Calibration, OperatingPoint
-from training.config import HeadConfig
-from training.head import Fold, fit
 
 PRIOR = 0.5
 """Calibrated for as many pneumonias as normals: how frequent pneumonia is where images come from is unknown."""
 
-RULE = (
-    "Maximises balanced accuracy (the mean of sensitivity and specificity) on patient-grouped out-of-fold "
-    "predictions of the plain and augmented views of the training and validation parts."
+_ON = (
+    "on patient-grouped out-of-fold predictions of the training and validation parts, of the images as they are "
+    "and of distorted copies alike."
 )
-
-
-def out_of_fold(
-    data: Fold, folds: NDArray[np.int64], config: HeadConfig, *, epochs: int, seed: int
-) -> NDArray[np.float32]:
-    """Logits (views, n) where each image's head was fitted without its own fold of `folds` (n,)."""
-    logits = np.empty(data.features.shape[:2], dtype=np.float32)
-    for fold in np.unique(folds):
-        held_out = folds == fold
-        rest = Fold(data.features[:, ~held_out], data.labels[~held_out])
-        logits[:, held_out] = fit(rest, config, seed, epochs=epochs).head.logits(data.features[:, held_out])
-    return logits
+BALANCED = f"Maximises balanced accuracy (the mean of sensitivity and specificity) {_ON}"
+SENSITIVE = f"The highest threshold that finds {{share:.1%}} of pneumonias {_ON}"
 
 
 def fit_platt(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
@@ -44,15 +32,21 @@ def apply(calibration: Calibration, logits: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(1 / (1 + np.exp(-(calibration.slope * logits.astype(np.float64) + calibration.intercept))))
 
 
-def choose_threshold(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> OperatingPoint:
-    """The operating point of calibrated probabilities (views, n) by `RULE`, rounded to three digits.
+def choose_threshold(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], sensitivity: float | None = None
+) -> OperatingPoint:
+    """The operating point of calibrated probabilities (views, n), rounded to three digits.
 
-    Where a range of thresholds does equally well, its middle is taken, so that rounding cannot matter.
+    It is where balanced accuracy is greatest, or, with a `sensitivity` asked for, the highest threshold that reaches
+    it. Where a range of thresholds does equally well, its middle is taken, so that rounding cannot matter.
     """
     flat, repeated = probabilities.ravel(), np.tile(labels, len(probabilities))
     false_positives, true_positives, thresholds = roc_curve(repeated, flat, drop_intermediate=False)
     # The first threshold is infinite and calls nothing pneumonia; the last calls everything so, and does as well.
-    best = 1 + int(np.argmax((true_positives - false_positives)[1:]))
+    if sensitivity is None:
+        best, rule = 1 + int(np.argmax((true_positives - false_positives)[1:])), BALANCED
+    else:
+        best, rule = int(np.argmax(true_positives >= sensitivity)), SENSITIVE.format(share=sensitivity)
     below = flat[flat < thresholds[best]]
     middle = (thresholds[best] + (below.max() if len(below) else 0.0)) / 2
-    return OperatingPoint(threshold=round(float(middle), 3), rule=RULE)
+    return OperatingPoint(threshold=round(float(middle), 3), rule=rule)

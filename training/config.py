@@ -1,15 +1,17 @@
-"""The training configuration, a TOML file; the whole of it is recorded in the checkpoint's card."""
+"""The training configuration, a TOML file; what of it a run used is recorded in the checkpoint's card."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import ConfigurationError
 from training.augment import AugmentConfig
+from training.distort import DistortConfig
+from training.schedule import FinetuneConfig
 
 DEFAULT = Path(__file__).parent / "configs" / "default.toml"
 
@@ -28,15 +30,26 @@ class HeadConfig(BaseModel):
 
 
 class TrainConfig(BaseModel):
-    """One training run."""
+    """One training run: the whole network (`finetune`, `distort`), or a head alone (`views`, `head`, `augment`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = "resnet18-frozen"
+    name: str = "resnet18"
+    method: Literal["finetune", "frozen"] = "finetune"
     seed: Annotated[int, Field(ge=0)] = 0
+    sensitivity: Annotated[
+        float | None, Field(gt=0, le=1, description="Share of pneumonias that the operating point must find.")
+    ] = None
+    finetune: FinetuneConfig = FinetuneConfig()
+    distort: DistortConfig = DistortConfig()
     views: Annotated[int, Field(ge=0, description="Augmented copies of each image, beside the plain one.")] = 4
     head: HeadConfig = HeadConfig()
     augment: AugmentConfig = AugmentConfig()
+
+    def recorded(self) -> dict[str, Any]:
+        """What the method uses, for the card."""
+        unused = {"views", "head", "augment"} if self.method == "finetune" else {"finetune", "distort"}
+        return self.model_dump(mode="json", exclude=unused)
 
 
 def load(file: Path, seed: int | None = None) -> TrainConfig:

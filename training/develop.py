@@ -1,28 +1,56 @@
-"""From features to a calibrated head: early stopping, out-of-fold predictions, calibration, refit."""
+"""From training images to a calibrated network, by one of two methods; the test part is not looked at."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from model.card import Calibration, OperatingPoint
-from training import calibrate, split
-from training.config import HeadConfig
-from training.features import Features
-from training.head import Epoch, Fold, Head, fit
+from model.resnet import GrayResNet
+from training import calibrate, features, frozen, networks, split
+from training.config import TrainConfig
+from training.data import Dataset
+from training.history import Epoch
+from training.loader import Labelled
+from training.progress import StageProgress, stage
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a network is developed from: ImageNet's weights, their sha256, images, and the fold (n,) of each."""
+
+    backbone: GrayResNet
+    backbone_sha256: str
+    dataset: Dataset
+    folds: NDArray[np.int64]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which images belong to the training and validation parts."""
+        return np.not_equal(split.parts(self.folds), "test")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An uncalibrated network; raw logits (views, n) of the training and validation images, in their order, each from
+    a network that was fitted without the image's patient; and how early stopping went.
+    """
+
+    network: GrayResNet
+    out_of_fold: NDArray[np.float32]
+    history: list[Epoch]
+    best_epoch: int
 
 
 @dataclass(frozen=True)
 class Developed:
-    """A calibrated head and how it came about.
+    """A calibrated network and how it came about; `out_of_fold` holds calibrated probabilities (views, n)."""
 
-    `out_of_fold` holds calibrated probabilities (1 + views, n) of the training and validation images, in their
-    order, each from a head fitted without that image's fold.
-    """
-
-    head: Head
+    network: GrayResNet
     calibration: Calibration
     operating_point: OperatingPoint
     history: list[Epoch]
@@ -30,36 +58,57 @@ class Developed:
     out_of_fold: NDArray[np.float64]
 
 
-def develop(
-    features: Features, labels: NDArray[np.int64], folds: NDArray[np.int64], config: HeadConfig, seed: int
-) -> Developed:
-    """Fit on features (1 + views, n, 512); the test part is not looked at.
+def develop(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Developed:
+    """Train, then calibrate and choose the operating point on the out-of-fold predictions.
 
-    The training part with early stopping on the validation part settles the number of epochs. Out-of-fold heads
-    of that many epochs settle calibration and operating point. The head that is kept is fitted on both parts.
+    `cache` keeps what is costly, so that an interrupted run goes on and a second one of the same method is quick.
     """
-    part = split.parts(folds)
-    stopped = fit(
-        _select(features, labels, part == "train"),
-        config,
-        seed,
-        validation=_select(features, labels, part == "validation"),
-    )
-    known = part != "test"
-    both = _select(features, labels, known)
-    logits = calibrate.out_of_fold(both, folds[known], config, epochs=stopped.best_epoch, seed=seed)
-    calibration = calibrate.fit_platt(logits, both.labels)
-    probabilities = calibrate.apply(calibration, logits)
-    final = fit(both, config, seed, epochs=stopped.best_epoch)
+    raw = (_frozen if config.method == "frozen" else _finetuned)(source, config, cache, progress)
+    labels = source.dataset.labels[source.known]
+    calibration = calibrate.fit_platt(raw.out_of_fold, labels)
+    probabilities = calibrate.apply(calibration, raw.out_of_fold)
+    _fold_in(raw.network, calibration)
     return Developed(
-        head=final.head.calibrated(calibration.slope, calibration.intercept),
+        network=raw.network,
         calibration=calibration,
-        operating_point=calibrate.choose_threshold(probabilities, both.labels),
-        history=stopped.history,
-        best_epoch=stopped.best_epoch,
+        operating_point=calibrate.choose_threshold(probabilities, labels, config.sensitivity),
+        history=raw.history,
+        best_epoch=raw.best_epoch,
         out_of_fold=probabilities,
     )
 
 
-def _select(features: Features, labels: NDArray[np.int64], members: NDArray[np.bool_]) -> Fold:
-    return Fold(features[:, members], labels[members])
+def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Raw:
+    network, dataset = source.backbone, source.dataset
+    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    key = features.cache_key(source.backbone_sha256, dataset.digest, config.augment, config.seed)
+    extracted = features.extract(
+        network,
+        dataset.pixels,
+        config.augment,
+        views=config.views,
+        seed=config.seed,
+        cache=cache / key,
+        progress=stage(progress, "extracting features"),
+    )
+    found = frozen.develop(extracted, dataset.labels, source.folds, config.head, config.seed)
+    with torch.no_grad():
+        network.to("cpu").body.fc.weight.copy_(torch.from_numpy(found.head.weight).unsqueeze(0))
+        network.body.fc.bias.fill_(found.head.bias)
+    return Raw(network, found.out_of_fold, found.history, found.best_epoch)
+
+
+def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Raw:
+    dataset = source.dataset
+    data = Labelled(dataset.pixels, dataset.labels, dataset.causes)
+    key = networks.cache_key(source.backbone_sha256, data.digest, config.finetune, config.distort, config.seed)
+    workshop = networks.Workshop(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress)
+    found = networks.develop(workshop, data, source.folds, config.finetune.oof_groups)
+    return Raw(found.final, found.out_of_fold, found.history, found.best_epoch)
+
+
+def _fold_in(network: GrayResNet, calibration: Calibration) -> None:
+    """Make the network's own logit the calibrated one."""
+    with torch.no_grad():
+        network.body.fc.weight.mul_(calibration.slope)
+        network.body.fc.bias.mul_(calibration.slope).add_(calibration.intercept)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sklearn import metrics
 
 from model.engines import Predictor
-from training.data import CLASSES
+from training import bootstrap
+from training.bootstrap import Interval, Statistic
 from training.progress import Progress, silent
+from training.sources import CLASSES
 
 BATCH = 32
+BINS = 15
+SPECIFICITIES = (0.90, 0.95)
 
 
 class ClassFigures(BaseModel):
@@ -26,7 +32,10 @@ class ClassFigures(BaseModel):
 
 
 class Figures(BaseModel):
-    """What `measure` finds. `confusion` is [[true normal, false pneumonia], [false normal, true pneumonia]]."""
+    """What `measure` finds. `confusion` is [[true normal, false pneumonia], [false normal, true pneumonia]].
+
+    `intervals` holds 95 % intervals over patients; it is empty where patients are not known.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,16 +48,26 @@ class Figures(BaseModel):
     auc: float
     sensitivity: float
     specificity: float
+    sensitivity_at_specificity: dict[str, float]
     brier: float
+    calibration_error: float
     per_class: dict[str, ClassFigures]
     confusion: list[list[int]]
+    intervals: dict[str, Interval]
 
 
-def measure(labels: NDArray[np.int64], probabilities: NDArray[np.floating], threshold: float) -> Figures:
+def measure(
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    threshold: float,
+    patients: Sequence[str] | NDArray[np.str_] | None = None,
+) -> Figures:
     """Figures of probabilities (n,) against labels (n,), 1 for pneumonia; both classes must occur."""
-    decisions = (probabilities >= threshold).astype(np.int64)
+    values = probabilities.astype(np.float64)
+    decisions = (values >= threshold).astype(np.int64)
     report = metrics.classification_report(labels, decisions, target_names=CLASSES, output_dict=True, zero_division=0)
     mean = report["weighted avg"]
+    known = {} if patients is None else bootstrap.intervals(_statistics(threshold), labels, values, patients)
     return Figures(
         images=len(labels),
         threshold=threshold,
@@ -56,13 +75,31 @@ def measure(labels: NDArray[np.int64], probabilities: NDArray[np.floating], thre
         precision_weighted=mean["precision"],
         recall_weighted=mean["recall"],
         f1_weighted=mean["f1-score"],
-        auc=float(metrics.roc_auc_score(labels, probabilities)),
+        auc=float(metrics.roc_auc_score(labels, values)),
         sensitivity=report["PNEUMONIA"]["recall"],
         specificity=report["NORMAL"]["recall"],
-        brier=float(metrics.brier_score_loss(labels, probabilities)),
+        sensitivity_at_specificity={f"{share:.2f}": sensitivity_at(labels, values, share) for share in SPECIFICITIES},
+        brier=float(metrics.brier_score_loss(labels, values)),
+        calibration_error=calibration_error(labels, values),
         per_class={name: _class_figures(report[name]) for name in CLASSES},
         confusion=metrics.confusion_matrix(labels, decisions).tolist(),
+        intervals=known,
     )
+
+
+def calibration_error(labels: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = BINS) -> float:
+    """Expected calibration error of the probability of pneumonia: over bins of equal width, the mean distance between
+    mean probability and share of pneumonia, each bin weighing as many images as it has.
+    """
+    number = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(number, probabilities - labels, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def sensitivity_at(labels: NDArray[np.int64], probabilities: NDArray[np.float64], specificity: float) -> float:
+    """The greatest sensitivity among thresholds with at least that specificity."""
+    false_positives, true_positives, _ = metrics.roc_curve(labels, probabilities, drop_intermediate=False)
+    return float(true_positives[false_positives <= 1 - specificity + 1e-9].max())
 
 
 def predict(predictor: Predictor, pixels: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
@@ -72,6 +109,16 @@ def predict(predictor: Predictor, pixels: NDArray[np.uint8], progress: Progress 
         parts.append(predictor.predict(pixels[start : start + BATCH]).probability)
         progress(min(start + BATCH, len(pixels)), len(pixels))
     return np.concatenate(parts)
+
+
+def _statistics(threshold: float) -> dict[str, Statistic]:
+    """The figures that get an interval."""
+    return {
+        "accuracy": lambda labels, values: float(np.mean((values >= threshold) == labels)),
+        "auc": lambda labels, values: float(metrics.roc_auc_score(labels, values)),
+        "sensitivity": lambda labels, values: float(np.mean(values[labels == 1] >= threshold)),
+        "specificity": lambda labels, values: float(np.mean(values[labels == 0] < threshold)),
+    }
 
 
 def _class_figures(row: dict[str, float]) -> ClassFigures:

@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from training.config import HeadConfig
 from training.features import Features
+from training.history import Epoch
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,6 @@ class Fold:
 
     features: Features
     labels: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Mean class-balanced losses after one pass over the data; the second is nan without validation images."""
-
-    train_loss: float
-    validation_loss: float
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,7 @@ def fit(train: Fold, config: HeadConfig, seed: int, *, validation: Fold | None =
         schedule.step()
         head = _export(linear, mean, std)
         loss = balanced_loss(head, validation) if validation else float("nan")
-        history.append(Epoch(train_loss, loss))
+        history.append(Epoch(train_loss, loss, learning_rate=float(schedule.get_last_lr()[0])))
         if validation is None or loss < min((epoch.validation_loss for epoch in history[:-1]), default=float("inf")):
             best = Fitted(head, number, history)
         elif number - best.best_epoch >= config.patience_epochs:

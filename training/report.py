@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from model.card import Card
+from training.bootstrap import DRAWS
+from training.evaluate import BINS
 
 DATA_SOURCE = (
     "Kermany, Zhang and Goldbaum (2018), Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for "
@@ -57,7 +59,9 @@ Generated from the checkpoint by `pneumoscreen train --ship`; do not edit.
 with pneumonia, after leaving out {data.duplicates_left_out} files with the bytes of another. Patients are told apart
 by file name, and none is in two parts: {split}.
 
-Starting point: {card.backbone}.
+Starting point: {card.backbone}. {method}
+
+Made by `{command}`; the whole configuration is in the checkpoint (`pneumoscreen model show {card.name}`).
 
 ## Decision
 
@@ -66,13 +70,13 @@ The probability is calibrated by Platt scaling on the same predictions, for a sh
 
 ## Measured
 
-| figure | test part | out of fold |
-|---|---|---|
 {figures}
 
 *Test part*: images of patients that played no part in training, calibration or the choice of the operating point.
-*Out of fold*: the plain images of the training and validation parts, each judged by a head that was fitted without
-its patient; calibration and operating point were chosen on these, so they are slightly flattered.
+*Out of fold*: the images of the training and validation parts, each judged by a network that was fitted without its
+patient; calibration and operating point were chosen on these, so they are slightly flattered. {copies}
+In brackets: 95 % intervals from {draws} draws of patients.
+Calibration error: expected, over {bins} bins of equal width.
 
 Both are parts of one hospital's set and share its compression clue. Figures on the set's official test split of
 624 images are not given here: that split is kept for measuring what is released, and their place is left open.
@@ -96,13 +100,24 @@ _FIGURES = {
     "sensitivity": "sensitivity (pneumonias found)",
     "specificity": "specificity (normals left alone)",
     "brier": "Brier score of the probability",
+    "calibration_error": "calibration error of the probability",
+}
+_COLUMNS = {"test": "test part", "out_of_fold": "out of fold", "out_of_fold_copies": "out of fold, distorted copies"}
+
+_METHODS = {
+    "finetune": "All layers were fine-tuned, on distorted copies.",
+    "frozen": "Its weights were kept, and one linear layer was fitted on its features.",
+}
+_COPIES = {
+    "finetune": "*Distorted copies* of these are shrunk to 50-90 % of their side, brought back, and saved as JPEG of "
+    "quality 30-60.",
+    "frozen": "*Distorted copies* of these are augmented as in training.",
 }
 
 
 def render(card: Card, sha256: str) -> str:
     """The card as Markdown; `sha256` is that of the checkpoint's file."""
-    test, known = card.metrics["test"], card.metrics["out_of_fold"]
-    rows = (f"| {title} | {_number(test[key])} | {_number(known[key])} |" for key, title in _FIGURES.items())
+    method = card.config["method"]
     return _TEMPLATE.format(
         card=card,
         sha256=sha256,
@@ -111,14 +126,34 @@ def render(card: Card, sha256: str) -> str:
         prior=card.calibration.prior,
         limits="\n".join(f"- {limit}" for limit in card.limits),
         split=", ".join(f"{count} images {part}" for part, count in card.split.items()),
-        figures="\n".join(rows),
-        confusion=test["confusion"],
+        method=_METHODS[method],
+        copies=_COPIES[method],
+        command=card.config["command"],
+        draws=DRAWS,
+        bins=BINS,
+        figures=_figures(card.metrics),
+        confusion=card.metrics["test"]["confusion"],
         recompression=_recompression(card.metrics.get("recompression")),
     )
 
 
-def _number(value: float) -> str:
-    return f"{value}" if isinstance(value, int) else f"{value:.3f}"
+def _figures(metrics: dict[str, Any]) -> str:
+    """A table with a column for each set of images that was measured."""
+    columns = {key: title for key, title in _COLUMNS.items() if key in metrics}
+    lines = [f"| figure | {' | '.join(columns.values())} |", "|---" * (1 + len(columns)) + "|"]
+    rows = {key: (title, [_number(metrics[column], key) for column in columns]) for key, title in _FIGURES.items()}
+    for share in metrics["test"]["sensitivity_at_specificity"]:
+        cells = [f"{metrics[column]['sensitivity_at_specificity'][share]:.3f}" for column in columns]
+        rows[share] = (f"sensitivity where specificity is {float(share):.0%}", cells)
+    lines += [f"| {title} | {' | '.join(cells)} |" for title, cells in rows.values()]
+    return "\n".join(lines)
+
+
+def _number(figures: dict[str, Any], key: str) -> str:
+    value, interval = figures[key], figures["intervals"].get(key)
+    if isinstance(value, int):
+        return f"{value}"
+    return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
 
 
 def _recompression(moved: dict[str, Any] | None) -> str:

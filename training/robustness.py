@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from model.decode import decode
 from model.engines import Predictor
 from model.preprocess import preprocess
-from training.data import CLASSES, class_of, files
 from training.progress import Progress, silent
+from training.sources import CLASSES, items
 
 QUALITIES = (30, 45, 60, 75, 85, 95)
 
@@ -42,11 +42,11 @@ def measure(predictor: Predictor, source: Path, progress: Progress = silent) -> 
         ConfigurationError: `source` is neither.
         PneumoscreenError: one of its images cannot be decoded.
     """
-    found = sorted(files(source))
-    labels = np.array([CLASSES.index(class_of(name)) for name, _ in found])
+    found = sorted(items(source), key=lambda item: item.name)
+    labels = np.array([item.label for item in found])
     rows = []
-    for done, (_, load) in enumerate(found, 1):
-        rows.append(predictor.predict(_variants(load())).probability)
+    for done, item in enumerate(found, 1):
+        rows.append(predictor.predict(_variants(item.load())).probability)
         progress(done, len(found))
     return summarise(np.stack(rows).astype(np.float64), labels, predictor.threshold)
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from core.errors import ConfigurationError
-from training.data import CLASSES, Dataset
+from training.data import Dataset
+from training.sources import CLASSES
 
 FOLDS = 10
 PARTS = ("train",) * 7 + ("validation",) * 2 + ("test",)

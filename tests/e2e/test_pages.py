@@ -149,6 +149,7 @@ def _seed_refused(services: Services) -> None:
 
 
 def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, files: list[Path]) -> None:
+    page.on("filechooser", lambda _: None)  # makes the browser report choosers from now on, not a moment too late
     page.goto("/")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()

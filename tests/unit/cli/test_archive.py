@@ -89,7 +89,7 @@ def test_a_bomb_is_stopped_at_the_limit(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"bomb.png": bytes(200 * 1024**2)})
     assert path.stat().st_size < 1024**2
 
-    with pytest.raises(TooLarge, match="unpacks to more than 4 MiB"):
+    with pytest.raises(TooLarge, match=r"unpacks to more than 4\.19"):
         read_only_member(path)
 
 

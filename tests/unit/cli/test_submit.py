@@ -144,7 +144,7 @@ def test_a_zip_with_everything_wrong(submit: Submit, service: FakeService, tmp_p
 
     assert result.exit_code == 3
     assert "  normal             2\n  rejected           2\n" in result.stdout
-    assert "bomb.png: The file unpacks to more than 64 MiB" in result.stdout
+    assert "bomb.png: The file unpacks to more than 64 MB" in result.stdout
     assert "inner.zip: An archive inside an archive is not opened" in result.stdout
     assert sorted(image["filename"] for image in service.images) == ["evil.png", "good.png"]
 

@@ -22,6 +22,8 @@ from core.settings import Settings
 @pytest.fixture
 def in_memory() -> Iterator[Celery]:
     app = make_celery(Settings(), broker_url="memory://")
+    for queue in QUEUES:
+        messages(app, queue)  # the broker in memory is one for the whole process: others have rung before
     yield app
     app.close()
 

@@ -40,6 +40,7 @@ def make_dataset(labels: list[int], patients: list[str]) -> Dataset:
         names=[f"{index}.png" for index in range(count)],
         patients=patients,
         labels=np.array(labels, dtype=np.int64),
+        causes=np.full(count, -1, dtype=np.int64),
         pixels=np.zeros((count, 224, 224), np.uint8),
         duplicates=0,
     )

@@ -18,8 +18,22 @@ def write(tmp_path: Path, text: str) -> Path:
 
 def test_default_file_is_valid_and_augments_against_the_trap() -> None:
     loaded = config.load(config.DEFAULT)
-    assert loaded.views >= 4
+    assert loaded.method == "finetune"
+    assert loaded.distort.jpeg > 0.5
+    assert loaded.finetune.stages[-1].size_px > loaded.finetune.stages[0].size_px
+
+
+def test_frozen_recipe_is_valid() -> None:
+    loaded = config.load(config.DEFAULT.with_name("frozen.toml"))
+    assert (loaded.method, loaded.views) == ("frozen", 4)
     assert loaded.augment.jpeg > 0.5
+
+
+def test_the_card_records_what_the_method_uses() -> None:
+    finetuned, frozen = config.TrainConfig(), config.TrainConfig(method="frozen")
+    assert {"finetune", "distort"} <= finetuned.recorded().keys()
+    assert not {"head", "views", "augment"} & finetuned.recorded().keys()
+    assert {"head", "views", "augment"} <= frozen.recorded().keys()
 
 
 def test_seed_overrides(tmp_path: Path) -> None:
@@ -33,6 +47,8 @@ def test_seed_overrides(tmp_path: Path) -> None:
         ("[head]\nmax_epochs = 0", r"head\.max_epochs"),
         ("colour = 1", "colour"),
         ("[augment]\nflip = 'x'", r"augment\.flip"),
+        ("[finetune]\nstages = []", "at least one stage"),
+        ("[[finetune.stages]]\nepochs = 1\nsize_px = 9999\ntrain_from = 'fc'", r"finetune\.stages\.0\.size_px"),
         ("a =", "not valid TOML"),
     ],
 )

@@ -59,6 +59,25 @@ def test_a_class_never_called_has_no_precision_and_no_warning() -> None:
     assert figures.specificity == 1
 
 
+def test_calibration_error_by_hand() -> None:
+    """Two bins: in the lower one two of four are ill at a mean of 0.2, in the upper one all at a mean of 0.9."""
+    labels, probabilities = np.array([0, 0, 1, 1, 1, 1]), np.array([0.1, 0.3, 0.1, 0.3, 0.8, 1.0])
+    assert evaluate.calibration_error(labels, probabilities, bins=2) == pytest.approx((4 * 0.3 + 2 * 0.1) / 6)
+
+
+def test_sensitivity_at_specificity_by_hand() -> None:
+    assert evaluate.sensitivity_at(LABELS, PROBABILITIES, 0.75) == 1
+    assert evaluate.sensitivity_at(LABELS, PROBABILITIES, 1.0) == pytest.approx(0.5)
+
+
+def test_intervals_only_where_patients_are_known(figures: evaluate.Figures) -> None:
+    assert figures.intervals == {}
+    known = evaluate.measure(LABELS, PROBABILITIES, 0.5, [str(number) for number in range(10)])
+    assert set(known.intervals) == {"accuracy", "auc", "sensitivity", "specificity"}
+    for name, (low, high) in known.intervals.items():
+        assert low <= getattr(known, name) <= high
+
+
 class Brightness:
     """A predictor whose probability is the mean gray value; remembers its batches."""
 

@@ -18,8 +18,12 @@ from training import evaluate, report, ship
 
 
 def make_metrics(**more: Any) -> dict[str, Any]:
-    figures = evaluate.measure(np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.6, 0.7, 0.8, 0.9]), 0.5)
-    return {"test": figures.model_dump(mode="json"), "out_of_fold": figures.model_dump(mode="json"), **more}
+    labels, probabilities = np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.6, 0.7, 0.8, 0.9])
+    figures = evaluate.measure(labels, probabilities, 0.5).model_dump(mode="json")
+    return {"test": {**figures, "intervals": {"auc": (0.5, 1.0)}}, "out_of_fold": figures, **more}
+
+
+CONFIG = {"method": "finetune", "command": "pneumoscreen train data.tar"}
 
 
 RECOMPRESSION = {
@@ -33,21 +37,36 @@ RECOMPRESSION = {
 
 
 def test_names_figures_and_limits() -> None:
-    card = make_card(metrics=make_metrics(), operating_point=OperatingPoint(threshold=0.42, rule="Chosen so."))
+    card = make_card(
+        metrics=make_metrics(), config=CONFIG, operating_point=OperatingPoint(threshold=0.42, rule="Chosen so.")
+    )
     text = report.render(card, "ab" * 32)
     assert f"`{'ab' * 32}`" in text
     assert "0.42 or more" in text
     assert "Chosen so." in text
     assert "| accuracy | 0.800 | 0.800 |" in text
+    assert "| area under the ROC curve | 1.000 (0.500 to 1.000) | 1.000 |" in text
+    assert "| sensitivity where specificity is 95% | 1.000 | 1.000 |" in text
+    assert "`pneumoscreen train data.tar`" in text
     assert "| is normal | 1 | 1 |" in text
     assert "knows nothing" in text
 
 
 def test_recompression_is_told_or_told_missing() -> None:
-    told = report.render(make_card(metrics=make_metrics(recompression=RECOMPRESSION)), "")
+    told = report.render(make_card(metrics=make_metrics(recompression=RECOMPRESSION), config=CONFIG), "")
     assert "by 0.012 on average, its logit by 0.50" in told
     assert "25.0%" in told
-    assert "was not measured" in report.render(make_card(metrics=make_metrics()), "")
+    assert "was not measured" in report.render(make_card(metrics=make_metrics(), config=CONFIG), "")
+
+
+def test_each_method_and_its_copies_are_told() -> None:
+    for method, told in [("finetune", "JPEG of quality 30-60"), ("frozen", "augmented as in training")]:
+        card = make_card(
+            metrics=make_metrics(out_of_fold_copies=make_metrics()["test"]), config={**CONFIG, "method": method}
+        )
+        text = report.render(card, "")
+        assert told in text
+        assert "| figure | test part | out of fold | out of fold, distorted copies |" in text
 
 
 def test_standing_text_is_plain_about_what_it_is() -> None:
@@ -58,7 +77,7 @@ def test_standing_text_is_plain_about_what_it_is() -> None:
 
 def test_ship_replaces_checkpoint_and_card(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
-    sha256 = save_model(tmp_path / "run.safetensors", metrics=make_metrics())
+    sha256 = save_model(tmp_path / "run.safetensors", metrics=make_metrics(), config=CONFIG)
     target = ship.ship(tmp_path / "run.safetensors", root=tmp_path)
     assert target == tmp_path / "model" / "checkpoints" / "default.safetensors"
     assert files.file_sha256(target) == sha256

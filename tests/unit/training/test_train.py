@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.unit.training.synthetic import write_backbone, write_dataset
 
 CONFIG = """\
 name = "tiny"
+method = "frozen"
 views = 1
 [head]
 max_epochs = 20
@@ -84,11 +86,9 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_run_folder_is_complete(trained: Trained) -> None:
     names = {file.name for file in trained.out.iterdir()}
     assert names == {
-        "model.safetensors", "card.json", "split.csv", "metrics.json", "confusion.png", "curves.png",
-        "predictions.csv", "features",
+        "model.safetensors", "card.json", "split.csv", "metrics.json", "predictions.csv", "confusion.png",
+        "curves.png", "roc.png", "reliability.png", "balance.png", "cache",
     }  # fmt: skip
-    for plot in ("confusion.png", "curves.png"):
-        assert (trained.out / plot).read_bytes().startswith(b"\x89PNG")
 
 
 def test_card_records_the_run(trained: Trained) -> None:
@@ -119,7 +119,7 @@ def test_predictions_agree_with_the_metrics(trained: Trained) -> None:
 
 
 def test_same_seed_trains_the_same_weights(trained: Trained, tmp_path: Path) -> None:
-    call(*trained.arguments, "--out", tmp_path / "again", "--cache", trained.out / "features")
+    call(*trained.arguments, "--out", tmp_path / "again", "--cache", trained.out / "cache")
     first, again = checkpoint.load(trained.model), checkpoint.load(tmp_path / "again" / "model.safetensors")
     assert first.network.body.fc.weight.equal(again.network.body.fc.weight)
     assert first.card.operating_point == again.card.operating_point
@@ -133,7 +133,22 @@ def test_import_activate_and_evaluate(trained: Trained, installation: Path, tmp_
     assert figures["images"] == 40
     assert figures["auc"] > 0.9
     assert f"{figures['accuracy']:.4f}" in printed
+    assert "95 % interval" in printed
     assert (installation / "active").read_text().strip() == checkpoint.load(trained.model).sha256
+
+
+def test_evaluate_takes_a_list_and_an_archive(trained: Trained, installation: Path, tmp_path: Path) -> None:
+    call("model", "import", trained.model)
+    names = [
+        f"train/{folder.name}/{file.name}" for folder in (trained.data / "train").iterdir() for file in folder.iterdir()
+    ]
+    rows = [f"{name},{name.split('/')[1]}" for name in names]
+    listed = trained.data / "list.csv"
+    listed.write_text("path,label\n" + "\n".join(rows) + "\n")
+    archive = shutil.make_archive(str(tmp_path / "set"), "zip", trained.data)
+    whole = call("evaluate", trained.data, "--model", "tiny")
+    assert call("evaluate", listed, "--model", "tiny") == whole
+    assert call("evaluate", archive, "--model", "tiny") == whole
 
 
 def test_model_commands(trained: Trained, installation: Path) -> None:

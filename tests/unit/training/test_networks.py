@@ -1,0 +1,106 @@
+"""Who is trained on whom, what is kept, and that no network predicts what it saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.unit.training.test_finetune import CONFIG, GENTLE, make_network
+from tests.unit.training.test_loader import make_labelled
+from training import networks
+from training.finetune import Run, Tuned
+from training.loader import Labelled
+from training.networks import Workshop
+from training.schedule import FinetuneConfig, Polish, Stage
+
+FOLDS = np.arange(40) % 10
+DATA = make_labelled(16, 24, side_px=224)
+SHORT: FinetuneConfig = CONFIG.model_copy(update={"stages": (Stage(epochs=1, size_px=32, train_from="layer4"),)})
+
+
+def workshop(folder: Path) -> Workshop:
+    return Workshop(folder, make_network(), SHORT, GENTLE, 0, lambda stage, done, total: None)
+
+
+def test_groups_follow_the_parts() -> None:
+    group = networks.groups(np.arange(10), 3)
+    assert group.tolist() == [1, 1, 1, 1, 2, 2, 2, 0, 0, -1]
+
+
+def test_key_depends_on_what_matters() -> None:
+    def key(**changes: object) -> str:
+        return networks.cache_key("backbone", "data", SHORT.model_copy(update=changes), GENTLE, 0)
+
+    assert key() == key(workers=3)
+    assert key() != key(learning_rate=1.0)
+
+
+def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = networks.develop(workshop(tmp_path), DATA, FOLDS, 3)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "final.json", "final.safetensors", "group0.json", "group0.npy", "group0.safetensors", "group1.json",
+        "group1.npy", "group1.safetensors", "group2.json", "group2.npy", "group2.safetensors",
+    }  # fmt: skip
+    assert first.out_of_fold.shape == (2, 36)
+    assert not np.array_equal(first.out_of_fold[0], first.out_of_fold[1])
+    monkeypatch.setattr(Run, "fit", lambda *_args, **_more: pytest.fail("trained again"))
+    again = networks.develop(workshop(tmp_path), DATA, FOLDS, 3)
+    assert np.array_equal(first.out_of_fold, again.out_of_fold)
+    assert torch.equal(first.final.body.fc.weight, again.final.body.fc.weight)
+    assert first.history == again.history
+
+
+def test_polish_starts_from_the_first_cycle(tmp_path: Path) -> None:
+    polish = Polish(epochs=2, size_px=48, train_from="fc", rate=0.1)
+    place = Workshop(
+        tmp_path,
+        make_network(),
+        SHORT.model_copy(update={"polish": polish}),
+        GENTLE,
+        0,
+        lambda stage, done, total: None,
+    )
+    tuned = place.tuned("one", DATA, validation=DATA)
+    assert {file.stem for file in tmp_path.iterdir()} == {"one", "one-first"}
+    assert [epoch.size_px for epoch in tuned.history] == [32, 48, 48]
+    assert tuned.best_epoch == 1
+    first = load_file(tmp_path / "one-first.safetensors")
+    body = tuned.network.body.state_dict()
+    assert torch.equal(first["layer4.0.conv1.weight"], body["layer4.0.conv1.weight"])
+    assert not torch.equal(first["fc.weight"], body["fc.weight"])
+    again = place.tuned("one", DATA, validation=DATA)
+    assert again.history == tuned.history
+
+
+class Recorder(Workshop):
+    """Trains nothing; remembers what it was asked, and predicts the first pixel."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, tuple[set[int], set[int], int | None]] = {}
+
+    def tuned(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Tuned:
+        self.asked[name] = numbers(train), set() if validation is None else numbers(validation), epochs
+        return Tuned(make_network(), 7, [])
+
+    def logits(self, name: str, network: object, pixels: np.ndarray) -> np.ndarray:
+        assert not self.asked[name][0] & set(pixels[:, 0, 0].tolist())
+        return np.stack([pixels[:, 0, 0], pixels[:, 0, 0]]).astype(np.float32)
+
+
+def numbers(data: Labelled) -> set[int]:
+    return set(data.pixels[:, 0, 0].tolist())
+
+
+def test_nobody_sees_the_test_part_or_predicts_what_it_saw() -> None:
+    pixels = np.arange(40, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
+    recorder = Recorder()
+    found = networks.develop(recorder, Labelled(pixels, DATA.labels, DATA.causes), FOLDS, 3)
+    known = {number for number in range(40) if number % 10 != 9}
+    assert found.out_of_fold[0].tolist() == sorted(known)
+    assert recorder.asked["final"] == (known, set(), 7)
+    assert recorder.asked["group0"] == ({n for n in known if n % 10 < 7}, {n for n in known if n % 10 >= 7}, None)
+    assert all(seen < known for name, (seen, _, _) in recorder.asked.items() if name != "final")

@@ -1,0 +1,89 @@
+"""Distorted batches, made in a background process while the network trains."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from training.distort import DistortConfig, distort
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images uint8 (n, 224, 224), labels (n,), 1 for pneumonia, and causes (n,): 1 virus, 0 bacteria, -1 unknown."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    causes: NDArray[np.int64]
+
+    @property
+    def digest(self) -> str:
+        """sha256 over all three."""
+        return hashlib.sha256(self.labels.tobytes() + self.causes.tobytes() + self.pixels.tobytes()).hexdigest()
+
+    def select(self, members: NDArray[np.bool_]) -> Labelled:
+        return Labelled(self.pixels[members], self.labels[members], self.causes[members])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images uint8 (n, H, W) with float labels and causes (n,)."""
+
+    pixels: Tensor
+    labels: Tensor
+    causes: Tensor
+
+
+class _Distorted(Dataset[Any]):
+    """Gives whole batches. Their randomness hangs on the batch's number, not on the process that makes it."""
+
+    def __init__(self, data: Labelled, config: DistortConfig, batches: list[Tensor], seed: int) -> None:
+        self._data, self._config, self._batches, self._seed = data, config, batches, seed
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        members = self._batches[number].numpy()
+        generator = torch.Generator().manual_seed(_seed(self._seed, number))
+        pixels = distort(torch.from_numpy(self._data.pixels[members]), self._config, generator)
+        labels, causes = self._data.labels[members], self._data.causes[members]
+        return pixels, torch.from_numpy(labels).float(), torch.from_numpy(causes).float()
+
+
+def batches(
+    data: Labelled, config: DistortConfig, *, size: int, seed: int, epoch: int, workers: int
+) -> DataLoader[Any]:
+    """One epoch: all images of the rarer class and as many of the other, in random order.
+
+    A remainder too small for batch statistics is left out. The same seed and epoch give the same batches, whatever
+    the number of workers. Iterate with `Batch(*item)`.
+    """
+    epoch_seed = _seed(seed, epoch)
+    members = balanced(data.labels, seed, epoch)
+    order = members[torch.randperm(len(members), generator=torch.Generator().manual_seed(epoch_seed))]
+    groups = [group for group in torch.split(order, size) if len(group) > size // 2]
+    dataset = _Distorted(data, config, groups, epoch_seed)
+    return DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
+
+
+def balanced(labels: NDArray[np.int64], seed: int, epoch: int) -> Tensor:
+    """Indices of all images of the rarer class and as many of the other, which epochs go through in turn."""
+    classes = [np.flatnonzero(labels == label) for label in (0, 1)]
+    count = min(len(members) for members in classes)
+    chosen = []
+    for members in classes:
+        shuffled = np.random.default_rng(seed).permutation(members)
+        chosen.append(shuffled[(epoch * count + np.arange(count)) % len(members)])
+    return torch.from_numpy(np.concatenate(chosen))
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
