@@ -17,9 +17,10 @@ from model import checkpoint, engines
 from model.card import Calibration, Card, OperatingPoint, Site
 from model.registry import Entry
 from training import calibrate
-from training.data import CLASSES, Dataset
+from training.data import Dataset
 from training.progress import Progress, silent
 from training.site_figures import Comparison, compare
+from training.sources import CLASSES
 from training.version import code_version
 
 MIN_EACH = 20
