@@ -10,7 +10,7 @@ from web.pages.card_words import describe
 from web.services import services
 
 
-@blueprint.get("/models/<string(length=64):sha256>")
+@blueprint.get("/models/<sha256>")
 def model(sha256: str) -> str:
     with services().database.read() as session:
         found = session.get(Model, sha256)

@@ -64,7 +64,7 @@ def test_the_openapi_document_lists_every_address_of_the_api(app: Flask, client:
         if rule.rule.startswith("/api/v1")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert len(served) == 13
+    assert len(served) == 14
     assert documented(client) == served
 
 
@@ -93,6 +93,6 @@ def test_the_interactive_documentation_is_served_from_here(client: FlaskClient) 
 
 def test_no_address_has_room_for_a_file_name(app: Flask) -> None:
     names = {name for rule in app.url_map.iter_rules() for name in rule.arguments}
-    assert names <= {"job_id", "image_id", "filename"}
+    assert names <= {"job_id", "image_id", "filename", "sha256"}
     with_filename = {rule.endpoint for rule in app.url_map.iter_rules() if "filename" in rule.arguments}
     assert with_filename == {"static", "api_docs.static"}
