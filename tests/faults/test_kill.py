@@ -90,3 +90,4 @@ def test_an_upload_while_valkey_is_away_is_kept_and_screened_when_it_is_back(ser
         os.kill(pid, signal.SIGCONT)
 
     service.wait_for_done(job_id, 1)
+    assert service.job(job_id)["total"] == 1
