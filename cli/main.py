@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import db, evaluate, model, screen, submit, sweeper, token, train, up, user, web, worker
+from cli import db, evaluate, model, screen, submit, sweeper, token, train, tune, up, user, web, worker
 from core.errors import ConfigurationError, PneumoscreenError
 
 EXIT_ERROR = 1
@@ -81,6 +81,7 @@ app.command(rich_help_panel=PROCESSES)(worker.worker)
 app.command(rich_help_panel=PROCESSES)(sweeper.sweeper)
 app.add_typer(model.app, name="model", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN)(train.train)
+app.command(rich_help_panel=TRAIN)(tune.tune)
 app.command(rich_help_panel=TRAIN)(evaluate.evaluate)
 
 
