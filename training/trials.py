@@ -76,9 +76,8 @@ def write(folder: Path, study: Study, base: TrainConfig) -> None:
     complete = study.get_trials(states=(TrialState.COMPLETE,))
     if complete:
         best = space.apply(base, study.best_trial.params)
-        about = (
-            f"# Trial {study.best_trial.number + 1} of `pneumoscreen tune`, AUC {study.best_value:.4f} on small images."
-        )
+        number, area = study.best_trial.number + 1, study.best_value
+        about = f"# Trial {number} of `pneumoscreen tune`: area under the curve {area:.4f}, on small images."
         text = tomli_w.dumps(_without_none(best.recorded()))
         (folder / "best.toml").write_text(f"{about}\n{text}", encoding="utf-8")
         trial_plot.draw(folder / "trials.png", finished(study))

@@ -18,9 +18,15 @@ from training.config import TrainConfig
 from training.data import read
 from training.tune import Budget
 
-BASE = (
-    '[finetune]\nprecision = "float32"\nworkers = 0\n[finetune.polish]\nepochs = 1\nsize_px = 64\ntrain_from = "fc"\n'
-)
+BASE = """\
+[finetune]
+precision = "float32"
+workers = 0
+[finetune.polish]
+epochs = 1
+size_px = 64
+train_from = "fc"
+"""
 BUDGET = ("--epochs", "1", "--images", "32", "--size", "32")
 
 commands = typer.Typer()
