@@ -136,6 +136,8 @@ class Run:
             train, self._distortion, size=self.config.batch_size, seed=self._seed, epoch=number,
             workers=self.config.workers, share=self._share,
         )  # fmt: skip
+        if not len(loader):
+            raise ConfigurationError(f"Too few images for batches of {self.config.batch_size}: lower batch_size.")
         losses: list[float] = []
         for step, item in enumerate(loader):
             factor = rate_factor(self.config, number + step / len(loader))

@@ -17,8 +17,9 @@ FACTORS: Final = ("crop_area", "crop_ratio", "gamma", "contrast")
 AMOUNTS: Final = ("rotation_degrees", "shift", "brightness", "shading")
 
 
-def suggest(trial: Trial) -> dict[str, float]:
-    """One value for each parameter that is tuned."""
+def suggest(trial: Trial, images: int) -> dict[str, float]:
+    """One value for each parameter that is tuned, for epochs of so many images, which make at least two batches."""
+    sizes = [size for size in BATCH_SIZES if 2 * size <= images] or BATCH_SIZES[:1]
     return {
         "learning_rate": trial.suggest_float("learning_rate", 3e-5, 3e-3, log=True),
         "head_rate": trial.suggest_float("head_rate", 1, 20, log=True),
@@ -27,7 +28,7 @@ def suggest(trial: Trial) -> dict[str, float]:
         "label_smoothing": trial.suggest_float("label_smoothing", 0, 0.15),
         # How many steps the averaged weights look back; their decay is 1 - 1 / ema_steps.
         "ema_steps": trial.suggest_float("ema_steps", 5, 300, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", BATCH_SIZES),
+        "batch_size": trial.suggest_categorical("batch_size", sizes),
         "distortion": trial.suggest_float("distortion", 0.25, 1.5),
     }
 

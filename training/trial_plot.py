@@ -20,7 +20,7 @@ def draw(file: Path, trials: list[FrozenTrial]) -> None:
     names = list(trials[0].params)
     rows = -(-(len(names) + 1) // COLUMNS)
     figure = Figure(figsize=(9, 2.6 * rows), layout="constrained")
-    first, *others = figure.subplots(rows, COLUMNS, squeeze=False).flat
+    first, *others = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).flat
     _history(first, trials)
     for axes, name in zip(others, names, strict=False):
         _parameter(axes, name, trials)

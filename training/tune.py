@@ -68,7 +68,7 @@ class Search:
         Raises:
             TrialPruned: it is worse than half of those before it were by then.
         """
-        config = space.apply(self.base, space.suggest(trial))
+        config = space.apply(self.base, space.suggest(trial, 2 * int(np.bincount(self.train.labels).min())))
         state = self._state(trial)
         epochs = self.budget.epochs
         run = Run(self.network, proxy(config, self.budget).finetune, config.distort, config.seed)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from core.errors import ConfigurationError
 from model import resnet
 from model.resnet import GrayResNet
 from tests.unit.training.test_loader import make_labelled
@@ -85,6 +86,11 @@ def test_stops_early_and_goes_back_to_the_best(tmp_path: Path) -> None:
     assert len(losses) == tuned.best_epoch + 2 < 9
     logits = finetune.predict(tuned.network, wrong.pixels, 32, "float32")
     assert finetune.balanced_loss(logits, wrong.labels) == pytest.approx(min(losses), rel=1e-3)
+
+
+def test_too_few_images_for_a_batch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="lower batch_size"):
+        run(CONFIG.model_copy(update={"batch_size": 64})).fit(DATA, tmp_path / "s")
 
 
 def test_lower_layers_stay_until_their_stage(tmp_path: Path) -> None:

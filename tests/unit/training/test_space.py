@@ -27,9 +27,14 @@ def test_values_arrive_and_the_rest_stays() -> None:
 def test_every_suggestion_is_a_valid_configuration() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(20):
-        tuned = space.apply(TrainConfig(), space.suggest(study.ask()))
+        tuned = space.apply(TrainConfig(), space.suggest(study.ask(), images=800))
         assert 0.8 <= tuned.finetune.ema_decay < 1
         assert 0 < tuned.distort.crop_area[0] < tuned.distort.crop_area[1] == 1
+
+
+def test_few_images_make_small_batches() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert {space.suggest(study.ask(), images=40)["batch_size"] for _ in range(9)} == {16}
 
 
 @pytest.mark.parametrize(("strength", "gamma", "degrees"), [(0, (1, 1), 0), (0.5, (0.7746, 1.304), 6)])

@@ -15,7 +15,7 @@ from training.config import TrainConfig
 
 def objective(trial: Trial) -> float:
     """The smaller the learning rate, the better."""
-    area = 1 - space.suggest(trial)["learning_rate"]
+    area = 1 - space.suggest(trial, images=800)["learning_rate"]
     trial.report(area, 1)
     return area
 
@@ -43,7 +43,7 @@ def test_an_interrupted_trial_comes_first(tmp_path: Path) -> None:
     asked: list[dict[str, float]] = []
 
     def interrupted(trial: Trial) -> float:
-        asked.append(space.suggest(trial))
+        asked.append(space.suggest(trial, images=800))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -63,7 +63,7 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
 def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
     def judged(trial: Trial) -> float:
         area = 0.9 if trial.number < trials.STARTUP_TRIALS else 0.5
-        space.suggest(trial)
+        space.suggest(trial, images=800)
         trial.report(area, 1)
         if trial.should_prune():
             raise TrialPruned
