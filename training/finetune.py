@@ -28,8 +28,6 @@ from training.schedule import FinetuneConfig, Stage, rate_factor
 from training.trainee import Trainee, groups, unfreeze
 
 PREDICT_BATCH = 32
-SHARE_IMAGES = 4
-"""The fewest images that a process takes of a full batch; of the smallest remainder that is trained on it has two."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,6 @@ class Run:
         self.config, self._distortion, self._seed = config, distortion, seed
         self._fabric = fabric or devices.fabric(config.precision, 1)
         self._share = Share(self._fabric.global_rank, self._fabric.world_size)
-        _check(config.batch_size, self._share.count)
         self._trainee = devices.place(self._fabric, Trainee(copy.deepcopy(network)))
         self._average = AveragedModel(
             self._trainee,
@@ -194,15 +191,6 @@ class Run:
         self._optimizer.load_state_dict(saved["optimizer"])
         self._best, self._best_epoch = saved["best"], saved["best_epoch"]
         self.history = [Epoch(**epoch) for epoch in saved["history"]]
-
-
-def _check(batch_size: int, processes: int) -> None:
-    least = SHARE_IMAGES * processes
-    if processes > 1 and batch_size < least:
-        raise ConfigurationError(
-            f"{processes} devices share each batch, and {batch_size} images are too few for that: set batch_size to "
-            f"{least} or more, or let CUDA_VISIBLE_DEVICES show fewer devices."
-        )
 
 
 def resize(pixels: Tensor, size_px: int) -> Tensor:

@@ -17,6 +17,7 @@ from threading import Thread
 
 from lightning_fabric import Fabric
 
+from core.errors import ConfigurationError
 from model.resnet import GrayResNet
 from training import devices
 from training.distort import DistortConfig
@@ -24,6 +25,9 @@ from training.finetune import Run, Tuned
 from training.loader import Labelled
 from training.progress import Progress, silent
 from training.schedule import FinetuneConfig
+
+SHARE_IMAGES = 4
+"""The fewest images that a process takes of a full batch; of the smallest remainder that is trained on it has two."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,27 @@ class Job:
 
 
 def fit(job: Job, progress: Progress = silent, count: int | None = None) -> Tuned:
-    """Train on `count` devices, by default on all GPUs there are; on one, in this process."""
+    """Train on `count` devices, by default on all GPUs there are; on one, in this process.
+
+    Raises:
+        ConfigurationError: batches are too small for so many devices.
+    """
     fabric = devices.fabric(job.config.precision, count)
     if fabric.world_size > 1:
+        _check(job.config.batch_size, fabric.world_size)
         with _relay(progress) as sender:
             fabric.launch(partial(_work, job=job, sender=sender))
     # After the launch the state file holds every epoch, so this trains no more: it reads the network from there.
     return job.run(devices.fabric(job.config.precision, 1), progress)
+
+
+def _check(batch_size: int, processes: int) -> None:
+    least = SHARE_IMAGES * processes
+    if batch_size < least:
+        raise ConfigurationError(
+            f"{processes} devices share each batch, and {batch_size} images are too few for that: set batch_size to "
+            f"{least} or more, or let CUDA_VISIBLE_DEVICES show fewer devices."
+        )
 
 
 def _work(fabric: Fabric, *, job: Job, sender: Connection) -> None:

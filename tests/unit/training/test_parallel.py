@@ -78,10 +78,6 @@ def test_what_they_learned_is_read_from_the_state_file(trained: Trained) -> None
     assert torch.equal(torch.cat(kept), weights(trained.tuned.network))
 
 
-def test_a_batch_too_small_to_share_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="set batch_size to 16 or more"):
-        Run(make_network(), CONFIG, GENTLE, 0, FourProcesses())  # type: ignore[arg-type]
-
-
-class FourProcesses:
-    global_rank, world_size = 0, 4
+def test_a_batch_too_small_to_share_is_refused(trained: Trained) -> None:
+    with pytest.raises(ConfigurationError, match=r"4 devices share each batch.*set batch_size to 16 or more"):
+        parallel.fit(trained.job, count=4)
