@@ -52,18 +52,30 @@ class Batch:
     causes: Tensor
 
 
-class _Distorted(Dataset[Any]):
-    """Gives whole batches. Their randomness hangs on the batch's number, not on the process that makes it."""
+@dataclass(frozen=True)
+class Share:
+    """What one of `count` processes takes of each batch; `rank` numbers them from 0."""
 
-    def __init__(self, data: Labelled, config: DistortConfig, batches: list[Tensor], seed: int) -> None:
-        self._data, self._config, self._batches, self._seed = data, config, batches, seed
+    rank: int = 0
+    count: int = 1
+
+
+WHOLE = Share()
+
+
+class _Distorted(Dataset[Any]):
+    """Gives shares of batches. Their randomness hangs on the number of batch and share, not on the process at work."""
+
+    def __init__(self, data: Labelled, config: DistortConfig, batches: list[Tensor], seed: int, share: Share) -> None:
+        self._data, self._config, self._batches, self._seed, self._share = data, config, batches, seed, share
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        members = self._batches[number].numpy()
-        generator = torch.Generator().manual_seed(_seed(self._seed, number))
+        rank, count = self._share.rank, self._share.count
+        members = self._batches[number][rank::count].numpy()
+        generator = torch.Generator().manual_seed(_seed(self._seed, number * count + rank))
         pixels, labels, causes = (torch.from_numpy(its[members]) for its in self._data.arrays)
         field = None
         if self._config.restyle.share > 0:
@@ -72,12 +84,20 @@ class _Distorted(Dataset[Any]):
 
 
 def batches(
-    data: Labelled, config: DistortConfig, *, size: int, seed: int, epoch: int, workers: int
+    data: Labelled,
+    config: DistortConfig,
+    *,
+    size: int,
+    seed: int,
+    epoch: int,
+    workers: int,
+    share: Share = WHOLE,
 ) -> DataLoader[Any]:
     """One epoch: all images of the rarer class and as many of the other, in random order.
 
     A remainder too small for batch statistics is left out. The same seed and epoch give the same batches, whatever
-    the number of workers. Iterate with `Batch(*item)`.
+    the number of workers. `size` counts the images of one step on all devices together, so that learning rate and
+    averages mean the same on however many; `share` is what this process takes. Iterate with `Batch(*item)`.
     """
     epoch_seed = _seed(seed, epoch)
     members = balanced(data.labels, seed, epoch)
@@ -85,7 +105,7 @@ def batches(
     groups = [group for group in torch.split(order, size) if len(group) > size // 2]
     if config.restyle.share > 0:
         _ = data.styles  # made once here, rather than in each background process
-    dataset = _Distorted(data, config, groups, epoch_seed)
+    dataset = _Distorted(data, config, groups, epoch_seed, share)
     return DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
 
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from model import resnet
 from model.preprocess import SIZE
 from model.resnet import GrayResNet
-from training import split
+from training import parallel, split
 from training.distort import DistortConfig, degrade
-from training.finetune import Run, Tuned, predict
+from training.finetune import Tuned, predict
 from training.history import Epoch
 from training.loader import Labelled
 from training.progress import StageProgress, stage
@@ -130,8 +130,8 @@ class Workshop:
             return _read(weights, told)
         state = self._folder / f"{name}.state"
         progress = stage(self._progress, f"training {name}")
-        run = Run(start, config, self._distort, seed)
-        tuned = run.fit(train, state, validation=validation, epochs=epochs, progress=progress)
+        job = parallel.Job(start, config, self._distort, seed, train, state, validation, epochs)
+        tuned = parallel.fit(job, progress)
         save_file({key: value.contiguous() for key, value in tuned.network.body.state_dict().items()}, weights)
         history = [asdict(epoch) for epoch in tuned.history]
         told.write_text(json.dumps({"best_epoch": tuned.best_epoch, "history": history}), encoding="utf-8")

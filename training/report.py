@@ -73,7 +73,8 @@ The probability is calibrated by Platt scaling on the same predictions, for a sh
 
 {figures}
 
-{seeds}*Test part*: images of patients that played no part in training, calibration or the choice of the operating point.
+{seeds}\
+*Test part*: images of patients that played no part in training, calibration or the choice of the operating point.
 *Out of fold*: the images of the training and validation parts, each judged by a network that was fitted without its
 patient; calibration and operating point were chosen on these, so they are slightly flattered. {copies}
 In brackets: 95 % intervals from {draws} draws of patients.

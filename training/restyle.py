@@ -1,9 +1,9 @@
 """An image as another image's camera and archive would have recorded it: its tone, its sharpness, its field of view.
 
 In the training set these three give the class away as compression does (docs/training.md): normals were recorded
-sharper, in other tones, and in a narrower field, which a square input shows as wider ribs. A copy in the style of an image that is
-drawn without regard to its class keeps the anatomy and loses the clue. The spectrum is scaled ring by ring, a
-radial form of Fourier domain adaptation (Yang and Soatto 2020, arXiv:2004.05498); tones follow by matching
+sharper, in other tones, and in a narrower field, which a square input shows as wider ribs. A copy in the style of an
+image that is drawn without regard to its class keeps the anatomy and loses the clue. The spectrum is scaled ring by
+ring, a radial form of Fourier domain adaptation (Yang and Soatto 2020, arXiv:2004.05498); tones follow by matching
 histograms (Gonzalez and Woods, Digital Image Processing, 3.3.2).
 """
 
@@ -48,7 +48,7 @@ class RestyleConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Styles:
-    """Of n images: `tones` (n, 256), cumulated shares of gray values; `spectra` (n, RINGS), log power; `labels` (n,)."""
+    """Of n images: `tones` (n, 256), cumulated shares of grays; `spectra` (n, RINGS), log power; `labels` (n,)."""
 
     tones: Tensor
     spectra: Tensor
@@ -122,7 +122,7 @@ def crossed(
 
 
 def _crop(pixels: Tensor, field: Tensor) -> Tensor:
-    """The middle of uint8 (N, H, W), as much as shows `field` (N,) times its width over height, stretched to its size."""
+    """The middle of uint8 (N, H, W) that shows `field` (N,) times its width over height, stretched to the same size."""
     zero, width, height = torch.zeros_like(field), field.clamp_max(1), (1 / field).clamp_max(1)
     rows = torch.stack([torch.stack([width, zero, zero], 1), torch.stack([zero, height, zero], 1)], 1)
     grid = functional.affine_grid(rows, [len(pixels), 1, *pixels.shape[1:]], align_corners=False)

@@ -13,11 +13,12 @@ from torch import nn
 from model import resnet
 from model.resnet import GrayResNet
 from tests.unit.training.test_loader import make_labelled
-from training import finetune
+from training import finetune, trainee
 from training.distort import DistortConfig
-from training.finetune import Run, Trainee
+from training.finetune import Run
 from training.loader import Labelled
 from training.schedule import FinetuneConfig, Stage
+from training.trainee import Trainee
 
 CONFIG = FinetuneConfig(
     stages=(Stage(epochs=1, size_px=32, train_from="layer4"), Stage(epochs=2, size_px=32, train_from="conv1")),
@@ -105,7 +106,7 @@ def test_trainee_agrees_with_the_network() -> None:
     [("network.body.bn1.weight", "conv1"), ("network.body.layer2.0.conv1.weight", "layer2"), ("cause.bias", "fc")],
 )
 def test_layer_of_a_parameter(parameter: str, layer: str) -> None:
-    assert finetune.layer_of(parameter) == layer
+    assert trainee.layer_of(parameter) == layer
 
 
 def test_balanced_loss_by_hand() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from training import loader
 from training.distort import DistortConfig
-from training.loader import Batch, Labelled
+from training.loader import Batch, Labelled, Share
 
 
 def make_labelled(normal: int = 6, pneumonia: int = 18, side_px: int = 32) -> Labelled:
@@ -46,6 +46,20 @@ def test_same_seed_same_batches_whatever_the_workers() -> None:
         assert torch.equal(first.pixels, again.pixels)
         assert torch.equal(first.labels, again.labels)
         assert torch.equal(first.causes, again.causes)
+
+
+def test_shares_make_up_the_batches() -> None:
+    """Causes number the images here: each image of a batch goes to one process, and the copies differ as they would."""
+    plain = make_labelled()
+    data = Labelled(plain.pixels, plain.labels, np.arange(len(plain.labels)))
+
+    def taken(share: Share) -> list[list[float]]:
+        found = loader.batches(data, DistortConfig(), size=5, seed=0, epoch=0, workers=0, share=share)
+        return [sorted(causes.tolist()) for _, _, causes in found]
+
+    shares = [taken(Share(rank, 2)) for rank in range(2)]
+    assert [[len(images) for images in share] for share in shares] == [[3, 3], [2, 2]]
+    assert [sorted(first + second) for first, second in zip(*shares, strict=True)] == taken(Share())
 
 
 def test_epochs_and_seeds_differ() -> None:
