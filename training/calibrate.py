@@ -14,7 +14,7 @@ PRIOR = 0.5
 
 _ON = (
     "on patient-grouped out-of-fold predictions of the training and validation parts, of the images as they are "
-    "and of distorted copies alike."
+    "and of changed copies alike."
 )
 BALANCED = f"Maximises balanced accuracy (the mean of sensitivity and specificity) {_ON}"
 SENSITIVE = f"The highest threshold that finds {{share:.1%}} of pneumonias {_ON}"

@@ -38,10 +38,15 @@ class Source:
 class Raw:
     """An uncalibrated network; raw logits (views, n) of the training and validation images, in their order, each from
     a network that was fitted without the image's patient; and how early stopping went.
+
+    `views` names the rows, as the card does; `by_seed` (seeds, n) are such logits of the images as they are, from
+    networks that differ in their seed alone.
     """
 
     network: GrayResNet
+    views: tuple[str, ...]
     out_of_fold: NDArray[np.float32]
+    by_seed: NDArray[np.float32]
     history: list[Epoch]
     best_epoch: int
 
@@ -55,7 +60,9 @@ class Developed:
     operating_point: OperatingPoint
     history: list[Epoch]
     best_epoch: int
+    views: tuple[str, ...]
     out_of_fold: NDArray[np.float64]
+    by_seed: NDArray[np.float32]
 
 
 def develop(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Developed:
@@ -74,7 +81,9 @@ def develop(source: Source, config: TrainConfig, cache: Path, progress: StagePro
         operating_point=calibrate.choose_threshold(probabilities, labels, config.sensitivity),
         history=raw.history,
         best_epoch=raw.best_epoch,
+        views=raw.views,
         out_of_fold=probabilities,
+        by_seed=raw.by_seed,
     )
 
 
@@ -95,7 +104,8 @@ def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StagePro
     with torch.no_grad():
         network.to("cpu").body.fc.weight.copy_(torch.from_numpy(found.head.weight).unsqueeze(0))
         network.body.fc.bias.fill_(found.head.bias)
-    return Raw(network, found.out_of_fold, found.history, found.best_epoch)
+    views = (networks.VIEWS[0], *(networks.VIEWS[1],) * config.views)
+    return Raw(network, views, found.out_of_fold, found.out_of_fold[:1], found.history, found.best_epoch)
 
 
 def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Raw:
@@ -104,7 +114,7 @@ def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: Stage
     key = networks.cache_key(source.backbone_sha256, data.digest, config.finetune, config.distort, config.seed)
     workshop = networks.Workshop(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress)
     found = networks.develop(workshop, data, source.folds, config.finetune.oof_groups)
-    return Raw(found.final, found.out_of_fold, found.history, found.best_epoch)
+    return Raw(found.final, found.views, found.out_of_fold, found.by_seed, found.history, found.best_epoch)
 
 
 def _fold_in(network: GrayResNet, calibration: Calibration) -> None:

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from training.restyle import RestyleConfig
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
 
@@ -47,12 +49,16 @@ class DistortConfig(BaseModel):
     jpeg_quality: tuple[int, int] = (15, 95)
     cutout: Share = 0.4
     cutout_side: Range = (0.1, 0.35)
+    restyle: RestyleConfig = RestyleConfig()
 
 
-def distort(pixels: Tensor, config: DistortConfig, generator: Generator) -> Tensor:
-    """A distorted copy of uint8 (N, H, W), each image on its own; the same generator state gives the same copy."""
+def distort(pixels: Tensor, config: DistortConfig, generator: Generator, field: Tensor | None = None) -> Tensor:
+    """A distorted copy of uint8 (N, H, W), each image on its own; the same generator state gives the same copy.
+
+    `field` (N,) is the width over height, relative to its own, of what each copy shows (training/restyle.py).
+    """
     gray = _tone(pixels, config, generator)
-    gray = _place(gray, config, generator)
+    gray = _place(gray, config, generator, torch.ones(len(pixels)) if field is None else field)
     gray = _shade(gray, config, generator)
     gray = _rescale(gray, config, generator)
     gray = _blur(gray, config, generator)
@@ -101,11 +107,14 @@ def _tone(pixels: Tensor, config: DistortConfig, generator: Generator) -> Tensor
     return curves.gather(1, pixels.flatten(1).long()).view(pixels.shape)
 
 
-def _place(gray: Tensor, config: DistortConfig, generator: Generator) -> Tensor:
+def _place(gray: Tensor, config: DistortConfig, generator: Generator, field: Tensor) -> Tensor:
     """Random crop, rotation, shift and flip in one interpolation; what comes in from outside is black."""
     count = len(gray)
     side = uniform(count, config.crop_area, generator).sqrt()
     ratio = uniform(count, (np.log(config.crop_ratio[0]), np.log(config.crop_ratio[1])), generator).exp().sqrt()
+    ratio = ratio * field.sqrt()
+    # A crop in another ratio fits inside, or its black bars would tell that the field was changed.
+    side = torch.minimum(side, torch.minimum(ratio, 1 / ratio).where(field != 1, side))
     width, height = side * ratio, side / ratio
     flip = 1 - 2 * (torch.rand(count, generator=generator) < config.flip).float()
     angle = torch.deg2rad(uniform(count, (-config.rotation_degrees, config.rotation_degrees), generator))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from training.distort import DistortConfig, distort
+from training.restyle import Styles, restyle, styles
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,15 @@ class Labelled:
     def digest(self) -> str:
         """sha256 over all three."""
         return hashlib.sha256(self.labels.tobytes() + self.causes.tobytes() + self.pixels.tobytes()).hexdigest()
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        return self.pixels, self.labels, self.causes
+
+    @cached_property
+    def styles(self) -> Styles:
+        """Of all images, for copies of one in the style of another."""
+        return styles(self.pixels, self.labels)
 
     def select(self, members: NDArray[np.bool_]) -> Labelled:
         return Labelled(self.pixels[members], self.labels[members], self.causes[members])
@@ -65,9 +76,11 @@ class _Distorted(Dataset[Any]):
         rank, count = self._share.rank, self._share.count
         members = self._batches[number][rank::count].numpy()
         generator = torch.Generator().manual_seed(_seed(self._seed, number * count + rank))
-        pixels = distort(torch.from_numpy(self._data.pixels[members]), self._config, generator)
-        labels, causes = self._data.labels[members], self._data.causes[members]
-        return pixels, torch.from_numpy(labels).float(), torch.from_numpy(causes).float()
+        pixels, labels, causes = (torch.from_numpy(its[members]) for its in self._data.arrays)
+        field = None
+        if self._config.restyle.share > 0:
+            pixels, field = restyle(pixels, labels, self._data.styles, self._config.restyle, generator)
+        return distort(pixels, self._config, generator, field), labels.float(), causes.float()
 
 
 def batches(
@@ -90,6 +103,8 @@ def batches(
     members = balanced(data.labels, seed, epoch)
     order = members[torch.randperm(len(members), generator=torch.Generator().manual_seed(epoch_seed))]
     groups = [group for group in torch.split(order, size) if len(group) > size // 2]
+    if config.restyle.share > 0:
+        _ = data.styles  # made once here, rather than in each background process
     dataset = _Distorted(data, config, groups, epoch_seed, share)
     return DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
 

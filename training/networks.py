@@ -22,17 +22,27 @@ from training.finetune import Tuned, predict
 from training.history import Epoch
 from training.loader import Labelled
 from training.progress import StageProgress, stage
+from training.restyle import crossed
 from training.schedule import FinetuneConfig
+from training.soup import average
+
+VIEWS = ("out_of_fold", "out_of_fold_copies", "out_of_fold_crossed")
+"""How the card names figures of images as they are, of coarse copies, and of crossed ones."""
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The network of all known images, and raw logits (2, n) of those images, from networks that saw none of the same
-    patient: of the images as they are, and of coarse copies. `history` is that of the run with early stopping.
+    """The network of all known images, and raw logits (views, n) of those images, from networks that saw none of the
+    same patient: of the images as they are, of coarse copies and, where training restyles, of crossed ones.
+
+    Each network is the mean of several that differ in their seed; `by_seed` (seeds, n) are logits of these alone, of
+    the images as they are. `history` is that of the run with early stopping.
     """
 
     final: GrayResNet
+    views: tuple[str, ...]
     out_of_fold: NDArray[np.float32]
+    by_seed: NDArray[np.float32]
     history: list[Epoch]
     best_epoch: int
 
@@ -40,8 +50,8 @@ class Networks:
 def cache_key(
     backbone_sha256: str, data_digest: str, finetune: FinetuneConfig, distort: DistortConfig, seed: int
 ) -> str:
-    """What the networks depend on, as 16 hex digits; the number of background processes changes nothing."""
-    settings = finetune.model_dump_json(exclude={"workers"})
+    """What the networks depend on, as 16 hex digits; further seeds and background processes change none of them."""
+    settings = finetune.model_dump_json(exclude={"workers", "seeds"})
     parts = [backbone_sha256, data_digest, settings, distort.model_dump_json(), str(seed)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -59,6 +69,15 @@ def groups(folds: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return result
 
 
+@dataclass(frozen=True)
+class Soup:
+    """The mean of `members`, which differ in their seed; `first` is how the first of them was trained."""
+
+    network: GrayResNet
+    members: list[GrayResNet]
+    first: Tuned
+
+
 class Workshop:
     """Trains the networks of one recipe and keeps each in `folder`, so that none is trained twice."""
 
@@ -68,18 +87,32 @@ class Workshop:
         self._finetune, self._distort, self._seed = finetune, distort, seed
         folder.mkdir(parents=True, exist_ok=True)
 
-    def tuned(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Tuned:
-        """The network of that name, trained unless it is there already. `epochs` counts those of the first cycle, as
-        does the `best_epoch` that is returned; the history is that of both.
+    def soup(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Soup:
+        """The network of that name: the mean of `seeds` networks, of which the first stops early where there are
+        validation images, and the others after as many epochs.
         """
-        start = resnet.build()
+        first = self.tuned(f"{name}-seed0", 0, train, validation, epochs)
+        rest = (
+            self.tuned(f"{name}-seed{n}", n, train, epochs=first.best_epoch) for n in range(1, self._finetune.seeds)
+        )
+        members = [first.network, *(tuned.network for tuned in rest)]
+        return Soup(average(members), members, first)
+
+    def tuned(
+        self, name: str, number: int, train: Labelled, validation: Labelled | None = None, epochs: int | None = None
+    ) -> Tuned:
+        """One network, trained unless it is there already. `number` counts seeds: all start from the same weights and
+        see other batches. `epochs` counts those of the first cycle, as does the `best_epoch` that is returned; the
+        history is that of both.
+        """
+        start, seed = resnet.build(), self._seed + 1000 * number
         start.load_state_dict({**self._backbone.state_dict(), **_new_head(self._seed)})
         polish = self._finetune.polish
         if polish is None:
-            return self._cycle(name, start, self._finetune, self._seed, train, validation, epochs)
-        first = self._cycle(f"{name}-first", start, self._finetune, self._seed, train, validation, epochs)
+            return self._cycle(name, start, self._finetune, seed, train, validation, epochs)
+        first = self._cycle(f"{name}-first", start, self._finetune, seed, train, validation, epochs)
         config = self._finetune.second_cycle(polish)
-        second = self._cycle(name, first.network, config, self._seed + 1, train, validation, None)
+        second = self._cycle(name, first.network, config, seed + 1, train, validation, None)
         return Tuned(second.network, first.best_epoch, first.history + second.history)
 
     def _cycle(
@@ -105,35 +138,59 @@ class Workshop:
         state.unlink()
         return tuned
 
-    def logits(self, name: str, network: GrayResNet, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits (2, n) of images as they are and of coarse copies, computed unless they are there already."""
+    def logits(self, name: str, soup: Soup, data: Labelled) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Raw logits of `data`, computed unless they are there already: by the soup (views, n), by its members
+        (seeds, n) of the images as they are.
+        """
+        views = self._views(data)
+        of_soup = self._predicted(f"{name}-soup{len(soup.members)}", soup.network, views).reshape(-1, len(data.labels))
+        of_members = [
+            self._predicted(f"{name}-seed{number}", member, data.pixels) for number, member in enumerate(soup.members)
+        ]
+        return of_soup, np.stack(of_members)
+
+    def _views(self, data: Labelled) -> NDArray[np.uint8]:
+        views, restyling = [data.pixels, degrade(data.pixels, self._seed)], self._distort.restyle
+        if restyling.share > 0:
+            views.append(crossed(data.pixels, data.labels, restyling.field, self._seed))
+        return np.concatenate(views)
+
+    def _predicted(self, name: str, network: GrayResNet, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         file = self._folder / f"{name}.npy"
         if not file.exists():
-            both = np.concatenate([pixels, degrade(pixels, self._seed)])
             progress = stage(self._progress, f"predicting {name}")
-            found = predict(network, both, SIZE, self._finetune.precision, progress)
-            np.save(file, found.reshape(2, -1))
+            np.save(file, predict(network, pixels, SIZE, self._finetune.precision, progress))
         return np.asarray(np.load(file), dtype=np.float32)
 
 
 def develop(workshop: Workshop, data: Labelled, folds: NDArray[np.int64], count: int) -> Networks:
-    """Train `count` networks for out-of-fold predictions, and one on all but the test part, which is not looked at.
+    """Train networks of `count` groups for out-of-fold predictions, and one on all but the test part, which is not
+    looked at.
 
-    The first learns from the training part and stops early on the validation part, which it then predicts. The
-    others, and the last, train for the number of epochs it settled on.
+    That of the first group learns from the training part and stops early on the validation part, which it then
+    predicts. The others, and the last, train for the number of epochs it settled on.
     """
     group = groups(folds, count)
     known = group >= 0
-    logits = np.empty((2, len(folds)), dtype=np.float32)
-    stopped = workshop.tuned("group0", data.select(known & (group != 0)), data.select(group == 0))
-    logits[:, group == 0] = workshop.logits("group0", stopped.network, data.pixels[group == 0])
-    final = workshop.tuned("final", data.select(known), epochs=stopped.best_epoch)
-    for number in range(1, count):
-        held_out = group == number
-        name = f"group{number}"
-        tuned = workshop.tuned(name, data.select(known & ~held_out), epochs=stopped.best_epoch)
-        logits[:, held_out] = workshop.logits(name, tuned.network, data.pixels[held_out])
-    return Networks(final.network, logits[:, known], stopped.history, stopped.best_epoch)
+    parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    stopped = workshop.soup("group0", data.select(known & (group != 0)), data.select(group == 0)).first
+    final = workshop.soup("final", data.select(known), epochs=stopped.best_epoch)
+    for number in range(count):
+        name, learning = f"group{number}", data.select(known & (group != number))
+        validation = data.select(group == 0) if number == 0 else None
+        soup = workshop.soup(name, learning, validation, stopped.best_epoch if number else None)
+        parts.append(workshop.logits(name, soup, data.select(group == number)))
+    out_of_fold, by_seed = (_in_order([part[kind] for part in parts], group) for kind in (0, 1))
+    views = VIEWS[: len(out_of_fold)]
+    return Networks(final.network, views, out_of_fold[:, known], by_seed[:, known], stopped.history, stopped.best_epoch)
+
+
+def _in_order(parts: list[NDArray[np.float32]], group: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Rows (k, n) of all images from those of each group."""
+    rows = np.full((len(parts[0]), len(group)), np.nan, dtype=np.float32)
+    for number, part in enumerate(parts):
+        rows[:, group == number] = part
+    return rows
 
 
 def _new_head(seed: int) -> dict[str, Tensor]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.card import Card
+from model.card import Card, DomainLimit
+from training import seeds
 from training.bootstrap import DRAWS
 from training.evaluate import BINS
 
@@ -24,9 +25,9 @@ LIMITS = (
     "Children's Medical Center). Adults, older children, newborns, lateral views and other hospitals' devices are "
     "outside of what it learned, and its figures say nothing about them.",
     "It knows two answers. Any other disease, and any image that is no chest X-ray, is called normal or pneumonia too.",
-    "In the training set the JPEG compression of a file gives its class away: most normal originals are finely "
-    "compressed, most pneumonias coarsely. Training varies compression, blur and noise against this, but figures "
-    "measured on a split of the same set still flatter a model that uses the clue.",
+    "In the training set the way a file was recorded gives its class away: compression, sharpness, tone and field of "
+    "view differ between normals and pneumonias. Training copies hide all four, but figures measured on a split of the "
+    "same set still flatter a model that uses such clues.",
     "The labels are two physicians' reading of the X-ray alone; bacterial and viral pneumonia are one class.",
     "The probability is calibrated for as many pneumonias as normals. Where pneumonia is rarer, fewer of the images "
     "called pneumonia are one.",
@@ -72,13 +73,14 @@ The probability is calibrated by Platt scaling on the same predictions, for a sh
 
 {figures}
 
+{seeds}\
 *Test part*: images of patients that played no part in training, calibration or the choice of the operating point.
 *Out of fold*: the images of the training and validation parts, each judged by a network that was fitted without its
 patient; calibration and operating point were chosen on these, so they are slightly flattered. {copies}
 In brackets: 95 % intervals from {draws} draws of patients.
 Calibration error: expected, over {bins} bins of equal width.
 
-Both are parts of one hospital's set and share its compression clue. Figures on the set's official test split of
+All are parts of one hospital's set and share its clues. Figures on the set's official test split of
 624 images are not given here: that split is kept for measuring what is released, and their place is left open.
 
 Confusion matrix of the test part:
@@ -88,7 +90,7 @@ Confusion matrix of the test part:
 | is normal | {confusion[0][0]} | {confusion[0][1]} |
 | is pneumonia | {confusion[1][0]} | {confusion[1][1]} |
 
-{recompression}"""
+{domain}{recompression}"""
 
 _FIGURES = {
     "images": "images",
@@ -102,15 +104,23 @@ _FIGURES = {
     "brier": "Brier score of the probability",
     "calibration_error": "calibration error of the probability",
 }
-_COLUMNS = {"test": "test part", "out_of_fold": "out of fold", "out_of_fold_copies": "out of fold, distorted copies"}
+_COLUMNS = {
+    "test": "test part",
+    "out_of_fold": "out of fold",
+    "out_of_fold_copies": "distorted copies",
+    "out_of_fold_crossed": "crossed copies",
+}
+_SEEDS = {name: _FIGURES[name] for name in seeds.FIGURES}
 
 _METHODS = {
-    "finetune": "All layers were fine-tuned, on distorted copies.",
+    "finetune": "All layers were fine-tuned, on distorted copies and on copies in the style of other images, with "
+    "{seeds} seeds; the weights are the mean of these networks.",
     "frozen": "Its weights were kept, and one linear layer was fitted on its features.",
 }
 _COPIES = {
     "finetune": "*Distorted copies* of these are shrunk to 50-90 % of their side, brought back, and saved as JPEG of "
-    "quality 30-60.",
+    "quality 30-60. *Crossed copies* have the tone, the sharpness and the field of view of a random image of the other "
+    "class: what these tell a network about the class is wrong there.",
     "frozen": "*Distorted copies* of these are augmented as in training.",
 }
 
@@ -126,13 +136,15 @@ def render(card: Card, sha256: str) -> str:
         prior=card.calibration.prior,
         limits="\n".join(f"- {limit}" for limit in card.limits),
         split=", ".join(f"{count} images {part}" for part, count in card.split.items()),
-        method=_METHODS[method],
+        method=_METHODS[method].format(seeds=card.config.get("finetune", {}).get("seeds", 1)),
         copies=_COPIES[method],
         command=card.config["command"],
         draws=DRAWS,
         bins=BINS,
         figures=_figures(card.metrics),
+        seeds=_seeds(card.metrics.get("seeds")),
         confusion=card.metrics["test"]["confusion"],
+        domain=_domain(card.domain),
         recompression=_recompression(card.metrics.get("recompression")),
     )
 
@@ -147,6 +159,31 @@ def _figures(metrics: dict[str, Any]) -> str:
         rows[share] = (f"sensitivity where specificity is {float(share):.0%}", cells)
     lines += [f"| {title} | {' | '.join(cells)} |" for title, cells in rows.values()]
     return "\n".join(lines)
+
+
+def _seeds(spread: dict[str, Any] | None) -> str:
+    """How figures vary from seed to seed, each seed judged as if it were the model."""
+    if spread is None:
+        return ""
+    count = len(next(iter(spread.values()))["each"])
+    lines = [f"Out of fold, seed by seed, before the {count} were averaged:", ""]
+    lines += ["| figure | each seed | mean | standard deviation |", "|---|---|---|---|"]
+    for name, title in _SEEDS.items():
+        its = spread[name]
+        each = ", ".join(f"{value:.4f}" for value in its["each"])
+        lines.append(f"| {title} | {each} | {its['mean']:.4f} | {its['sd']:.4f} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _domain(domain: DomainLimit | None) -> str:
+    if domain is None:
+        return "## What it refuses\n\nNothing: it carries no statistics of its training images.\n\n"
+    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in domain.refused.items())
+    return (
+        f"## What it refuses\n\nAn image whose domain score is above {domain.limit:g} is not judged. {domain.rule} The "
+        f"statistics come from {domain.images} images of {domain.patients} patients. Refused of held-out patients' "
+        f"images:\n\n| images | refused |\n|---|---|\n{rows}\n\n"
+    )
 
 
 def _number(figures: dict[str, Any], key: str) -> str:

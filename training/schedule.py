@@ -52,6 +52,7 @@ class FinetuneConfig(BaseModel):
     ema_decay: Annotated[float, Field(ge=0, lt=1, description="Of the averaged weights, for each step.")] = 0.99
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     workers: Annotated[int, Field(ge=0, description="Processes that distort; 0 does it in between.")] = 1
+    seeds: Annotated[int, Field(ge=1, description="Networks whose weights are averaged to one.")] = 1
     oof_groups: Annotated[int, Field(ge=2, le=8, description="Networks for out-of-fold predictions.")] = 3
 
     @model_validator(mode="after")

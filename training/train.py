@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model import checkpoint, engines, preprocess
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.engines import Predictor
-from training import backbone, data, domain, evaluate, report, robustness, run_folder, split
+from training import backbone, data, domain, evaluate, report, robustness, run_folder, seeds, split
 from training import config as configs
 from training.config import TrainConfig
 from training.develop import Developed, Source, develop
@@ -63,18 +63,18 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
 def _metrics(
     source: Source, developed: Developed, test: NDArray[np.float32], threshold: float
 ) -> dict[str, dict[str, Any]]:
-    """Figures of the test part, and out of fold of the images as they are and of their distorted copies."""
+    """Figures of the test part, out of fold of each view, and seed by seed."""
     labels, known = source.dataset.labels, source.known
     patients: NDArray[np.str_] = np.array(source.dataset.patients)
-    copies = developed.out_of_fold[1:]
-    figures = {
-        "test": evaluate.measure(labels[~known], test, threshold, patients[~known]),
-        "out_of_fold": evaluate.measure(labels[known], developed.out_of_fold[0], threshold, patients[known]),
-    }
-    if len(copies):
-        repeated = np.tile(labels[known], len(copies)), np.tile(patients[known], len(copies))
-        figures["out_of_fold_copies"] = evaluate.measure(repeated[0], copies.ravel(), threshold, repeated[1])
-    return {name: its.model_dump(mode="json") for name, its in figures.items()}
+    figures = {"test": evaluate.measure(labels[~known], test, threshold, patients[~known])}
+    for view in dict.fromkeys(developed.views):
+        rows = developed.out_of_fold[np.array(developed.views) == view]
+        repeated = np.tile(labels[known], len(rows)), np.tile(patients[known], len(rows))
+        figures[view] = evaluate.measure(repeated[0], rows.ravel(), threshold, repeated[1])
+    metrics = {name: its.model_dump(mode="json") for name, its in figures.items()}
+    if len(developed.by_seed) > 1:
+        metrics["seeds"] = seeds.spread(developed.by_seed, labels[known])
+    return metrics
 
 
 def _recompression(predictor: Predictor, originals: Path, progress: StageProgress) -> dict[str, Any]:

@@ -39,6 +39,15 @@ def test_nothing_asked_nothing_changed() -> None:
     assert (changed().int() - images().int()).abs().max() <= 1
 
 
+def test_another_field_is_cropped_without_black_bars() -> None:
+    config = DistortConfig.model_validate(NOTHING)
+    field = torch.tensor([1.25, 0.8, 1, 1, 1, 1])
+    copies = distort.distort(images(), config, torch.Generator().manual_seed(0), field)
+    assert not bool((copies == 0).any())
+    kept = (copies.int() - images().int()).abs().amax((1, 2)) <= 1
+    assert kept.tolist() == [False, False, True, True, True, True]
+
+
 def test_shape_type_and_seed() -> None:
     config = DistortConfig()
     first, again, other = (distort.distort(images(), config, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))

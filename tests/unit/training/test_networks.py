@@ -12,18 +12,24 @@ from safetensors.torch import load_file
 from tests.unit.training.test_finetune import CONFIG, GENTLE, make_network
 from tests.unit.training.test_loader import make_labelled
 from training import networks
+from training.distort import DistortConfig
 from training.finetune import Run, Tuned
 from training.loader import Labelled
-from training.networks import Workshop
+from training.networks import Soup, Workshop
+from training.restyle import RestyleConfig
 from training.schedule import FinetuneConfig, Polish, Stage
 
 FOLDS = np.arange(40) % 10
 DATA = make_labelled(16, 24, side_px=224)
-SHORT: FinetuneConfig = CONFIG.model_copy(update={"stages": (Stage(epochs=1, size_px=32, train_from="layer4"),)})
+SHORT: FinetuneConfig = CONFIG.model_copy(
+    update={"stages": (Stage(epochs=1, size_px=32, train_from="layer4"),), "seeds": 2}
+)
+NAMES = ("final", "group0", "group1", "group2")
+RESTYLED: DistortConfig = GENTLE.model_copy(update={"restyle": RestyleConfig(share=0.5)})
 
 
 def workshop(folder: Path) -> Workshop:
-    return Workshop(folder, make_network(), SHORT, GENTLE, 0, lambda stage, done, total: None)
+    return Workshop(folder, make_network(), SHORT, RESTYLED, 0, lambda stage, done, total: None)
 
 
 def test_groups_follow_the_parts() -> None:
@@ -35,18 +41,19 @@ def test_key_depends_on_what_matters() -> None:
     def key(**changes: object) -> str:
         return networks.cache_key("backbone", "data", SHORT.model_copy(update=changes), GENTLE, 0)
 
-    assert key() == key(workers=3)
+    assert key() == key(workers=3, seeds=5)
     assert key() != key(learning_rate=1.0)
 
 
 def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = networks.develop(workshop(tmp_path), DATA, FOLDS, 3)
     assert {file.name for file in tmp_path.iterdir()} == {
-        "final.json", "final.safetensors", "group0.json", "group0.npy", "group0.safetensors", "group1.json",
-        "group1.npy", "group1.safetensors", "group2.json", "group2.npy", "group2.safetensors",
-    }  # fmt: skip
-    assert first.out_of_fold.shape == (2, 36)
-    assert not np.array_equal(first.out_of_fold[0], first.out_of_fold[1])
+        *(f"{name}-seed{n}.{kind}" for name in NAMES for n in (0, 1) for kind in ("json", "safetensors")),
+        *(f"{name}-{of}.npy" for name in NAMES if name != "final" for of in ("soup2", "seed0", "seed1")),
+    }
+    assert (first.out_of_fold.shape, first.by_seed.shape) == ((3, 36), (2, 36))
+    assert first.views == networks.VIEWS
+    assert len({row.tobytes() for row in (*first.out_of_fold, *first.by_seed)}) == 5
     monkeypatch.setattr(Run, "fit", lambda *_args, **_more: pytest.fail("trained again"))
     again = networks.develop(workshop(tmp_path), DATA, FOLDS, 3)
     assert np.array_equal(first.out_of_fold, again.out_of_fold)
@@ -64,7 +71,7 @@ def test_polish_starts_from_the_first_cycle(tmp_path: Path) -> None:
         0,
         lambda stage, done, total: None,
     )
-    tuned = place.tuned("one", DATA, validation=DATA)
+    tuned = place.tuned("one", 0, DATA, validation=DATA)
     assert {file.stem for file in tmp_path.iterdir()} == {"one", "one-first"}
     assert [epoch.size_px for epoch in tuned.history] == [32, 48, 48]
     assert tuned.best_epoch == 1
@@ -72,8 +79,15 @@ def test_polish_starts_from_the_first_cycle(tmp_path: Path) -> None:
     body = tuned.network.body.state_dict()
     assert torch.equal(first["layer4.0.conv1.weight"], body["layer4.0.conv1.weight"])
     assert not torch.equal(first["fc.weight"], body["fc.weight"])
-    again = place.tuned("one", DATA, validation=DATA)
+    again = place.tuned("one", 0, DATA, validation=DATA)
     assert again.history == tuned.history
+
+
+def test_seeds_start_alike_and_see_other_batches(tmp_path: Path) -> None:
+    place = workshop(tmp_path)
+    first, other = (place.tuned(f"one-seed{number}", number, DATA).network.body.state_dict() for number in (0, 1))
+    assert torch.equal(first["conv1.weight"], other["conv1.weight"])  # the stage trains layer4 and what follows
+    assert not torch.equal(first["fc.weight"], other["fc.weight"])
 
 
 class Recorder(Workshop):
@@ -82,13 +96,14 @@ class Recorder(Workshop):
     def __init__(self) -> None:
         self.asked: dict[str, tuple[set[int], set[int], int | None]] = {}
 
-    def tuned(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Tuned:
+    def soup(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Soup:
         self.asked[name] = numbers(train), set() if validation is None else numbers(validation), epochs
-        return Tuned(make_network(), 7, [])
+        return Soup(make_network(), [], Tuned(make_network(), 7, []))
 
-    def logits(self, name: str, network: object, pixels: np.ndarray) -> np.ndarray:
-        assert not self.asked[name][0] & set(pixels[:, 0, 0].tolist())
-        return np.stack([pixels[:, 0, 0], pixels[:, 0, 0]]).astype(np.float32)
+    def logits(self, name: str, soup: Soup, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
+        assert not self.asked[name][0] & numbers(data)
+        rows = data.pixels[None, :, 0, 0].astype(np.float32)
+        return rows, rows
 
 
 def numbers(data: Labelled) -> set[int]:

@@ -61,7 +61,7 @@ def test_they_learn_as_one_process_does(trained: Trained, tmp_path: Path) -> Non
     """Each normalises its own half of a batch, so the figures are alike and not the same."""
     alone = replace(trained.job, state=tmp_path / "s").run(devices.fabric("float32", 1), lambda done, total: None)
     losses, its = trained.tuned.history, alone.history
-    assert losses[-1].train_loss < 0.7 * losses[0].train_loss
+    assert losses[-1].train_loss < 0.9 * losses[0].train_loss
     assert losses[-1].validation_auc > 0.9
     assert losses[0].train_loss == pytest.approx(its[0].train_loss, rel=0.3)
     assert [epoch.learning_rate for epoch in losses] == [epoch.learning_rate for epoch in its]

@@ -11,10 +11,10 @@ import pytest
 
 from core.errors import ConfigurationError, ModelInvalid
 from model import files
-from model.card import OperatingPoint
+from model.card import DomainLimit, OperatingPoint
 from model.registry import DEFAULT
 from tests.unit.model.factories import make_card, save_model
-from training import evaluate, report, ship
+from training import evaluate, report, seeds, ship
 
 
 def make_metrics(**more: Any) -> dict[str, Any]:
@@ -66,7 +66,23 @@ def test_each_method_and_its_copies_are_told() -> None:
         )
         text = report.render(card, "")
         assert told in text
-        assert "| figure | test part | out of fold | out of fold, distorted copies |" in text
+        assert "| figure | test part | out of fold | distorted copies |" in text
+
+
+def test_seeds_are_told_with_their_spread() -> None:
+    spread = {name: {"each": [0.9, 0.8], "mean": 0.85, "sd": 0.0707} for name in seeds.FIGURES}
+    text = report.render(make_card(metrics=make_metrics(seeds=spread), config=CONFIG), "")
+    assert "before the 2 were averaged" in text
+    assert "| area under the ROC curve | 0.9000, 0.8000 | 0.8500 | 0.0707 |" in text
+    assert "seed by seed" not in report.render(make_card(metrics=make_metrics(), config=CONFIG), "")
+
+
+def test_what_is_refused_is_told_or_that_nothing_is() -> None:
+    domain = DomainLimit(limit=1.0, rule="Set so.", images=9, patients=4, refused={"upside down": 0.875})
+    text = report.render(make_card(metrics=make_metrics(), config=CONFIG, domain=domain), "")
+    assert "above 1 is not judged. Set so. The statistics come from 9 images of 4 patients." in text
+    assert "| upside down | 87.5% |" in text
+    assert "Nothing: it carries no statistics" in report.render(make_card(metrics=make_metrics(), config=CONFIG), "")
 
 
 def test_standing_text_is_plain_about_what_it_is() -> None:
