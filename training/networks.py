@@ -71,11 +71,15 @@ def groups(folds: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Soup:
-    """The mean of `members`, which differ in their seed; `first` is how the first of them was trained."""
+    """The mean of `members`, which differ in their seed, after the second cycle where the recipe has one.
+
+    `best_epoch` counts those of the first cycle; `history` is that of the first member and of the second cycle.
+    """
 
     network: GrayResNet
     members: list[GrayResNet]
-    first: Tuned
+    best_epoch: int
+    history: list[Epoch]
 
 
 class Workshop:
@@ -88,32 +92,27 @@ class Workshop:
         folder.mkdir(parents=True, exist_ok=True)
 
     def soup(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Soup:
-        """The network of that name: the mean of `seeds` networks, of which the first stops early where there are
-        validation images, and the others after as many epochs.
-        """
-        first = self.tuned(f"{name}-seed0", 0, train, validation, epochs)
-        rest = (
-            self.tuned(f"{name}-seed{n}", n, train, epochs=first.best_epoch) for n in range(1, self._finetune.seeds)
-        )
-        members = [first.network, *(tuned.network for tuned in rest)]
-        return Soup(average(members), members, first)
+        """The network of that name, of which nothing is trained that is there already.
 
-    def tuned(
-        self, name: str, number: int, train: Labelled, validation: Labelled | None = None, epochs: int | None = None
-    ) -> Tuned:
-        """One network, trained unless it is there already. `number` counts seeds: all start from the same weights and
-        see other batches. `epochs` counts those of the first cycle, as does the `best_epoch` that is returned; the
-        history is that of both.
+        `seeds` networks start from the same weights and see other batches; the first stops early where there are
+        validation images, the others learn for as many epochs. A second cycle starts from their mean.
         """
+        first = self._seed_of(name, 0, train, validation, epochs)
+        others = (self._seed_of(name, n, train, None, first.best_epoch) for n in range(1, self._finetune.seeds))
+        members, history = [first.network, *(other.network for other in others)], first.history
+        network, polish = average(members), self._finetune.polish
+        if polish is not None:
+            config = self._finetune.second_cycle(polish)
+            second = self._cycle(f"{name}-mean{len(members)}", network, config, self._seed + 1, train, validation, None)
+            network, history = second.network, history + second.history
+        return Soup(network, members, first.best_epoch, history)
+
+    def _seed_of(
+        self, name: str, number: int, train: Labelled, validation: Labelled | None, epochs: int | None
+    ) -> Tuned:
         start, seed = resnet.build(), self._seed + 1000 * number
         start.load_state_dict({**self._backbone.state_dict(), **_new_head(self._seed)})
-        polish = self._finetune.polish
-        if polish is None:
-            return self._cycle(name, start, self._finetune, seed, train, validation, epochs)
-        first = self._cycle(f"{name}-first", start, self._finetune, seed, train, validation, epochs)
-        config = self._finetune.second_cycle(polish)
-        second = self._cycle(name, first.network, config, seed + 1, train, validation, None)
-        return Tuned(second.network, first.best_epoch, first.history + second.history)
+        return self._cycle(f"{name}-seed{number}", start, self._finetune, seed, train, validation, epochs)
 
     def _cycle(
         self,
@@ -140,14 +139,15 @@ class Workshop:
 
     def logits(self, name: str, soup: Soup, data: Labelled) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Raw logits of `data`, computed unless they are there already: by the soup (views, n), by its members
-        (seeds, n) of the images as they are.
+        (seeds, n) of the images as they are, in the size in which the second cycle goes on.
         """
-        views = self._views(data)
-        of_soup = self._predicted(f"{name}-soup{len(soup.members)}", soup.network, views).reshape(-1, len(data.labels))
+        size_px = self._finetune.polish.size_px if self._finetune.polish else SIZE
+        of_soup = self._predicted(f"{name}-mean{len(soup.members)}", soup.network, self._views(data), SIZE)
         of_members = [
-            self._predicted(f"{name}-seed{number}", member, data.pixels) for number, member in enumerate(soup.members)
+            self._predicted(f"{name}-seed{number}", member, data.pixels, size_px)
+            for number, member in enumerate(soup.members)
         ]
-        return of_soup, np.stack(of_members)
+        return of_soup.reshape(-1, len(data.labels)), np.stack(of_members)
 
     def _views(self, data: Labelled) -> NDArray[np.uint8]:
         views, restyling = [data.pixels, degrade(data.pixels, self._seed)], self._distort.restyle
@@ -155,11 +155,13 @@ class Workshop:
             views.append(crossed(data.pixels, data.labels, restyling.field, self._seed))
         return np.concatenate(views)
 
-    def _predicted(self, name: str, network: GrayResNet, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _predicted(
+        self, name: str, network: GrayResNet, pixels: NDArray[np.uint8], size_px: int
+    ) -> NDArray[np.float32]:
         file = self._folder / f"{name}.npy"
         if not file.exists():
             progress = stage(self._progress, f"predicting {name}")
-            np.save(file, predict(network, pixels, SIZE, self._finetune.precision, progress))
+            np.save(file, predict(network, pixels, size_px, self._finetune.precision, progress))
         return np.asarray(np.load(file), dtype=np.float32)
 
 
@@ -173,7 +175,7 @@ def develop(workshop: Workshop, data: Labelled, folds: NDArray[np.int64], count:
     group = groups(folds, count)
     known = group >= 0
     parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-    stopped = workshop.soup("group0", data.select(known & (group != 0)), data.select(group == 0)).first
+    stopped = workshop.soup("group0", data.select(known & (group != 0)), data.select(group == 0))
     final = workshop.soup("final", data.select(known), epochs=stopped.best_epoch)
     for number in range(count):
         name, learning = f"group{number}", data.select(known & (group != number))

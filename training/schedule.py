@@ -24,7 +24,7 @@ class Stage(BaseModel):
 
 
 class Polish(Stage):
-    """A second, shorter cycle that starts from the averaged weights of the first."""
+    """A second, shorter cycle that starts from the mean weights of the first, over all seeds."""
 
     rate: Annotated[float, Field(gt=0, description="Its learning rates, as a share of the first cycle's.")] = 0.5
 

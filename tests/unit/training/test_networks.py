@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from tests.unit.training.test_finetune import CONFIG, GENTLE, make_network
 from tests.unit.training.test_loader import make_labelled
 from training import networks
 from training.distort import DistortConfig
-from training.finetune import Run, Tuned
+from training.finetune import Run
 from training.loader import Labelled
 from training.networks import Soup, Workshop
 from training.restyle import RestyleConfig
 from training.schedule import FinetuneConfig, Polish, Stage
+from training.soup import average as soup_of
 
 FOLDS = np.arange(40) % 10
 DATA = make_labelled(16, 24, side_px=224)
@@ -49,7 +49,7 @@ def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
     first = networks.develop(workshop(tmp_path), DATA, FOLDS, 3)
     assert {file.name for file in tmp_path.iterdir()} == {
         *(f"{name}-seed{n}.{kind}" for name in NAMES for n in (0, 1) for kind in ("json", "safetensors")),
-        *(f"{name}-{of}.npy" for name in NAMES if name != "final" for of in ("soup2", "seed0", "seed1")),
+        *(f"{name}-{of}.npy" for name in NAMES if name != "final" for of in ("mean2", "seed0", "seed1")),
     }
     assert (first.out_of_fold.shape, first.by_seed.shape) == ((3, 36), (2, 36))
     assert first.views == networks.VIEWS
@@ -61,31 +61,24 @@ def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert first.history == again.history
 
 
-def test_polish_starts_from_the_first_cycle(tmp_path: Path) -> None:
+def test_the_second_cycle_starts_from_the_mean_of_the_first(tmp_path: Path) -> None:
     polish = Polish(epochs=2, size_px=48, train_from="fc", rate=0.1)
-    place = Workshop(
-        tmp_path,
-        make_network(),
-        SHORT.model_copy(update={"polish": polish}),
-        GENTLE,
-        0,
-        lambda stage, done, total: None,
-    )
-    tuned = place.tuned("one", 0, DATA, validation=DATA)
-    assert {file.stem for file in tmp_path.iterdir()} == {"one", "one-first"}
-    assert [epoch.size_px for epoch in tuned.history] == [32, 48, 48]
-    assert tuned.best_epoch == 1
-    first = load_file(tmp_path / "one-first.safetensors")
-    body = tuned.network.body.state_dict()
-    assert torch.equal(first["layer4.0.conv1.weight"], body["layer4.0.conv1.weight"])
-    assert not torch.equal(first["fc.weight"], body["fc.weight"])
-    again = place.tuned("one", 0, DATA, validation=DATA)
-    assert again.history == tuned.history
+    config = SHORT.model_copy(update={"polish": polish})
+    place = Workshop(tmp_path, make_network(), config, GENTLE, 0, lambda stage, done, total: None)
+    soup = place.soup("one", DATA, validation=DATA)
+    assert {file.stem for file in tmp_path.iterdir()} == {"one-seed0", "one-seed1", "one-mean2"}
+    assert [epoch.size_px for epoch in soup.history] == [32, 48, 48]
+    assert soup.best_epoch == 1
+    mean = soup_of(soup.members).body.state_dict()
+    body = soup.network.body.state_dict()
+    assert torch.equal(mean["layer4.0.conv1.weight"], body["layer4.0.conv1.weight"])
+    assert not torch.equal(mean["fc.weight"], body["fc.weight"])
+    assert place.soup("one", DATA, validation=DATA).history == soup.history
 
 
 def test_seeds_start_alike_and_see_other_batches(tmp_path: Path) -> None:
     place = workshop(tmp_path)
-    first, other = (place.tuned(f"one-seed{number}", number, DATA).network.body.state_dict() for number in (0, 1))
+    first, other = (member.body.state_dict() for member in place.soup("one", DATA).members)
     assert torch.equal(first["conv1.weight"], other["conv1.weight"])  # the stage trains layer4 and what follows
     assert not torch.equal(first["fc.weight"], other["fc.weight"])
 
@@ -98,7 +91,7 @@ class Recorder(Workshop):
 
     def soup(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Soup:
         self.asked[name] = numbers(train), set() if validation is None else numbers(validation), epochs
-        return Soup(make_network(), [], Tuned(make_network(), 7, []))
+        return Soup(make_network(), [], 7, [])
 
     def logits(self, name: str, soup: Soup, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
         assert not self.asked[name][0] & numbers(data)
