@@ -132,13 +132,28 @@ class Image(Base):
     __table_args__ = (
         Index(None, "job_id", "sha256", "filename", unique=True),
         Index("ix_images_job_id_state_id", "job_id", "state", "id"),
-        # Three small indexes hold just the rows in work, whatever the size of the archive behind them.
+        # These small indexes hold just the rows in work, whatever the size of the archive behind them.
         Index(
             "ix_images_queued",
             "priority",
             "id",
             sqlite_where=text("state = 'queued'"),
             postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_images_queued_of_user",
+            "user_id",
+            "priority",
+            "id",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_images_unpublished",
+            "priority",
+            "id",
+            sqlite_where=text("state = 'queued' AND published_at IS NULL"),
+            postgresql_where=text("state = 'queued' AND published_at IS NULL"),
         ),
         Index(
             "ix_images_suspected",
@@ -169,6 +184,7 @@ class Image(Base):
     height_px: Mapped[int]
     state: Mapped[ImageState]
     priority: Mapped[Priority]
+    user_id: Mapped[int | None] = mapped_column(Id, doc="The job's, for the index of fair claims.")
     attempt: Mapped[int] = mapped_column(default=0, doc="Counts claims; a finish of another attempt is fenced out.")
     crashes: Mapped[int] = mapped_column(
         default=0, server_default="0", doc="Leases of it that ran out; above 0 it is tried alone."

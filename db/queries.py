@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from db.models import Image, Job, Prediction, state_is
-from db.states import FINAL_STATES, Decision, ImageState, JobState
+from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 
 Row = TypeVar("Row")
 
@@ -151,6 +151,20 @@ def _filtered(filters: Filters) -> Select[Image]:
 
 def _with_results(query: Select[Image]) -> Select[Image]:
     return query.options(joinedload(Image.job), selectinload(Image.predictions).joinedload(Prediction.model))
+
+
+def queue_length(session: Session, *, at_most: int, urgent_of: int | None = None) -> int:
+    """How many images are queued, or of one user as urgent; counted to `at_most`, in an index of the queued alone."""
+    some = select(Image.id).where(state_is(ImageState.QUEUED))
+    if urgent_of is not None:
+        some = some.where(Image.user_id == urgent_of, Image.priority == Priority.INTERACTIVE)
+    return session.scalars(select(func.count()).select_from(some.limit(at_most).subquery())).one()
+
+
+def done_since(session: Session, since: datetime) -> int:
+    return session.scalars(
+        select(func.count()).select_from(Image).where(state_is(ImageState.DONE), Image.finished_at >= since)
+    ).one()
 
 
 @dataclass(frozen=True, slots=True)
