@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, insert, literal, select, tuple_, union_all, update
+from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, tuple_, union_all, update
 from sqlalchemy.orm import Session
 
 from db.models import Image, Prediction, User, state_is
@@ -188,7 +188,10 @@ def finish(
     """Write predictions and turn their images `done`, together. Returns how many were still ours to finish."""
     if not scored:
         return 0
-    ours = _leave_running(session, [s.claim for s in scored], worker, state=ImageState.DONE, finished_at=now)
+    decision = case({s.claim.image_id: str(s.decision) for s in scored}, value=Image.id)
+    ours = _leave_running(
+        session, [s.claim for s in scored], worker, state=ImageState.DONE, decision=decision, finished_at=now
+    )
     rows = [
         {
             "image_id": s.claim.image_id,

@@ -58,26 +58,35 @@ class Page(Generic[Row]):
 
 def progress(session: Session, job: Job) -> Progress:
     counts = dict.fromkeys(ImageState, 0)
+    decisions = dict.fromkeys(Decision, 0)
     last: datetime | None = None
     rows = session.execute(
-        select(Image.state, func.count(), func.max(Image.finished_at))
+        select(Image.state, Image.decision, func.count(), func.max(Image.finished_at))
         .where(Image.job_id == job.id)
-        .group_by(Image.state)
+        .group_by(Image.state, Image.decision)
     )
-    for image_state, count, finished_at in rows:
-        counts[image_state] = count
+    for image_state, decision, count, finished_at in rows:
+        counts[image_state] += count
         last = max((t for t in (last, finished_at) if t is not None), default=None)
-    decisions = dict.fromkeys(Decision, 0)
-    for decision, count in session.execute(
-        select(Prediction.decision, func.count())
-        .join(Image, Image.id == Prediction.image_id)
-        .where(Image.job_id == job.id)
-        .group_by(Prediction.decision)
-    ):
-        decisions[decision] = count
+        if decision is not None:
+            decisions[Decision(decision)] += count
+        elif image_state is ImageState.DONE:
+            for word, its_count in _decisions_not_noted(session, job):
+                decisions[word] += its_count
     state = _job_state(counts, cancelled=job.cancelled_at is not None)
     over = state in (JobState.DONE, JobState.CANCELLED)
     return Progress(state, counts, decisions, last if over else None)
+
+
+def _decisions_not_noted(session: Session, job: Job) -> Sequence[tuple[Decision, int]]:
+    """Decisions of the images that a worker of the release before has finished: it writes them nowhere else."""
+    rows = session.execute(
+        select(Prediction.decision, func.count())
+        .join(Image, Image.id == Prediction.image_id)
+        .where(Image.job_id == job.id, state_is(ImageState.DONE), Image.decision.is_(None))
+        .group_by(Prediction.decision)
+    )
+    return [(decision, count) for decision, count in rows]
 
 
 def _job_state(counts: dict[ImageState, int], *, cancelled: bool) -> JobState:

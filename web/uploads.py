@@ -35,7 +35,7 @@ from web.services import Services, services
 UNNAMED = "unnamed"
 """A file whose name has nothing that can be shown."""
 RING_AT_ONCE = 1000
-"""Images rung for while somebody waits for the answer. A worker that wakes takes all; the sweeper rings for the rest."""
+"""Images rung for while somebody waits for the answer. A worker that wakes takes all; the sweeper rings for others."""
 NO_SPACE = "The disk of the image storage has no space for this file."
 
 
