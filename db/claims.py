@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, tuple_, union_all, update
 from sqlalchemy.orm import Session
 
-from db.models import Image, Prediction, User, state_is
+from db.models import Image, Prediction, User, state_is, still
 from db.states import Decision, ImageState, Priority
 
 # The number itself in the SQL, for the partial index of the suspects.
@@ -93,7 +93,7 @@ class _Lease:
         """Those of `image_ids` that are still queued."""
         rows = self.session.execute(
             update(Image)
-            .where(Image.id.in_(image_ids), state_is(ImageState.QUEUED))
+            .where(Image.id.in_(image_ids), still(ImageState.QUEUED))
             .values(
                 state=ImageState.RUNNING, attempt=Image.attempt + 1, worker=self.worker, lease_expires_at=self.until
             )

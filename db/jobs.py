@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.claims import pick_queued
-from db.models import Image, Job, state_is
+from db.models import Image, Job, state_is, still
 from db.states import FINAL_STATES, ImageState, Priority
 
 
@@ -83,7 +83,7 @@ def known(session: Session, *, user_id: int, sha256s: Iterable[str]) -> dict[str
 
 
 def mark_published(session: Session, image_ids: Sequence[int], now: datetime) -> None:
-    session.execute(update(Image).where(Image.id.in_(image_ids), state_is(ImageState.QUEUED)).values(published_at=now))
+    session.execute(update(Image).where(Image.id.in_(image_ids), still(ImageState.QUEUED)).values(published_at=now))
 
 
 def take_unpublished(
@@ -102,7 +102,7 @@ def take_unpublished(
             picked = pick_queued((Image.priority == priority) & condition, limit - len(found))
             rows = session.scalars(
                 update(Image)
-                .where(Image.id.in_(picked), state_is(ImageState.QUEUED))
+                .where(Image.id.in_(picked), still(ImageState.QUEUED))
                 .values(published_at=now)
                 .returning(Image.id)
                 .execution_options(synchronize_session=False)
@@ -113,7 +113,7 @@ def take_unpublished(
 
 def unpublish(session: Session, image_ids: Sequence[int]) -> None:
     """The doorbell could not be rung after all: leave the images to the next sweep."""
-    session.execute(update(Image).where(Image.id.in_(image_ids), state_is(ImageState.QUEUED)).values(published_at=None))
+    session.execute(update(Image).where(Image.id.in_(image_ids), still(ImageState.QUEUED)).values(published_at=None))
 
 
 def cancel(session: Session, job: Job, now: datetime) -> int:
