@@ -33,7 +33,7 @@ from tests.polling import wait_until
 
 SAMPLE_S = 2.0
 FOLDER_SIZE = 1000
-TOKEN_ENV = "PNEUMOSCREEN_TOKEN"  # noqa: S105  # a variable's name
+TOKEN_ENV = "PNEUMOSCREEN_TOKEN"  # a variable's name
 
 
 def write_images(root: Path, count: int) -> None:
