@@ -54,6 +54,14 @@ def test_a_job_part_of_which_is_finished_is_running_though_nobody_holds_the_rest
     assert progress(desk, job).state is JobState.RUNNING
 
 
+def test_images_that_a_worker_of_the_release_before_finished_are_counted_too(desk: Desk) -> None:
+    job, _ = desk.job(3)
+    desk.finish(desk.claim(2))
+    with desk.database.begin() as session:
+        session.execute(text("UPDATE images SET decision = NULL WHERE id = 1"))
+    assert progress(desk, job).decisions[Decision.PNEUMONIA] == 2
+
+
 def test_a_cancelled_job_runs_until_the_last_worker_is_done(desk: Desk) -> None:
     job, _ = desk.job(2)
     held = desk.claim(1)
