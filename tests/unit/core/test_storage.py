@@ -171,9 +171,7 @@ def full(*_: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_full_disk_is_told_apart_and_leaves_no_blob(
-    store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told_apart_and_leaves_no_blob(store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with store.spool(LIMIT) as spool:
         spool.write(b"radiograph")
         monkeypatch.setattr(os, "fsync", full)

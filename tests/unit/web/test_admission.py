@@ -48,9 +48,7 @@ def queued(services: Services, token: str) -> MakeJob:
     def make(count: int, priority: Priority = Priority.BULK) -> int:
         with services.database.begin() as session:
             owner = session.scalars(select(User.id)).one()
-            job, _ = jobs.create(
-                session, user_id=owner, name="x", priority=priority, client_key=None, now=now(session)
-            )
+            job, _ = jobs.create(session, user_id=owner, name="x", priority=priority, client_key=None, now=now(session))
             factories.images(session, job, count)
             return job.id
 
