@@ -1,4 +1,4 @@
-"""Every state change of a job and its images, each one conditional UPDATE.
+"""What people and the sweeper do to a job and its images, each state change one conditional UPDATE.
 
 The functions take a session and never commit: the caller owns `with database.begin() as session`. A condition that
 does not hold any more means that somebody else got there first, which is never an error: the row is left alone.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.models import Image, Job, Prediction, state_is
-from db.states import FINAL_STATES, Decision, ImageState, Priority
+from db.claims import pick_queued
+from db.models import Image, Job, state_is, still
+from db.states import FINAL_STATES, ImageState, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +30,6 @@ class NewImage:
     size_bytes: int
     width_px: int
     height_px: int
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One image a worker has leased. `attempt` fences: only the latest claim of an image can finish it."""
-
-    image_id: int
-    attempt: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What a model said of one image; `cam` as `core.activation.pack` makes it."""
-
-    claim: Claim
-    probability: float
-    decision: Decision
-    domain_score: float | None = None
-    reason: str | None = None
-    cam: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """`transient`: back to the queue while attempts are left."""
-
-    claim: Claim
-    code: str
-    message: str
-    transient: bool
 
 
 def create(
@@ -81,6 +51,7 @@ def add_images(session: Session, job: Job, new: Sequence[NewImage], now: datetim
     common: dict[str, Any] = {
         "job_id": job.id,
         "priority": job.priority,
+        "user_id": job.user_id,
         "state": ImageState.QUEUED,
         "attempt": 0,
         "created_at": now,
@@ -112,160 +83,7 @@ def known(session: Session, *, user_id: int, sha256s: Iterable[str]) -> dict[str
 
 
 def mark_published(session: Session, image_ids: Sequence[int], now: datetime) -> None:
-    session.execute(update(Image).where(Image.id.in_(image_ids), state_is(ImageState.QUEUED)).values(published_at=now))
-
-
-def claim(
-    session: Session, *, worker: str, image_ids: Sequence[int], limit: int, lease_s: float, now: datetime
-) -> list[Claim]:
-    """Lease up to `limit` queued images to `worker`: those of `image_ids` first, then others, interactive first.
-
-    Images that another worker is claiming at this moment are passed over (`SKIP LOCKED`), not waited for.
-    """
-    wanted: list[ColumnElement[bool]] = [Image.id.in_(image_ids[:limit])] if image_ids else []
-    wanted += [Image.priority == priority for priority in (Priority.INTERACTIVE, Priority.BULK)]
-    claims: list[Claim] = []
-    for condition in wanted:
-        if len(claims) < limit:
-            lease_until = now + timedelta(seconds=lease_s)
-            claims += _claim_where(session, condition, worker, limit - len(claims), lease_until)
-    return claims
-
-
-def _claim_where(
-    session: Session, condition: ColumnElement[bool], worker: str, limit: int, lease_until: datetime
-) -> list[Claim]:
-    rows = session.execute(
-        update(Image)
-        .where(Image.id.in_(_pick_queued(condition, limit)), state_is(ImageState.QUEUED))
-        .values(state=ImageState.RUNNING, attempt=Image.attempt + 1, worker=worker, lease_expires_at=lease_until)
-        .returning(Image.id, Image.attempt, Image.sha256)
-        .execution_options(synchronize_session=False)
-    )
-    return sorted((Claim(*row) for row in rows), key=lambda c: c.image_id)
-
-
-def _pick_queued(condition: ColumnElement[bool], limit: int) -> Select[int]:
-    """Ids of the oldest `limit` queued images, locked. A CTE, since PostgreSQL may run a plain sub-select twice."""
-    picked = (
-        select(Image.id)
-        .where(state_is(ImageState.QUEUED), condition)
-        .order_by(Image.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("picked")
-    )
-    return select(picked.c.id)
-
-
-def renew(session: Session, *, worker: str, image_ids: Iterable[int], lease_s: float, now: datetime) -> None:
-    """Push out the leases of those of `image_ids` that `worker` still holds.
-
-    Not of everything under its name: what it claimed and then lost track of (its database went away between the
-    forward pass and `finish`) has to expire, or nobody ever takes it again.
-    """
-    session.execute(
-        update(Image)
-        .where(state_is(ImageState.RUNNING), Image.worker == worker, Image.id.in_(list(image_ids)))
-        .values(lease_expires_at=now + timedelta(seconds=lease_s))
-        .execution_options(synchronize_session=False)
-    )
-
-
-def finish(
-    session: Session,
-    scored: Sequence[Scored],
-    *,
-    model_sha256: str,
-    threshold: float,
-    domain_limit: float | None = None,
-    worker: str,
-    now: datetime,
-) -> int:
-    """Write predictions and turn their images `done`, together. Returns how many were still ours to finish."""
-    if not scored:
-        return 0
-    ours = _leave_running(session, [s.claim for s in scored], worker, state=ImageState.DONE, finished_at=now)
-    rows = [
-        {
-            "image_id": s.claim.image_id,
-            "model_sha256": model_sha256,
-            "probability": s.probability,
-            "threshold": threshold,
-            "decision": s.decision,
-            "domain_score": s.domain_score,
-            "domain_limit": domain_limit,
-            "reason": s.reason,
-            "cam": s.cam,
-            "created_at": now,
-        }
-        for s in scored
-        if s.claim.image_id in ours
-    ]
-    if rows:
-        session.execute(insert(Prediction), rows)
-    return len(rows)
-
-
-def fail(session: Session, failed: Failed, *, worker: str, max_attempts: int, now: datetime) -> None:
-    """Record what went wrong with one image: `failed`, or `queued` again if it is transient with attempts left."""
-    error = {"error_code": failed.code, "error_message": failed.message[:500]}
-    if failed.transient and failed.claim.attempt < max_attempts:
-        _leave_running(session, [failed.claim], worker, state=ImageState.QUEUED, published_at=None, **error)
-    else:
-        _leave_running(session, [failed.claim], worker, state=ImageState.FAILED, finished_at=now, **error)
-
-
-def _leave_running(session: Session, claims: Sequence[Claim], worker: str, **values: Any) -> set[int]:
-    """Move the claims that are still `worker`'s out of `running`; their ids. The rest lost their lease: fenced out."""
-    cleared = {"lease_expires_at": None, "error_code": None, "error_message": None}
-    rows = session.scalars(
-        update(Image)
-        .where(
-            state_is(ImageState.RUNNING),
-            Image.worker == worker,
-            tuple_(Image.id, Image.attempt).in_([(c.image_id, c.attempt) for c in claims]),
-        )
-        .values(cleared | values)
-        .returning(Image.id)
-        .execution_options(synchronize_session=False)
-    )
-    return set(rows)
-
-
-def release(session: Session, *, worker: str) -> int:
-    """Hand back, untried, all that a worker which is shutting down still holds."""
-    return _requeue(session, Image.worker == worker, attempt=Image.attempt - 1)
-
-
-def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[int, int]:
-    """Take back expired leases: how many were queued again, and how many had no attempt left and failed."""
-    expired = Image.lease_expires_at < now
-    exhausted = session.scalars(
-        update(Image)
-        .where(state_is(ImageState.RUNNING), expired, Image.attempt >= max_attempts)
-        .values(
-            state=ImageState.FAILED,
-            lease_expires_at=None,
-            finished_at=now,
-            error_code="attempts_exhausted",
-            error_message=f"The worker stopped answering {max_attempts} times while it held this image.",
-        )
-        .returning(Image.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    return _requeue(session, expired), len(exhausted)
-
-
-def _requeue(session: Session, condition: ColumnElement[bool], **values: Any) -> int:
-    rows = session.scalars(
-        update(Image)
-        .where(state_is(ImageState.RUNNING), condition)
-        .values(state=ImageState.QUEUED, lease_expires_at=None, published_at=None, **values)
-        .returning(Image.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    return len(rows)
+    session.execute(update(Image).where(Image.id.in_(image_ids), still(ImageState.QUEUED)).values(published_at=now))
 
 
 def take_unpublished(
@@ -275,26 +93,27 @@ def take_unpublished(
 
     With `rung_before`, also those whose doorbell rang before then, for when the broker has lost its messages.
     """
-    silent = Image.published_at.is_(None) & (Image.created_at < older_than)
+    silent = [Image.published_at.is_(None) & (Image.created_at < older_than)]
     if rung_before is not None:
-        silent |= Image.published_at < rung_before
+        silent.append(Image.published_at < rung_before)
     found: list[tuple[int, Priority]] = []
     for priority in (Priority.INTERACTIVE, Priority.BULK):
-        picked = _pick_queued((Image.priority == priority) & silent, limit - len(found))
-        rows = session.scalars(
-            update(Image)
-            .where(Image.id.in_(picked), state_is(ImageState.QUEUED))
-            .values(published_at=now)
-            .returning(Image.id)
-            .execution_options(synchronize_session=False)
-        )
-        found += [(image_id, priority) for image_id in sorted(rows)]
+        for condition in silent:  # one after the other: an OR would use no index
+            picked = pick_queued((Image.priority == priority) & condition, limit - len(found))
+            rows = session.scalars(
+                update(Image)
+                .where(Image.id.in_(picked), still(ImageState.QUEUED))
+                .values(published_at=now)
+                .returning(Image.id)
+                .execution_options(synchronize_session=False)
+            )
+            found += [(image_id, priority) for image_id in sorted(rows)]
     return found
 
 
 def unpublish(session: Session, image_ids: Sequence[int]) -> None:
     """The doorbell could not be rung after all: leave the images to the next sweep."""
-    session.execute(update(Image).where(Image.id.in_(image_ids), state_is(ImageState.QUEUED)).values(published_at=None))
+    session.execute(update(Image).where(Image.id.in_(image_ids), still(ImageState.QUEUED)).values(published_at=None))
 
 
 def cancel(session: Session, job: Job, now: datetime) -> int:
@@ -311,14 +130,28 @@ def cancel(session: Session, job: Job, now: datetime) -> int:
 
 
 def retry(session: Session, job: Job) -> list[int]:
-    """Queue the failed and cancelled images of a job again, with all their attempts; their ids."""
+    """Queue the failed and cancelled images of a job again, with all their attempts; their ids.
+
+    What crashed before stays a suspect: it would take down a batch again.
+    """
     job.cancelled_at = None
+    return _queue_again(session, Image.job_id == job.id)
+
+
+def retry_image(session: Session, image: Image) -> bool:
+    """Queue one failed or cancelled image again, as `retry` does; whether it was one."""
+    return bool(_queue_again(session, Image.id == image.id))
+
+
+def _queue_again(session: Session, condition: ColumnElement[bool]) -> list[int]:
+    suspicion = case((Image.crashes > 0, 1), else_=0)
     rows = session.scalars(
         update(Image)
-        .where(Image.job_id == job.id, Image.state.in_(FINAL_STATES - {ImageState.DONE}))
+        .where(condition, Image.state.in_(FINAL_STATES - {ImageState.DONE}))
         .values(
             state=ImageState.QUEUED,
-            attempt=0,
+            attempt=suspicion,
+            crashes=suspicion,
             error_code=None,
             error_message=None,
             finished_at=None,

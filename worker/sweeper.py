@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import logs
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
-from db import jobs, workers
+from db import claims, jobs, workers
 from db.session import Database, now
 from db.states import Priority
 
@@ -49,7 +49,7 @@ class Sweeper:
     def sweep(self) -> Swept:
         """One round. A broker that does not answer leaves the images to the next one."""
         with self._database.begin() as session:
-            requeued, failed = jobs.reap(session, max_attempts=self._settings.max_attempts, now=now(session))
+            requeued, failed = claims.reap(session, max_attempts=self._settings.max_attempts, now=now(session))
             workers.forget(session, now(session))
         swept = Swept(requeued, failed, self._ring())
         if any((requeued, failed, swept.rung)):

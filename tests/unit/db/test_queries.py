@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from db import jobs, queries
+from db import claims, jobs, queries
 from db.models import Image, Job
 from db.queries import Filters, Progress
 from db.session import now
@@ -54,12 +54,20 @@ def test_a_job_part_of_which_is_finished_is_running_though_nobody_holds_the_rest
     assert progress(desk, job).state is JobState.RUNNING
 
 
+def test_images_that_a_worker_of_the_release_before_finished_are_counted_too(desk: Desk) -> None:
+    job, _ = desk.job(3)
+    desk.finish(desk.claim(2))
+    with desk.database.begin() as session:
+        session.execute(text("UPDATE images SET decision = NULL WHERE id = 1"))
+    assert progress(desk, job).decisions[Decision.PNEUMONIA] == 2
+
+
 def test_a_cancelled_job_runs_until_the_last_worker_is_done(desk: Desk) -> None:
     job, _ = desk.job(2)
-    claims = desk.claim(1)
+    held = desk.claim(1)
     desk.cancel(job)
     assert progress(desk, job).state is JobState.RUNNING
-    desk.finish(claims)
+    desk.finish(held)
     assert progress(desk, job).state is JobState.CANCELLED
 
 
@@ -224,11 +232,11 @@ def test_an_empty_backlog_has_no_oldest(desk: Desk) -> None:
 
 
 def claim(session: Session) -> None:
-    jobs.claim(session, worker="w", image_ids=[], limit=5, lease_s=8, now=now(session))
+    claims.claim(session, worker="w", limit=5, lease_s=8, now=now(session))
 
 
 def reap(session: Session) -> None:
-    jobs.reap(session, max_attempts=3, now=now(session))
+    claims.reap(session, max_attempts=3, now=now(session))
 
 
 def sweep(session: Session) -> None:

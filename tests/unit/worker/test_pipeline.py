@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import BinaryIO
 
 import numpy as np
@@ -17,7 +18,7 @@ from core import activation
 from core.errors import StorageUnavailable
 from core.settings import Settings
 from core.storage import LocalBlobStore
-from db import jobs
+from db import claims
 from db.session import now
 from db.states import Priority
 from model.results import Results
@@ -95,9 +96,10 @@ def test_an_image_at_the_threshold_is_pneumonia(services: Services, submit: Subm
 
 
 def test_many_single_doorbells_make_few_batches(submit: Submit, pipeline: Pipeline, predictor: FakePredictor) -> None:
-    queued = [submit(data)[0] for data in pngs(12)]
-    for image_id in queued:
-        pipeline.drain([image_id])
+    for data in pngs(12):
+        submit(data)
+    for _ in range(12):
+        pipeline.drain()
     assert predictor.batch_sizes == [4, 4, 4]
 
 
@@ -115,8 +117,28 @@ def test_interactive_images_go_before_bulk_ones(submit: Submit, make: Make) -> N
     assert order == [0.6, 0.6, 0.3, 0.3, 0.3, 0.3]
 
 
+def test_a_suspect_is_tried_with_nothing_else_in_hand(services: Services, submit: Submit, make: Make) -> None:
+    submit(*pngs(3, brightness=0.6))
+    with services.database.begin() as session:
+        claims.claim(session, worker="killed", limit=3, lease_s=0.001, now=now(session) - timedelta(seconds=1))
+        claims.reap(session, max_attempts=3, now=now(session))
+    submit(*pngs(6, brightness=0.3))
+    running: list[int] = []
+
+    class Noting(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
+            running.append(states(services).count("running"))
+            return super().predict(batch)
+
+    noting = Noting()
+    make(predictor=noting).drain()
+    assert noting.batch_sizes == [1, 1, 1, 4, 2]
+    assert running == [1, 1, 1, 6, 2]
+    assert states(services) == ["done"] * 9
+
+
 def test_an_empty_queue_is_no_work(pipeline: Pipeline, predictor: FakePredictor) -> None:
-    assert pipeline.drain([1, 2, 3]) == 0
+    assert pipeline.drain() == 0
     assert predictor.batch_sizes == []
 
 
@@ -224,9 +246,9 @@ def test_stop_finishes_what_is_claimed_and_claims_no_more(services: Services, su
 
 
 def test_a_stopped_worker_answers_no_doorbell(services: Services, submit: Submit, pipeline: Pipeline) -> None:
-    queued = submit(*pngs(1))
+    submit(*pngs(1))
     pipeline.stop()
-    assert pipeline.drain(queued) == 0
+    assert pipeline.drain() == 0
     assert states(services) == ["queued"]
 
 
@@ -234,7 +256,7 @@ def test_close_hands_back_what_is_still_leased_untried(services: Services, submi
     submit(*pngs(2))
     pipeline = make(name="leaving")
     with services.database.begin() as session:
-        jobs.claim(session, worker="leaving", image_ids=[], limit=1, lease_s=60, now=now(session))
+        claims.claim(session, worker="leaving", limit=1, lease_s=60, now=now(session))
     pipeline.close()
     assert states(services) == ["queued", "queued"]
     assert [row.attempt for row in rows(services)] == [0, 0]
@@ -249,7 +271,7 @@ def test_a_result_that_comes_after_its_lease_is_dropped(services: Services, subm
     wait_until(lambda: states(services) == ["running"])
     with services.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
-        jobs.reap(session, max_attempts=3, now=now(session))
+        claims.reap(session, max_attempts=3, now=now(session))
     make("w3").drain()
     gate.set()
     thread.join()
@@ -266,14 +288,14 @@ def test_images_lost_track_of_in_a_database_outage_are_not_leased_for_ever(
 ) -> None:
     submit(*pngs(1))
     with monkeypatch.context() as outage:
-        outage.setattr(jobs, "finish", lambda session, *_, **__: broken(session))
+        outage.setattr(claims, "finish", lambda session, *_, **__: broken(session))
         with pytest.raises(OperationalError):
             pipeline.drain()
     with services.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
     pipeline.renew_leases()
     with services.database.begin() as session:
-        assert jobs.reap(session, max_attempts=3, now=now(session)) == (1, 0)
+        assert claims.reap(session, max_attempts=3, now=now(session)) == (1, 0)
     assert pipeline.drain() == 1
     assert states(services) == ["done"]
 
