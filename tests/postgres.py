@@ -6,11 +6,12 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,11 +26,14 @@ START_TIMEOUT_S = 30.0
 class PostgresServer:
     """A running server; `process` may be stopped and started by fault tests."""
 
-    def __init__(self, directory: Path, port: int, command: list[str], user: str | None) -> None:
+    def __init__(
+        self, directory: Path, port: int, command: list[str], user: str | None, environment: Mapping[str, str]
+    ) -> None:
         self.directory = directory
         self.port = port
         self._command = command
         self._user = user
+        self._environment = os.environ | environment
         self._names = (f"test_{number}" for number in itertools.count())
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -53,7 +57,9 @@ class PostgresServer:
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self._user)
+            self.process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, user=self._user, env=self._environment
+            )
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
@@ -70,6 +76,32 @@ class PostgresServer:
             self.process.send_signal(2)
             self.process.wait(timeout=20)
 
+    def crash(self) -> None:
+        """kill -9 of the server and all its processes: the next start replays the log."""
+        assert self.process is not None
+        for pid in self._pids():
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(timeout=20)
+
+    def pause(self) -> None:
+        """Connections stay open and nothing is answered, until `resume` (Linux)."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def cut_connections(self) -> None:
+        with self._connect() as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    def _pids(self) -> list[int]:
+        """The server's, then those of its connections, which lead process groups of their own."""
+        assert self.process is not None
+        pid = self.process.pid
+        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
             host=str(self.directory), port=self.port, user="postgres", dbname="postgres", autocommit=True
@@ -77,7 +109,7 @@ class PostgresServer:
 
 
 @contextmanager
-def serve() -> Iterator[PostgresServer]:
+def serve(environment: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
     """A server for the length of the `with` block. Skips the test if PostgreSQL is not installed, except in CI."""
     binaries = _binaries()
     if binaries is None:
@@ -94,7 +126,8 @@ def serve() -> Iterator[PostgresServer]:
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd="/")
         port = _free_port()
         options = [f"-k{directory}", f"-p{port}", "-clisten_addresses=", "-cfsync=off", "-cmax_connections=200"]
-        server = PostgresServer(directory, port, [str(binaries / "postgres"), "-D", str(data), *options], user)
+        command = [str(binaries / "postgres"), "-D", str(data), *options]
+        server = PostgresServer(directory, port, command, user, environment or {})
         server.start()
         try:
             yield server

@@ -1,0 +1,84 @@
+"""The runs of the matrix as lines of a table."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.faults.verdict import Verdict
+
+HEAD = "| fault | moment | runs | images | lost | duplicated | recovery median | worst |\n|---|---|---|---|---|---|---|---|"
+
+
+@dataclass
+class Outcome:
+    """One run."""
+
+    fault: str
+    moment: str
+    database: str
+    seed: int
+    verdict: Verdict = field(default_factory=Verdict)
+
+    def line(self) -> str:
+        how = "; ".join(self.verdict.problems) or "ok"
+        return (
+            f"{self.fault}, {self.moment} [{self.database}, seed {self.seed}]: {self.verdict.images} images,"
+            f" recovery {self.verdict.recovery_s:.1f} s: {how}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table: all runs of one fault at one moment, on both databases."""
+
+    fault: str
+    moment: str
+    runs: int
+    images: int
+    lost: int
+    duplicated: int
+    broken_runs: int
+    recovery_median_s: float
+    recovery_worst_s: float
+
+
+def summarize(outcomes: Sequence[Outcome], order: Iterable[tuple[str, str]]) -> list[Line]:
+    """Lines in the order of the rows; one that never ran has zero runs."""
+    return [_line(fault, moment, [o for o in outcomes if (o.fault, o.moment) == (fault, moment)]) for fault, moment in order]
+
+
+def _line(fault: str, moment: str, outcomes: Sequence[Outcome]) -> Line:
+    verdicts = [outcome.verdict for outcome in outcomes]
+    recovery_s = [verdict.recovery_s for verdict in verdicts] or [0.0]
+    return Line(
+        fault,
+        moment,
+        len(verdicts),
+        sum(verdict.images for verdict in verdicts),
+        sum(verdict.lost for verdict in verdicts),
+        sum(verdict.duplicated for verdict in verdicts),
+        sum(bool(verdict.problems) for verdict in verdicts),
+        statistics.median(recovery_s),
+        max(recovery_s),
+    )
+
+
+def as_table(lines: Iterable[Line]) -> str:
+    """Markdown. A run that broke the invariant in any other way is named behind its row."""
+    return "\n".join([HEAD, *map(_as_row, lines)])
+
+
+def _as_row(line: Line) -> str:
+    if not line.runs:
+        return f"| {line.fault} | {line.moment} | not run | | | | | |"
+    broken = f" (**{line.broken_runs} broken**)" if line.broken_runs else ""
+    return (
+        f"| {line.fault} | {line.moment} | {line.runs}{broken} | {line.images} | {line.lost} | {line.duplicated}"
+        f" | {line.recovery_median_s:.1f} s | {line.recovery_worst_s:.1f} s |"
+    )
