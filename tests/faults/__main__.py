@@ -1,7 +1,7 @@
 """`make faults`: the fault matrix, as often as asked, as a table.
 
-    python -m tests.faults --runs 20                     every row on both databases
-    python -m tests.faults --rows valkey --seed 7        the rows whose name has this in it
+python -m tests.faults --runs 20                     every row on both databases
+python -m tests.faults --rows valkey --seed 7        the rows whose name has this in it
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = summarize(outcomes, [(row.fault, row.moment) for row in rows])
     print(as_table(lines))
     if asked.json:
-        asked.json.write_text(json.dumps({"seed": seed, "profile": kind.profile.name, "runs": [o.as_dict() for o in outcomes]}))
+        asked.json.write_text(
+            json.dumps({"seed": seed, "profile": kind.profile.name, "runs": [o.as_dict() for o in outcomes]})
+        )
     return 1 if any(outcome.verdict.problems for outcome in outcomes) else 0
 
 

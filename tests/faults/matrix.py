@@ -109,7 +109,9 @@ def _settle_accounts(run: Run, verdict: Verdict) -> None:
     """What was refused has left nothing; what was not answered can be sent again; then all there is has to end."""
     ledger = run.load.ledger
     kept = stored_names(run.stack, ledger.refused)
-    verdict.problems += [f"{len(kept)} refused files have rows: {[ledger.refused[name] for name in kept]}"] if kept else []
+    verdict.problems += (
+        [f"{len(kept)} refused files have rows: {[ledger.refused[name] for name in kept]}"] if kept else []
+    )
     run.stack.settle()
     run.load.send_again()
     wait_until_final(run.stack, set(ledger.accepted.values()), timeout_s=run.profile.patience_s)

@@ -50,7 +50,9 @@ class Line:
 
 def summarize(outcomes: Sequence[Outcome], order: Iterable[tuple[str, str]]) -> list[Line]:
     """Lines in the order of the rows; one that never ran has zero runs."""
-    return [_line(fault, moment, [o for o in outcomes if (o.fault, o.moment) == (fault, moment)]) for fault, moment in order]
+    return [
+        _line(fault, moment, [o for o in outcomes if (o.fault, o.moment) == (fault, moment)]) for fault, moment in order
+    ]
 
 
 def _line(fault: str, moment: str, outcomes: Sequence[Outcome]) -> Line:

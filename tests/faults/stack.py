@@ -111,7 +111,11 @@ class Stack:
         fields = ("data_dir", "blob_dir", "web_port", "batch_size", "lease_s", "heartbeat_s", "sweep_interval_s")
         values |= {field.upper(): getattr(self.settings, field) for field in (*fields, "stale_s")}
         ours = {f"PNEUMOSCREEN_{key}": str(value) for key, value in values.items()}
-        ours |= {"PYTHONWARNINGS": "ignore", VARIABLE: str(self.orders.directory), "FAULT_FORWARD_S": str(self.kind.profile.forward_s)}
+        ours |= {
+            "PYTHONWARNINGS": "ignore",
+            VARIABLE: str(self.orders.directory),
+            "FAULT_FORWARD_S": str(self.kind.profile.forward_s),
+        }
         ours |= {"FAULT_REAL_MODEL": "1"} if self.kind.real_model else {}
         ours |= self.clock.environment if self.clock else {}
         log = self.directory / f"{name}.log"
@@ -204,7 +208,6 @@ class Stack:
 
     def logs(self) -> str:
         return "".join(process.log.read_text(errors="replace") for process in self.processes)
-
 
 
 @contextmanager

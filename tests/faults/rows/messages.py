@@ -36,7 +36,11 @@ def about_nothing(run: Run) -> None:
 def malformed(run: Run) -> None:
     """Straight into the lists that the workers read from."""
     envelope = {"body": "!", "content-type": "application/x-python-serialize", "content-encoding": "binary"}
-    properties = {"delivery_tag": "t", "delivery_info": {"exchange": "", "routing_key": QUEUES[0]}, "body_encoding": "base64"}
+    properties = {
+        "delivery_tag": "t",
+        "delivery_info": {"exchange": "", "routing_key": QUEUES[0]},
+        "body_encoding": "base64",
+    }
     almost = [
         json.dumps({**envelope, "headers": {}, "properties": properties}).encode(),
         json.dumps({**envelope, "headers": {"task": SCREEN_TASK, "id": "1"}, "properties": properties}).encode(),
