@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, case, insert, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.models import Image, Job, Prediction, state_is
 from db.states import FINAL_STATES, Decision, ImageState, Priority
+
+# The number itself in the SQL, for the partial index of the suspects.
+_SUSPECTED = Image.crashes > literal(0, literal_execute=True)
+_UNSUSPECTED = Image.crashes == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,15 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One image a worker has leased. `attempt` fences: only the latest claim of an image can finish it."""
+    """One image a worker has leased. `attempt` fences: only the latest claim of an image can finish it.
+
+    `crashes` above 0: a lease of it ran out before, so it was claimed alone and has to be tried alone.
+    """
 
     image_id: int
     attempt: int
     sha256: str
+    crashes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,41 +124,72 @@ def mark_published(session: Session, image_ids: Sequence[int], now: datetime) ->
 
 
 def claim(
-    session: Session, *, worker: str, image_ids: Sequence[int], limit: int, lease_s: float, now: datetime
+    session: Session,
+    *,
+    worker: str,
+    image_ids: Sequence[int],
+    limit: int,
+    lease_s: float,
+    now: datetime,
+    alone: bool = True,
 ) -> list[Claim]:
     """Lease up to `limit` queued images to `worker`: those of `image_ids` first, then others, interactive first.
 
     Images that another worker is claiming at this moment are passed over (`SKIP LOCKED`), not waited for.
+
+    A suspect, an image whose lease ran out before, goes before the others of its priority and by itself: what took
+    its worker down takes nothing else down with it. Singly and not by halves, since a try costs tens of milliseconds
+    and every further crash the rest of a lease. Where a suspect is next, a worker that still has images in hand
+    (`alone` False) gets nothing; it asks again once it has finished them.
     """
-    wanted: list[ColumnElement[bool]] = [Image.id.in_(image_ids[:limit])] if image_ids else []
-    wanted += [Image.priority == priority for priority in (Priority.INTERACTIVE, Priority.BULK)]
+    lease_until = now + timedelta(seconds=lease_s)
     claims: list[Claim] = []
-    for condition in wanted:
-        if len(claims) < limit:
-            lease_until = now + timedelta(seconds=lease_s)
-            claims += _claim_where(session, condition, worker, limit - len(claims), lease_until)
+    if image_ids:
+        claims = _claim_where(session, Image.id.in_(image_ids[:limit]) & _UNSUSPECTED, worker, limit, lease_until)
+    for priority in (Priority.INTERACTIVE, Priority.BULK):
+        if len(claims) == limit:
+            break
+        suspected = (Image.priority == priority) & _SUSPECTED
+        if _any_queued(session, suspected):
+            return claims or (_claim_suspect(session, suspected, worker, lease_until) if alone else [])
+        rest = (Image.priority == priority) & _UNSUSPECTED
+        claims += _claim_where(session, rest, worker, limit - len(claims), lease_until)
     return claims
 
 
+def _any_queued(session: Session, condition: ColumnElement[bool]) -> bool:
+    return session.scalars(select(Image.id).where(state_is(ImageState.QUEUED), condition).limit(1)).first() is not None
+
+
+def _claim_suspect(session: Session, condition: ColumnElement[bool], worker: str, lease_until: datetime) -> list[Claim]:
+    """One; that with the fewest crashes, lest a worker that dies again and again counts against the same one."""
+    return _claim_where(session, condition, worker, 1, lease_until, order=(Image.crashes, Image.id))
+
+
 def _claim_where(
-    session: Session, condition: ColumnElement[bool], worker: str, limit: int, lease_until: datetime
+    session: Session,
+    condition: ColumnElement[bool],
+    worker: str,
+    limit: int,
+    lease_until: datetime,
+    order: Sequence[Any] = (Image.id,),
 ) -> list[Claim]:
     rows = session.execute(
         update(Image)
-        .where(Image.id.in_(_pick_queued(condition, limit)), state_is(ImageState.QUEUED))
+        .where(Image.id.in_(_pick_queued(condition, limit, order)), state_is(ImageState.QUEUED))
         .values(state=ImageState.RUNNING, attempt=Image.attempt + 1, worker=worker, lease_expires_at=lease_until)
-        .returning(Image.id, Image.attempt, Image.sha256)
+        .returning(Image.id, Image.attempt, Image.sha256, Image.crashes)
         .execution_options(synchronize_session=False)
     )
     return sorted((Claim(*row) for row in rows), key=lambda c: c.image_id)
 
 
-def _pick_queued(condition: ColumnElement[bool], limit: int) -> Select[int]:
+def _pick_queued(condition: ColumnElement[bool], limit: int, order: Sequence[Any] = (Image.id,)) -> Select[int]:
     """Ids of the oldest `limit` queued images, locked. A CTE, since PostgreSQL may run a plain sub-select twice."""
     picked = (
         select(Image.id)
         .where(state_is(ImageState.QUEUED), condition)
-        .order_by(Image.id)
+        .order_by(*order)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("picked")
@@ -210,7 +249,8 @@ def finish(
 def fail(session: Session, failed: Failed, *, worker: str, max_attempts: int, now: datetime) -> None:
     """Record what went wrong with one image: `failed`, or `queued` again if it is transient with attempts left."""
     error = {"error_code": failed.code, "error_message": failed.message[:500]}
-    if failed.transient and failed.claim.attempt < max_attempts:
+    tries = failed.claim.attempt - failed.claim.crashes  # those that a crash cut short have a limit of their own
+    if failed.transient and tries < max_attempts:
         _leave_running(session, [failed.claim], worker, state=ImageState.QUEUED, published_at=None, **error)
     else:
         _leave_running(session, [failed.claim], worker, state=ImageState.FAILED, finished_at=now, **error)
@@ -239,22 +279,29 @@ def release(session: Session, *, worker: str) -> int:
 
 
 def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[int, int]:
-    """Take back expired leases: how many were queued again, and how many had no attempt left and failed."""
+    """Take back expired leases: how many were queued again as suspects, and how many failed.
+
+    The first crash of an image says little, for it was in a batch; every later one hit it while it was alone. So it
+    fails at the `max_attempts`th crash, but never at its first: a batch fails nobody for one of its images.
+    """
     expired = Image.lease_expires_at < now
+    last = max(2, max_attempts)
+    times = "once" if last == 2 else f"{last - 1} times"
     exhausted = session.scalars(
         update(Image)
-        .where(state_is(ImageState.RUNNING), expired, Image.attempt >= max_attempts)
+        .where(state_is(ImageState.RUNNING), expired, Image.crashes + 1 >= last)
         .values(
             state=ImageState.FAILED,
+            crashes=Image.crashes + 1,
             lease_expires_at=None,
             finished_at=now,
             error_code="attempts_exhausted",
-            error_message=f"The worker stopped answering {max_attempts} times while it held this image.",
+            error_message=f"The worker stopped answering {last} times while it held this image, {times} with no other.",
         )
         .returning(Image.id)
         .execution_options(synchronize_session=False)
     ).all()
-    return _requeue(session, expired), len(exhausted)
+    return _requeue(session, expired, crashes=Image.crashes + 1), len(exhausted)
 
 
 def _requeue(session: Session, condition: ColumnElement[bool], **values: Any) -> int:
@@ -311,14 +358,19 @@ def cancel(session: Session, job: Job, now: datetime) -> int:
 
 
 def retry(session: Session, job: Job) -> list[int]:
-    """Queue the failed and cancelled images of a job again, with all their attempts; their ids."""
+    """Queue the failed and cancelled images of a job again, with all their attempts; their ids.
+
+    What crashed before stays a suspect: it would take down a batch again.
+    """
     job.cancelled_at = None
+    suspicion = case((_SUSPECTED, 1), else_=0)
     rows = session.scalars(
         update(Image)
         .where(Image.job_id == job.id, Image.state.in_(FINAL_STATES - {ImageState.DONE}))
         .values(
             state=ImageState.QUEUED,
-            attempt=0,
+            attempt=suspicion,
+            crashes=suspicion,
             error_code=None,
             error_message=None,
             finished_at=None,

@@ -132,13 +132,21 @@ class Image(Base):
     __table_args__ = (
         Index(None, "job_id", "sha256", "filename", unique=True),
         Index("ix_images_job_id_state_id", "job_id", "state", "id"),
-        # Two small indexes hold just the rows in work, whatever the size of the archive behind them.
+        # Three small indexes hold just the rows in work, whatever the size of the archive behind them.
         Index(
             "ix_images_queued",
             "priority",
             "id",
             sqlite_where=text("state = 'queued'"),
             postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_images_suspected",
+            "priority",
+            "crashes",
+            "id",
+            sqlite_where=text("state = 'queued' AND crashes > 0"),
+            postgresql_where=text("state = 'queued' AND crashes > 0"),
         ),
         Index(
             "ix_images_running",
@@ -162,6 +170,9 @@ class Image(Base):
     state: Mapped[ImageState]
     priority: Mapped[Priority]
     attempt: Mapped[int] = mapped_column(default=0, doc="Counts claims; a finish of another attempt is fenced out.")
+    crashes: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="Leases of it that ran out; above 0 it is tried alone."
+    )
     worker: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]

@@ -49,7 +49,7 @@ def screen_batches(
     """The outcomes of each batch, in order. One bad image fails one image.
 
     At most two batches are in memory. The next batch is asked for *before* the current one is predicted, so that
-    its decoding overlaps the forward pass.
+    its decoding overlaps the forward pass. An empty batch has no outcome: it asks for those of all before it.
 
     Args:
         read: gives the preprocessed pixels of an item, uint8 (224, 224), or raises a PneumoscreenError.
@@ -57,7 +57,7 @@ def screen_batches(
     """
     waiting: _Decoding[Item] | None = None
     for items in batches:
-        decoding = _Decoding(items, read, pool)
+        decoding = _Decoding(items, read, pool) if items else None
         if waiting is not None:
             yield _predict_batch(waiting, predictor)
         waiting = decoding

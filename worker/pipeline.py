@@ -96,21 +96,30 @@ class Pipeline:
             jobs.renew(session, worker=self.name, image_ids=held, lease_s=lease_s, now=now(session))
 
     def _claims(self, image_ids: Sequence[int]) -> Iterator[list[Claim]]:
+        """Batches until nothing is queued; an empty one asks that all before it be finished first."""
         while not self._stop.is_set():
-            with self._database.begin() as session:
-                claims = jobs.claim(
-                    session,
-                    worker=self.name,
-                    image_ids=image_ids,
-                    limit=self._settings.batch_size,
-                    lease_s=self._settings.lease_s,
-                    now=now(session),
-                )
-            if not claims:
+            alone = not self._in_hand
+            claims = self._claim(image_ids, alone=alone)
+            if claims:
+                self._in_hand |= {claim.image_id for claim in claims}
+                yield claims
+            elif alone:
                 return
-            self._in_hand |= {claim.image_id for claim in claims}
-            yield claims
+            if not claims or any(claim.crashes for claim in claims):
+                yield []  # a suspect is next, or was just claimed: it has this process to itself
             image_ids = ()
+
+    def _claim(self, image_ids: Sequence[int], *, alone: bool) -> list[Claim]:
+        with self._database.begin() as session:
+            return jobs.claim(
+                session,
+                worker=self.name,
+                image_ids=image_ids,
+                limit=self._settings.batch_size,
+                lease_s=self._settings.lease_s,
+                now=now(session),
+                alone=alone,
+            )
 
     def _read(self, claim: Claim) -> NDArray[np.uint8]:
         with self._store.open(claim.sha256) as blob:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -52,12 +52,13 @@ class Site:
         self.client: FlaskClient = create_app(settings, self.services).test_client()
         self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
 
-    def upload(self, count: int, *, priority: str = "bulk", first_seed: int = 0) -> list[int]:
-        """A job with that many images; their ids."""
+    def upload(
+        self, count: int, *, priority: str = "bulk", first_seed: int = 0, poison: Mapping[int, bytes] | None = None
+    ) -> list[int]:
+        """A job with that many images, the content of some of them given; their ids."""
+        content = {n: factories.png(first_seed + n, size_px=(16, 16)) for n in range(count)} | dict(poison or {})
         job_id = self.client.post("/api/v1/jobs", json={"priority": priority}).get_json()["id"]
-        parts = [
-            FileStorage(io.BytesIO(factories.png(first_seed + n, size_px=(16, 16))), f"{n}.png") for n in range(count)
-        ]
+        parts = [FileStorage(io.BytesIO(data), f"{n}.png") for n, data in content.items()]
         answer = self.client.post(f"/api/v1/jobs/{job_id}/images", data={"files": parts}).get_json()
         return [item["id"] for item in answer["images"]]
 

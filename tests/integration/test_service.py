@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
 from core.queue import depth
+from tests import factories
 from tests.integration.conftest import Site, stop
 from tests.polling import wait_until
 from tests.valkey import ValkeyServer
@@ -77,6 +79,27 @@ def test_the_images_of_a_killed_worker_are_screened_by_the_next_one_once(site: S
     wait_until(lambda: site.count("done") == 16, timeout_s=30)
     assert sorted(site.predicted()) == ids
     assert max(image.attempt for image in site.images()) == 2
+
+
+def test_a_poison_image_ends_alone_as_failed_and_its_mates_are_screened(site: Site) -> None:
+    """The worker dies of it wherever it meets it; somebody starts it again each time, as the launcher would."""
+    poison = factories.png(brightness=1.0, size_px=(16, 16))
+    ids = site.upload(10, poison={5: poison})
+    site.start_sweeper()
+    deaths = 0
+    deadline_s = time.monotonic() + 60
+    worker = site.start_worker()
+    while site.count("done") + site.count("failed") < 10:
+        assert time.monotonic() < deadline_s
+        if worker.poll() is not None:
+            deaths += 1
+            worker = site.start_worker()
+        time.sleep(0.05)
+    failed = [image for image in site.images() if image.state == "failed"]
+    assert [image.id for image in failed] == [ids[5]]
+    assert (failed[0].error_code, failed[0].crashes) == ("attempts_exhausted", 3)
+    assert sorted(site.predicted()) == ids[:5] + ids[6:]
+    assert deaths == 3
 
 
 def test_two_workers_share_a_job(site: Site) -> None:

@@ -37,10 +37,18 @@ class Desk:
             return job, [image.id for image in factories.images(session, job, images)]
 
     def claim(
-        self, limit: int = 100, *, worker: str = "w1", ids: Sequence[int] = (), lease_s: float = LEASE_S
+        self,
+        limit: int = 100,
+        *,
+        worker: str = "w1",
+        ids: Sequence[int] = (),
+        lease_s: float = LEASE_S,
+        alone: bool = True,
     ) -> list[Claim]:
         with self.database.begin() as session:
-            return jobs.claim(session, worker=worker, image_ids=ids, limit=limit, lease_s=lease_s, now=now(session))
+            return jobs.claim(
+                session, worker=worker, image_ids=ids, limit=limit, lease_s=lease_s, now=now(session), alone=alone
+            )
 
     def finish(self, claims: Sequence[Claim], *, worker: str = "w1", probability: float = 0.7) -> int:
         scored = [Scored(claim, probability, Decision.PNEUMONIA) for claim in claims]

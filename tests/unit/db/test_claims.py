@@ -193,18 +193,6 @@ def test_a_lease_in_force_is_left_alone(desk: Desk) -> None:
     assert desk.reap(after_s=LEASE_S - 1) == (0, 0)
 
 
-def test_an_image_that_takes_every_worker_down_fails_in_the_end(desk: Desk) -> None:
-    desk.job(1)
-    results = []
-    for _ in range(MAX_ATTEMPTS):
-        desk.claim()
-        results.append(desk.reap())
-    (image,) = desk.images()
-    assert results == [(1, 0), (1, 0), (0, 1)]
-    assert (image.state, image.error_code) == ("failed", "attempts_exhausted")
-    assert image.finished_at is not None
-
-
 def test_renewing_pushes_out_the_leases_of_one_worker(desk: Desk) -> None:
     desk.job(2)
     claims = desk.claim(1, worker="w1") + desk.claim(1, worker="w2")

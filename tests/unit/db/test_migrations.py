@@ -8,16 +8,18 @@ from enum import StrEnum
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import DateTime, bindparam, inspect, select, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from db import migrate
-from db.models import Base, Prediction
+from db.models import Base, Image, Prediction
 from db.session import Database
 from db.states import Decision, ImageState, Priority, Role
 from tests import factories
 
 TABLES = set(Base.metadata.tables) | {"alembic_version"}
+AT = "'2026-01-01 00:00:00.000000+00:00'"
 
 
 def tables(url: str) -> set[str]:
@@ -54,18 +56,42 @@ def test_a_downgrade_to_base_leaves_no_table_and_can_be_undone(empty_database_ur
     assert tables(empty_database_url) == TABLES
 
 
+def old_image(session: Session) -> None:
+    """A queued image, in the columns of the first release: the models of today have more."""
+    for statement in (
+        f"INSERT INTO users (id, name, role, created_at) VALUES (1, 'ada', 'admin', {AT})",
+        f"INSERT INTO jobs (id, name, priority, user_id, created_at) VALUES (1, 'ward 3', 'bulk', 1, {AT})",
+        "INSERT INTO images (id, job_id, filename, sha256, media_type, size_bytes, width_px, height_px, state,"
+        f" priority, attempt, created_at) VALUES (1, 1, 'a.png', 'a', 'image/png', 1, 1, 1, 'queued', 'bulk', 0, {AT})",
+    ):
+        session.execute(text(statement))
+
+
+def test_images_of_before_crashes_were_counted_have_none(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url, "0002")
+    database = Database(empty_database_url)
+    with database.begin() as session:
+        old_image(session)
+    migrate.upgrade(empty_database_url)
+    with database.read() as session:
+        assert session.scalars(select(Image.crashes)).all() == [0]
+    migrate.downgrade(empty_database_url, "0002")
+    with database.read() as session:
+        assert session.execute(text("SELECT state FROM images")).scalar_one() == "queued"
+    database.dispose()
+
+
 def test_predictions_of_before_the_domain_score_are_kept(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url, "0001")
     database = Database(empty_database_url)
     with database.begin() as session:
-        image = factories.images(session, factories.job(session, factories.user(session)), 1)[0]
-        values = {"image_id": image.id, "model_sha256": factories.model(session), "at": image.created_at}
+        old_image(session)
+        session.execute(text(f"INSERT INTO models (sha256, name, card, created_at) VALUES ('f', 'm', '{{}}', {AT})"))
         session.execute(
             text(
                 "INSERT INTO predictions (image_id, model_sha256, probability, threshold, decision, created_at)"
-                " VALUES (:image_id, :model_sha256, 0.75, 0.5, 'pneumonia', :at)"
-            ).bindparams(bindparam("at", type_=DateTime(timezone=True))),
-            values,
+                f" VALUES (1, 'f', 0.75, 0.5, 'pneumonia', {AT})"
+            )
         )
     migrate.upgrade(empty_database_url)
     with database.read() as session:

@@ -27,6 +27,8 @@ class Expected:
     job_id: int
     state: str = "queued"
     attempt: int = 0
+    crashes: int = 0
+    priority: Priority = Priority.BULK
     worker: str = ""
     expires_s: float = 0
     finished: int = field(default=0)
@@ -60,15 +62,14 @@ class Images(RuleBasedStateMachine):
     @rule(target=jobs, count=st.integers(1, 4), priority=st.sampled_from(Priority))
     def submit(self, count: int, priority: Priority) -> Job:
         job, ids = self.desk.job(count, priority)
-        self.expected |= {image_id: Expected(job.id) for image_id in ids}
+        self.expected |= {image_id: Expected(job.id, priority=priority) for image_id in ids}
         return job
 
     @rule(target=held, worker=WORKERS, limit=st.integers(1, 5))
     def claim(self, worker: str, limit: int) -> object:
         # A lease ends at `clock + 100`; the database's own clock hardly moves during a run.
         claims = self.desk.claim(limit, worker=worker, lease_s=self.clock_s + 100)
-        queued = sum(image.state == "queued" for image in self.expected.values())
-        assert len(claims) == min(limit, queued)
+        assert len(claims) == self.claimable(limit)
         for claim in claims:
             image = self.expected[claim.image_id]
             assert image.state == "queued"
@@ -76,6 +77,18 @@ class Images(RuleBasedStateMachine):
             image.attempt += 1
             assert claim.attempt == image.attempt
         return multiple(*(Held(worker, claim) for claim in claims))
+
+    def claimable(self, limit: int) -> int:
+        """A suspect goes alone, and whatever goes after it waits."""
+        count = 0
+        for priority in Priority:
+            crashes = [i.crashes for i in self.expected.values() if (i.state, i.priority) == ("queued", priority)]
+            if any(crashes):
+                return count or 1
+            count = min(limit, count + len(crashes))
+            if count == limit:
+                break
+        return count
 
     def still_holds(self, held: Held) -> bool:
         image = self.expected[held.claim.image_id]
@@ -96,7 +109,7 @@ class Images(RuleBasedStateMachine):
         ours = self.still_holds(held)
         self.desk.fail(held.claim, worker=held.worker, transient=transient)
         if ours:
-            again = transient and held.claim.attempt < MAX_ATTEMPTS
+            again = transient and held.claim.attempt - held.claim.crashes < MAX_ATTEMPTS
             self.expected[held.claim.image_id].state = "queued" if again else "failed"
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 101.0]))
@@ -106,10 +119,11 @@ class Images(RuleBasedStateMachine):
     @rule()
     def reap(self) -> None:
         gone = [i for i in self.expected.values() if i.state == "running" and i.expires_s < self.clock_s]
-        exhausted = [image for image in gone if image.attempt >= MAX_ATTEMPTS]
+        exhausted = [image for image in gone if image.crashes + 1 >= MAX_ATTEMPTS]
         assert self.desk.reap(after_s=self.clock_s) == (len(gone) - len(exhausted), len(exhausted))
         for image in gone:
-            image.state = "failed" if image.attempt >= MAX_ATTEMPTS else "queued"
+            image.crashes += 1
+            image.state = "failed" if image.crashes >= MAX_ATTEMPTS else "queued"
 
     @rule(worker=WORKERS)
     def release(self, worker: str) -> None:
@@ -131,12 +145,13 @@ class Images(RuleBasedStateMachine):
         mine = {n: i for n, i in self.expected.items() if i.job_id == job.id and i.state in {"failed", "cancelled"}}
         assert self.desk.retry(job) == sorted(mine)
         for image in mine.values():
-            image.state, image.attempt = "queued", 0
+            image.crashes = min(image.crashes, 1)
+            image.state, image.attempt = "queued", image.crashes
 
     @invariant()
     def no_image_is_lost_and_each_is_in_the_state_the_model_says(self) -> None:
-        rows = {image.id: (image.state, image.attempt) for image in self.desk.images()}
-        assert rows == {number: (image.state, image.attempt) for number, image in self.expected.items()}
+        rows = {image.id: (image.state, image.attempt, image.crashes) for image in self.desk.images()}
+        assert rows == {number: (image.state, image.attempt, image.crashes) for number, image in self.expected.items()}
 
     @invariant()
     def a_done_image_has_one_prediction_and_any_other_has_none(self) -> None:
@@ -145,7 +160,8 @@ class Images(RuleBasedStateMachine):
 
     @invariant()
     def no_image_is_tried_more_often_than_allowed(self) -> None:
-        assert all(image.attempt <= MAX_ATTEMPTS for image in self.desk.images())
+        assert all(image.attempt - image.crashes <= MAX_ATTEMPTS for image in self.desk.images())
+        assert all(image.crashes <= MAX_ATTEMPTS for image in self.desk.images())
 
     @invariant()
     def only_what_runs_has_a_lease(self) -> None:
