@@ -153,6 +153,11 @@ def _with_results(query: Select[Image]) -> Select[Image]:
     return query.options(joinedload(Image.job), selectinload(Image.predictions).joinedload(Prediction.model))
 
 
+def stored(session: Session, sha256s: Sequence[str]) -> set[str]:
+    """Those of the hashes that some image has."""
+    return set(session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s))))
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits and what went wrong, over all jobs."""

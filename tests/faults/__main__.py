@@ -1,7 +1,7 @@
 """`make faults`: the fault matrix, as often as asked, as a table.
 
-python -m tests.faults --runs 20                     every row on both databases
-python -m tests.faults --rows valkey --seed 7        the rows whose name has this in it
+python -m tests.faults --runs 20                     every row, on both databases
+python -m tests.faults --rows valkey --seed 7        the rows whose name has this in it, as in the pass of that seed
 """
 
 from __future__ import annotations
@@ -13,117 +13,97 @@ import signal
 import sys
 import threading
 import time
+import zlib
 from collections import deque
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import profile, stack
-from tests.faults.matrix import DATABASES, Row, run_row
+from tests.faults import profile
+from tests.faults.matrix import DATABASES, Row
 from tests.faults.report import Outcome, as_table, summarize
 from tests.faults.rows import ROWS
-from tests.faults.stack import Kind, Stack
+from tests.faults.stack import Kind
+from tests.faults.stacks import Stacks
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     row: Row
-    database: str
+    kind: Kind
     seed: int
 
 
-class Runner(threading.Thread):
-    """Takes runs from the common queue; keeps one stack of each kind running and replaces one that a run has hurt."""
-
-    def __init__(self, tasks: deque[Task], outcomes: list[Outcome], kind: Kind, deadline_s: float) -> None:
-        super().__init__(name="runner")
-        self._tasks = tasks
-        self._outcomes = outcomes
-        self._kind = kind
-        self._deadline_s = deadline_s
-        self._stacks: dict[Kind, tuple[Stack, ExitStack]] = {}
-
-    def run(self) -> None:
-        try:
-            while time.monotonic() < self._deadline_s:
-                try:
-                    task = self._tasks.popleft()
-                except IndexError:
-                    return
-                self._run(task)
-        finally:
-            for kind in list(self._stacks):
-                self._drop(kind)
-
-    def _run(self, task: Task) -> None:
-        kind = replace(self._kind, database=task.database, shifted_clock=task.row.shifted_clock)
-        outcome = Outcome(task.row.fault, task.row.moment, task.database, task.seed)
-        try:
-            outcome.verdict = run_row(task.row, self._stack(kind), task.seed)
-            self._stack(kind).settle()
-        except Exception as error:
-            outcome.verdict.problems.append(f"{type(error).__name__}: {error}")
-        if outcome.verdict.problems:
-            self._drop(kind, keep_logs=True)
-        self._outcomes.append(outcome)
-        print(outcome.line(), flush=True)
-
-    def _stack(self, kind: Kind) -> Stack:
-        if kind not in self._stacks:
-            exits = ExitStack()
-            self._stacks[kind] = exits.enter_context(stack.running(kind)), exits
-        return self._stacks[kind][0]
-
-    def _drop(self, kind: Kind, *, keep_logs: bool = False) -> None:
-        if kind in self._stacks:
-            its_stack, exits = self._stacks.pop(kind)
-            if keep_logs:
-                print("\n".join(its_stack.logs().splitlines()[-40:]), file=sys.stderr)
-            exits.close()
+def run_seed(seed: int, row: Row, database: str, number: int = 0) -> int:
+    """The seed of one run, the same whatever other rows are in the pass."""
+    return zlib.crc32(f"{seed}/{row.name}/{database}/{number}".encode())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.split("\n")[0])
-    parser.add_argument("--runs", type=int, default=1, help="runs of each row on each database (default: 1)")
-    parser.add_argument("--rows", default="", metavar="TEXT", help="only the rows whose name has this in it")
-    parser.add_argument("--database", choices=DATABASES, help="default: both")
-    parser.add_argument("--seed", type=int, default=None, help="repeats a pass; printed at its start")
-    parser.add_argument("--short", action="store_true", help="short leases and pauses, as in the tests")
-    parser.add_argument("--real-model", action="store_true", help="the shipped network instead of a fake one")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at once, each on a service of its own (default: 1)")
-    parser.add_argument("--minutes", type=float, default=1e6, help="start no run after this time")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run and the table as JSON")
-    asked = parser.parse_args(arguments)
-
-    rows = [row for row in ROWS if asked.rows.lower() in row.name.lower()]
+def plan(asked: argparse.Namespace, rows: Sequence[Row], seed: int) -> deque[Task]:
+    """Every row once, then every row again, so that a pass cut short has as many runs of each."""
+    its_profile = profile.SHORT if asked.short else profile.LONG
     databases = [asked.database] if asked.database else DATABASES
-    seed = random.SystemRandom().getrandbits(32) if asked.seed is None else asked.seed
-    rng = random.Random(seed)
-    tasks = deque(
-        Task(row, database, rng.getrandbits(32))
-        for _ in range(asked.runs)
+    return deque(
+        Task(
+            row,
+            Kind(database, its_profile, real_model=asked.real_model, shifted_clock=row.shifted_clock),
+            run_seed(seed, row, database, number),
+        )
+        for number in range(asked.runs)
         for row in rows
         for database in databases
         if database in row.databases
     )
+
+
+def work(tasks: deque[Task], outcomes: list[Outcome], deadline_s: float) -> None:
+    """Take runs from the common queue until it is empty or it is late."""
+    with Stacks() as stacks:
+        while time.monotonic() < deadline_s:
+            try:
+                task = tasks.popleft()
+            except IndexError:
+                return
+            outcome = stacks.run(task.row, task.kind, task.seed)
+            outcomes.append(outcome)
+            print(outcome.line(), flush=True)
+            if outcome.log:
+                print(outcome.log, file=sys.stderr, flush=True)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="The fault matrix as a table.")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each row on each database (default: 1)")
+    parser.add_argument("--rows", default="", metavar="TEXT", help="only the rows whose name has this in it")
+    parser.add_argument("--database", choices=DATABASES, help="default: both")
+    parser.add_argument("--seed", type=int, help="repeats a pass, whose seed is printed at its start")
+    parser.add_argument("--short", action="store_true", help="short leases and pauses, as in `make test`")
+    parser.add_argument("--real-model", action="store_true", help="the shipped network instead of a fake one")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once, each on a service of its own (default: 1)")
+    parser.add_argument("--minutes", type=float, default=1e6, help="start no run after this time")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every run as JSON")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 if the invariant held in every run, else 1."""
+    asked = parse(arguments)
+    rows = [row for row in ROWS if asked.rows.lower() in row.name.lower()]
+    seed = random.SystemRandom().getrandbits(32) if asked.seed is None else asked.seed
+    tasks = plan(asked, rows, seed)
     print(f"seed {seed}: {len(tasks)} runs", flush=True)
-    kind = Kind("", profile.SHORT if asked.short else profile.LONG, real_model=asked.real_model)
     outcomes: list[Outcome] = []
     deadline_s = time.monotonic() + asked.minutes * 60
-    runners = [Runner(tasks, outcomes, kind, deadline_s) for _ in range(asked.jobs)]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: tasks.clear())  # the runs under way are finished, and tidied up after
+    runners = [threading.Thread(target=work, args=(tasks, outcomes, deadline_s)) for _ in range(asked.jobs)]
     for runner in runners:
         runner.start()
     for runner in runners:
         runner.join()
-    lines = summarize(outcomes, [(row.fault, row.moment) for row in rows])
-    print(as_table(lines))
+    print(as_table(summarize(outcomes, [(row.fault, row.moment) for row in rows])))
     if asked.json:
-        asked.json.write_text(
-            json.dumps({"seed": seed, "profile": kind.profile.name, "runs": [o.as_dict() for o in outcomes]})
-        )
+        asked.json.write_text(json.dumps({"seed": seed, "runs": [outcome.as_dict() for outcome in outcomes]}, indent=1))
     return 1 if any(outcome.verdict.problems for outcome in outcomes) else 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.faults.verdict import Verdict
 
-HEAD = "| fault | moment | runs | images | lost | duplicated | recovery median | worst |\n|---|---|---|---|---|---|---|---|"
+COLUMNS = ("fault", "moment", "runs", "images", "lost", "duplicated", "recovery median", "worst")
 
 
 @dataclass
@@ -21,6 +21,8 @@ class Outcome:
     database: str
     seed: int
     verdict: Verdict = field(default_factory=Verdict)
+    log: str = ""
+    """The ends of the processes' logs, if the run broke the invariant."""
 
     def line(self) -> str:
         how = "; ".join(self.verdict.problems) or "ok"
@@ -73,7 +75,8 @@ def _line(fault: str, moment: str, outcomes: Sequence[Outcome]) -> Line:
 
 def as_table(lines: Iterable[Line]) -> str:
     """Markdown. A run that broke the invariant in any other way is named behind its row."""
-    return "\n".join([HEAD, *map(_as_row, lines)])
+    head = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
+    return "\n".join([head, *map(_as_row, lines)])
 
 
 def _as_row(line: Line) -> str:

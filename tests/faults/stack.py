@@ -206,6 +206,14 @@ class Stack:
         """It runs and has its model."""
         return worker.running and self.name_of(worker) is not None
 
+    def tails(self, lines: int) -> list[str]:
+        """The last lines of each log."""
+        return [
+            f"--- {process.name}\n" + "\n".join(process.log.read_text(errors="replace").splitlines()[-lines:])
+            for process in self.processes
+            if process.log.exists()
+        ]
+
     def logs(self) -> str:
         return "".join(process.log.read_text(errors="replace") for process in self.processes)
 
