@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
@@ -19,6 +20,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from tests.absent import absent
+from tests.polling import wait_until
 
 START_TIMEOUT_S = 30.0
 
@@ -78,29 +80,35 @@ class PostgresServer:
 
     def crash(self) -> None:
         """kill -9 of the server and all its processes: the next start replays the log."""
+        pids = self._pids()
+        self._signal(signal.SIGKILL)
         assert self.process is not None
-        for pid in self._pids():
-            os.kill(pid, signal.SIGKILL)
         self.process.wait(timeout=20)
+        wait_until(lambda: all(map(_has_ended, pids)))  # the next server refuses to start beside one of them
 
     def pause(self) -> None:
         """Connections stay open and nothing is answered, until `resume` (Linux)."""
-        for pid in self._pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        for pid in self._pids():
-            os.kill(pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def cut_connections(self) -> None:
         with self._connect() as connection:
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
+    def _signal(self, number: int) -> None:
+        for pid in self._pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def _pids(self) -> list[int]:
         """The server's, then those of its connections, which lead process groups of their own."""
-        assert self.process is not None
+        if self.process is None or self.process.poll() is not None:
+            return []
         pid = self.process.pid
-        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        return [pid, *map(int, children.read_text().split() if children.exists() else [])]
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
@@ -132,6 +140,7 @@ def serve(environment: Mapping[str, str] | None = None) -> Iterator[PostgresServ
         try:
             yield server
         finally:
+            server.resume()  # if a test failed while it was paused
             server.stop()
 
 
@@ -157,3 +166,11 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _has_ended(pid: int) -> bool:
+    """Also true of a zombie that nobody has buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.faults import profile
 from tests.faults.matrix import DATABASES, Row
-from tests.faults.report import Outcome, as_table, summarize
+from tests.faults.report import DOCUMENT, Outcome, as_table, summarize, write_into
 from tests.faults.rows import ROWS
 from tests.faults.stack import Kind
 from tests.faults.stacks import Stacks
@@ -81,6 +81,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--real-model", action="store_true", help="the shipped network instead of a fake one")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once, each on a service of its own (default: 1)")
     parser.add_argument("--minutes", type=float, default=1e6, help="start no run after this time")
+    parser.add_argument("--write", action="store_true", help="also put the table into docs/reliability.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every run as JSON")
     return parser.parse_args(arguments)
 
@@ -101,7 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runner.start()
     for runner in runners:
         runner.join()
-    print(as_table(summarize(outcomes, [(row.fault, row.moment) for row in rows])))
+    table = as_table(summarize(outcomes, [(row.fault, row.moment) for row in rows]))
+    print(table)
+    if asked.write:
+        write_into(DOCUMENT, table)
     if asked.json:
         asked.json.write_text(json.dumps({"seed": seed, "runs": [outcome.as_dict() for outcome in outcomes]}, indent=1))
     return 1 if any(outcome.verdict.problems for outcome in outcomes) else 0

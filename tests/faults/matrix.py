@@ -11,7 +11,7 @@ from db.models import Image
 from tests.faults.load import Load
 from tests.faults.profile import Profile
 from tests.faults.stack import Stack
-from tests.faults.verdict import Verdict, judge, judge_storage, stored_names, wait_until_final
+from tests.faults.verdict import Verdict, judge, judge_storage, stored, wait_until_final
 from tests.service import wait_until
 
 DATABASES = ("sqlite", "postgresql")
@@ -87,7 +87,7 @@ def run_row(row: Row, stack: Stack, seed: int) -> Verdict:
         time.sleep(rng.uniform(0, run.profile.spread_s))
         row.inject(run)
         row.restore(run)
-        _wait_for_recovery(run, verdict)
+        _wait_for_recovery(row, run, verdict)
     finally:
         run.load.over.set()
         run.load.join(timeout=180)
@@ -99,19 +99,21 @@ def run_row(row: Row, stack: Stack, seed: int) -> Verdict:
     return verdict
 
 
-def _wait_for_recovery(run: Run, verdict: Verdict) -> None:
-    """From the moment all servers are back until every image accepted before it has ended."""
-    taken = wait_until_final(run.stack, set(run.load.ledger.accepted.values()), timeout_s=run.profile.patience_s)
+def _wait_for_recovery(row: Row, run: Run, verdict: Verdict) -> None:
+    """From the moment all servers are back until every good image accepted before it has ended."""
+    bad = {run.load.full_name(name) for name in row.fails}
+    good = {image_id for name, image_id in list(run.load.ledger.accepted.items()) if name not in bad}
+    taken = wait_until_final(run.stack, good, timeout_s=run.profile.patience_s)
     verdict.recovery_s = run.profile.patience_s if taken is None else taken
 
 
 def _settle_accounts(run: Run, verdict: Verdict) -> None:
     """What was refused has left nothing; what was not answered can be sent again; then all there is has to end."""
     ledger = run.load.ledger
-    kept = stored_names(run.stack, ledger.refused)
-    verdict.problems += (
-        [f"{len(kept)} refused files have rows: {[ledger.refused[name] for name in kept]}"] if kept else []
-    )
+    kept = stored(run.stack, ledger.refused)
+    if kept:
+        verdict.problems.append(f"{len(kept)} refused files have rows: {[ledger.refused[name] for name in kept]}")
     run.stack.settle()
     run.load.send_again()
+    ledger.accepted |= stored(run.stack, ledger.unanswered)  # kept, and only the answer got lost
     wait_until_final(run.stack, set(ledger.accepted.values()), timeout_s=run.profile.patience_s)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.faults.verdict import Verdict
+from tests.service import REPOSITORY
+
+DOCUMENT = REPOSITORY / "docs" / "reliability.md"
 
 COLUMNS = ("fault", "moment", "runs", "images", "lost", "duplicated", "recovery median", "worst")
 
@@ -87,3 +92,14 @@ def _as_row(line: Line) -> str:
         f"| {line.fault} | {line.moment} | {line.runs}{broken} | {line.images} | {line.lost} | {line.duplicated}"
         f" | {line.recovery_median_s:.1f} s | {line.recovery_worst_s:.1f} s |"
     )
+
+
+def write_into(document: Path, table: str) -> None:
+    """Replace the table between the two comments."""
+    text = document.read_text(encoding="utf-8")
+    new, count = re.subn(
+        r"(<!-- table: .* -->\n).*?(<!-- end of table -->)", rf"\1\n{table}\n\n\2", text, flags=re.DOTALL
+    )
+    if count != 1:
+        raise ValueError(f"{document} has no place for the table")
+    document.write_text(new, encoding="utf-8")

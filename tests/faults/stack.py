@@ -20,8 +20,8 @@ from sqlalchemy import func, select
 
 from core.queue import connect, make_celery
 from core.settings import Settings
-from db import migrate, users, workers
-from db.models import Image
+from db import migrate, users
+from db.models import Image, Worker
 from db.session import Database, now
 from db.states import ImageState
 from tests import factories, postgres, valkey
@@ -145,9 +145,10 @@ class Stack:
         self.processes.append(second)
         return second
 
-    def dismiss(self, process: Process) -> None:
+    def dismiss(self, process: Process) -> int:
+        """Its exit status."""
         self.processes.remove(process)
-        process.terminate()
+        return process.terminate()
 
     def start(self) -> None:
         for process in self.processes:
@@ -183,7 +184,8 @@ class Stack:
         if not worker.running:
             return None
         with self.database.read() as session:
-            names = [row.name for row in workers.alive(session, now(session))]
+            # Not `workers.alive`: the clock of the processes may be another one than ours.
+            names = session.scalars(select(Worker.name)).all()
         return next((name for name in names if name.split(":")[-2] == str(worker.pid)), None)
 
     def held_by(self, worker: Process) -> int:

@@ -1,4 +1,4 @@
-"""Running services by kind: started when first asked for, used by one run after the other, replaced when one is hurt."""
+"""Running services by kind: started when first asked for, shared by the runs, replaced when one is hurt."""
 
 from __future__ import annotations
 

@@ -46,10 +46,11 @@ def _unfinished(stack: Stack, image_ids: Collection[int]) -> int | None:
         return None
 
 
-def stored_names(stack: Stack, names: Collection[str]) -> list[str]:
-    """Those of the file names that have a row, once for each row."""
+def stored(stack: Stack, names: Collection[str]) -> dict[str, int]:
+    """Those of the file names that have a row, and the id of it."""
     with stack.database.read() as session:
-        return list(session.scalars(select(Image.filename).where(Image.filename.in_(names))))
+        rows = session.execute(select(Image.filename, Image.id).where(Image.filename.in_(names)))
+        return {name: image_id for name, image_id in rows}
 
 
 def judge(stack: Stack, ledger: Ledger, may_fail: dict[str, str], verdict: Verdict) -> list[Image]:
