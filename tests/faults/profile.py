@@ -28,4 +28,4 @@ class Profile:
 LONG = Profile("long", 8.0, 2.0, 1.0, 5.0, 30.0, images=80, batch_size=8, forward_s=0.15, spread_s=1.0, patience_s=60)
 """The defaults of the settings."""
 
-SHORT = Profile("short", 1.6, 0.3, 0.1, 1.0, 2.5, images=24, batch_size=4, forward_s=0.05, spread_s=0.4, patience_s=30)
+SHORT = Profile("short", 2.0, 0.4, 0.1, 1.0, 2.5, images=24, batch_size=4, forward_s=0.05, spread_s=0.4, patience_s=60)

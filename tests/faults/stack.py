@@ -35,7 +35,7 @@ from tests.valkey import ValkeyServer
 
 WORKERS = 2
 BLOB_SPACE_BYTES = 32 * 1024**2
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 240.0
 
 
 @dataclass(frozen=True, slots=True)

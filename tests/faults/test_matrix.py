@@ -14,7 +14,7 @@ from tests.faults.rows import ROWS
 from tests.faults.stack import Kind
 from tests.faults.stacks import Stacks
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 SEED = random.SystemRandom().getrandbits(32)
 

@@ -50,7 +50,7 @@ def stored(stack: Stack, names: Collection[str]) -> dict[str, int]:
     """Those of the file names that have a row, and the id of it."""
     with stack.database.read() as session:
         rows = session.execute(select(Image.filename, Image.id).where(Image.filename.in_(names)))
-        return {name: image_id for name, image_id in rows}
+        return {row.filename: row.id for row in rows}
 
 
 def judge(stack: Stack, ledger: Ledger, may_fail: dict[str, str], verdict: Verdict) -> list[Image]:

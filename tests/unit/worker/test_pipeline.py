@@ -7,6 +7,7 @@ import io
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -168,18 +169,19 @@ def test_a_missing_blob_is_tried_again_and_then_fails_with_its_reason(
 
 
 class Flaky(LocalBlobStore):
-    """Refuses so many times, the first `opening` and the others reading."""
+    """Refuses `failures` times, when it opens a file or when that is read."""
 
-    opening = reading = 0
+    def __init__(self, root: Path, how: str, failures: int) -> None:
+        super().__init__(root)
+        self._how = how
+        self._left = iter(range(failures))  # a plain number would miscount between the decoding threads
 
     def open(self, sha256: str) -> BinaryIO:
-        if self.opening:
-            self.opening -= 1
+        if next(self._left, None) is None:
+            return super().open(sha256)
+        if self._how == "opening":
             raise StorageUnavailable("The share is away.")
-        if self.reading:
-            self.reading -= 1
-            return Unreadable()
-        return super().open(sha256)
+        return Unreadable()
 
 
 class Unreadable(io.BytesIO):
@@ -193,9 +195,7 @@ def test_a_store_that_comes_back_costs_neither_an_attempt_nor_an_image(
 ) -> None:
     monkeypatch.setattr(outage, "PAUSE_S", 0.01)
     submit(*pngs(12))
-    store = Flaky(services.settings.blobs)
-    setattr(store, how, 9 * 4)
-    pipeline = make(store=store)
+    pipeline = make(store=Flaky(services.settings.blobs, how, 9 * services.settings.batch_size))
     while pipeline.drain():
         pass
     assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
