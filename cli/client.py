@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
@@ -21,6 +21,10 @@ MAX_DELAY_S = 30.0
 """With nine attempts: gives up after about a minute and a half, long enough for a restart of the service."""
 MAX_RETRY_AFTER_S = 300.0
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+FULL = {"queue_full": "its queue is full", "storage_full": "its disk is full"}
+"""Problems that pass once there is room again: waited for, however long a queue takes."""
+MAX_STORAGE_WAIT_S = 900.0
+"""A full disk needs a person; after this long it is an error."""
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 PAGE_SIZE = 500
 
@@ -60,6 +64,8 @@ class Client:
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url
         self.stopping = threading.Event()
+        self.on_wait: Callable[[str], None] = lambda _words: None
+        """Told why and how long the service makes us wait; called from any thread."""
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}", "User-Agent": "pneumoscreen"},
@@ -127,10 +133,8 @@ class Client:
     def _request(self, method: str, path: str, *, attempts: int = ATTEMPTS, **arguments: Any) -> httpx.Response:
         """Retries lost connections and 429, 5xx. Every request here is safe to repeat."""
         for attempt in range(1, attempts + 1):
-            if self.stopping.is_set():
-                raise Interrupted
             try:
-                response = self._http.request(method, API + path, **arguments)
+                response = self._when_room(method, API + path, **arguments)
             except httpx.TransportError as error:
                 if attempt == attempts:
                     raise Unreachable(_unreachable(self.url, error)) from error
@@ -141,6 +145,22 @@ class Client:
             asked_s = retry_after_s(response.headers)
             self._pause(_backoff_s(attempt) if asked_s is None else min(asked_s, MAX_RETRY_AFTER_S))
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _when_room(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """The first answer that does not say that the service is full."""
+        waited_s = 0.0
+        while True:
+            if self.stopping.is_set():
+                raise Interrupted
+            response = self._http.request(method, path, **arguments)
+            code = _problem(response).get("code") if response.status_code in (429, 507) else None
+            if code not in FULL or (code == "storage_full" and waited_s >= MAX_STORAGE_WAIT_S):
+                return response
+            asked_s = retry_after_s(response.headers)
+            pause_s = min(MAX_DELAY_S if asked_s is None else asked_s, MAX_RETRY_AFTER_S)
+            self.on_wait(f"the service asks to wait, {FULL[code]}; next try in {pause_s:.0f} s")
+            self._pause(pause_s)
+            waited_s += pause_s
 
     def _pause(self, seconds: float) -> None:
         if self.stopping.wait(seconds):
@@ -157,7 +177,8 @@ class Client:
             )
         if response.is_redirect:
             raise ServiceError(f"{self.url} redirects to {response.headers.get('Location')}: give --url that.", status)
-        detail = _problem(response)
+        problem = _problem(response)
+        detail = problem.get("detail") or problem.get("title")
         if detail is None and status == httpx.codes.NOT_FOUND:
             raise ServiceError(_not_ours(self.url), status)
         raise ServiceError(f"{self.url} answered {status}: {detail or response.reason_phrase}", status)
@@ -223,14 +244,13 @@ def _backoff_s(attempt: int) -> float:
     return delay_s * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
 
-def _problem(response: httpx.Response) -> str | None:
-    """The sentence of a problem+json body (RFC 9457)."""
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    """A problem+json body (RFC 9457); empty when it is none."""
     try:
         body = response.json()
     except ValueError:
-        return None
-    detail = (body.get("detail") or body.get("title")) if isinstance(body, dict) else None
-    return str(detail) if detail else None
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _unreachable(url: str, error: httpx.TransportError) -> str:

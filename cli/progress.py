@@ -24,6 +24,10 @@ class Meter(Protocol):
 
     def show(self, done: int, total: int) -> None: ...
 
+    def waiting(self, words: str) -> None:
+        """Say beside the count why it stands still, until it moves again."""
+        ...
+
     def note(self, line: str) -> None: ...
 
 
@@ -40,6 +44,7 @@ class LineMeter:
         self._clock = clock
         self._done, self._total = 0, total
         self._shown: tuple[int, int] | None = None
+        self._words = ""
         self._next_s = clock() + LINE_EVERY_S
 
     def __enter__(self) -> LineMeter:
@@ -53,7 +58,14 @@ class LineMeter:
 
     def show(self, done: int, total: int) -> None:
         self._done, self._total = done, total
+        self._words = ""
         if self._clock() >= self._next_s:
+            self._print()
+
+    def waiting(self, words: str) -> None:
+        first = not self._words
+        self._words = words
+        if first or self._clock() >= self._next_s:
             self._print()
 
     def note(self, line: str) -> None:
@@ -62,7 +74,8 @@ class LineMeter:
     def _print(self) -> None:
         self._next_s = self._clock() + LINE_EVERY_S
         self._shown = (self._done, self._total)
-        typer.echo(f"{self._label}: {self._done:,} of {self._total:,}", err=True)
+        words = f" ({self._words})" if self._words else ""
+        typer.echo(f"{self._label}: {self._done:,} of {self._total:,}{words}", err=True)
 
 
 class BarMeter:
@@ -79,6 +92,7 @@ class BarMeter:
             TimeRemainingColumn(elapsed_when_finished=True),
             console=Console(stderr=True, highlight=False),
         )
+        self._label = label
         self._task = self._progress.add_task(label, total=total)
 
     def __enter__(self) -> BarMeter:
@@ -91,7 +105,10 @@ class BarMeter:
         self._progress.stop()
 
     def show(self, done: int, total: int) -> None:
-        self._progress.update(self._task, completed=done, total=total)
+        self._progress.update(self._task, completed=done, total=total, description=self._label)
+
+    def waiting(self, words: str) -> None:
+        self._progress.update(self._task, description=f"{self._label} ({words})")
 
     def note(self, line: str) -> None:
         self._progress.console.print(line, markup=False)

@@ -124,6 +124,7 @@ class Submission:
 
         total = sources.count()
         with progress.meter("Sending", total) as meter:
+            self.client.on_wait = meter.waiting
 
             def show(sent: Sent) -> None:
                 meter.show(sent.done, max(total, sent.done))

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import httpx
 
-from cli.client import Client, ServiceError
+from cli.client import FULL, Client, ServiceError
 from cli.rows import REJECTED
 from cli.sources import Problem, Source
 from core.errors import Permanent
@@ -141,11 +141,16 @@ class Uploader:
                 raise
             self._send_smaller(job_id, opened, error)
             return
+        again: list[Hashed] = []
         for (file, _), answer in zip(opened, answers, strict=True):
-            if answer.get("id") is None:
+            if answer.get("id") is None and answer["error"]["code"] in FULL:
+                again.append(file)
+            elif answer.get("id") is None:
                 self._reject(Row(file.source.name, REJECTED, file.sha256, error=answer["error"]["message"]))
             else:
                 self._accept(1, uploaded=1)
+        if again:  # the others were taken, so this ends; if there is still no room, the client waits for it
+            self._send(job_id, again)
 
     def _send_smaller(self, job_id: int, opened: Sequence[tuple[Hashed, BinaryIO]], error: ServiceError) -> None:
         """A proxy in between may allow less than the service does."""

@@ -64,6 +64,20 @@ class StorageUnavailable(Transient):
     code = "storage_unavailable"
 
 
+class StorageFull(StorageUnavailable):
+    code = "storage_full"
+
+
+class QueueFull(PneumoscreenError):
+    """No place for more images; `retry_after_s` seconds from now there may be."""
+
+    code = "queue_full"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class OutOfMemory(Transient):
     code = "out_of_memory"
 

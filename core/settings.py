@@ -46,6 +46,13 @@ class Settings(BaseModel):
     max_upload_bytes: Count = Field(64_000_000, description="Largest single file accepted.")
     max_request_bytes: Count = Field(1_000_000_000, description="Largest upload request accepted.")
     max_pixels: Count = Field(100_000_000, description="Largest image accepted, width times height.")
+    max_queued_images: Count = Field(200_000, description="Images that may wait; beyond, uploads are asked to wait.")
+    reserved_queue_images: Annotated[int, Field(ge=0)] = Field(
+        1000, description="Places of these that only images sent as urgent may take, a few of each user."
+    )
+    min_free_disk_bytes: Annotated[int, Field(ge=0)] = Field(
+        500_000_000, description="Uploads leave this much of the image storage's disk free."
+    )
     session_hours: Count = Field(12, description="How long a browser stays signed in.")
     cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only.")
 
@@ -71,6 +78,12 @@ class Settings(BaseModel):
     def _lease_outlives_heartbeat(self) -> Settings:
         if self.heartbeat_s * 2 > self.lease_s:
             raise ValueError("lease_s must be at least twice heartbeat_s, or one late heartbeat loses the lease")
+        return self
+
+    @model_validator(mode="after")
+    def _reserve_is_a_part_of_the_queue(self) -> Settings:
+        if self.reserved_queue_images >= self.max_queued_images:
+            raise ValueError("reserved_queue_images must be less than max_queued_images, or bulk images have no place")
         return self
 
     @property

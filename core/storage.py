@@ -7,16 +7,18 @@ the disk. So a blob either exists whole or not at all, and nothing a user typed 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from core.errors import BlobMissing, StorageUnavailable
+from core.errors import BlobMissing, StorageFull, StorageUnavailable
 
 FOLDERS = 256
 """Subdirectories of the local store, by the first byte of the sha256."""
@@ -24,13 +26,14 @@ FOLDERS = 256
 ASIDE = "orphan-"
 
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Spool(io.RawIOBase):
     """A temporary `file` at `path` that hashes what is written to it and drops what is beyond `max_bytes`.
 
     Too long is a state (`too_large`), not an exception, so that one long file of a multipart request does not
-    cut off the files behind it.
+    cut off the files behind it. So is a disk that has no space for it (`full`).
     """
 
     def __init__(self, file: BinaryIO, path: Path, max_bytes: int) -> None:
@@ -39,6 +42,7 @@ class Spool(io.RawIOBase):
         self._digest = hashlib.sha256()
         self._max_bytes = max_bytes
         self.size_bytes = 0
+        self.full = False
 
     @property
     def too_large(self) -> bool:
@@ -50,18 +54,32 @@ class Spool(io.RawIOBase):
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # werkzeug writes bytes and bytearrays
         self.size_bytes += len(data)
-        if not self.too_large:
+        if not self.too_large and not self.full:
             self._digest.update(data)
-            with storage_errors("write to"):
-                self._file.write(data)
+            try:
+                with storage_errors("write to"):
+                    self._file.write(data)
+            except StorageFull:
+                self.give_up()
         return len(data)
+
+    def give_up(self) -> None:
+        """Free at once what it holds, for the files behind it, and take no more."""
+        self.full = True
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file.fileno(), 0)
 
     def read(self, size: int = -1) -> bytes:
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        with storage_errors("write to"):  # it writes out what is still in the buffer
-            return self._file.seek(offset, whence)
+        if not self.full:
+            try:
+                with storage_errors("write to"):  # it writes out what is still in the buffer
+                    return self._file.seek(offset, whence)
+            except StorageFull:
+                self.give_up()
+        return 0
 
     def tell(self) -> int:
         return self._file.tell()
@@ -92,6 +110,10 @@ class BlobStore(Protocol):
     def open(self, sha256: str) -> BinaryIO: ...
     def exists(self, sha256: str) -> bool: ...
     def delete(self, sha256: str) -> None: ...
+
+    def free_bytes(self) -> int | None:
+        """What can still be stored; None where that has no meaning."""
+        ...
 
 
 class LocalBlobStore:
@@ -187,6 +209,10 @@ class LocalBlobStore:
                 path.rename(self._path(path.name.removeprefix(ASIDE)))
         return False
 
+    def free_bytes(self) -> int | None:
+        with storage_errors("read"):
+            return shutil.disk_usage(self.root).free
+
     def _path(self, sha256: str) -> Path:
         if not SHA256_HEX.fullmatch(sha256):
             raise ValueError("not a sha256 in lower-case hex")
@@ -199,6 +225,8 @@ def storage_errors(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in NO_SPACE:
+            raise StorageFull("The disk of the image storage is full.") from error
         # strerror alone: the path would tell a log reader nothing that the operator does not know.
         raise StorageUnavailable(f"Could not {action} the image storage: {error.strerror}.") from error
 

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from db.models import Image, Job, Prediction, state_is
-from db.states import FINAL_STATES, Decision, ImageState, JobState
+from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 
 Row = TypeVar("Row")
 
@@ -58,26 +58,35 @@ class Page(Generic[Row]):
 
 def progress(session: Session, job: Job) -> Progress:
     counts = dict.fromkeys(ImageState, 0)
+    decisions = dict.fromkeys(Decision, 0)
     last: datetime | None = None
     rows = session.execute(
-        select(Image.state, func.count(), func.max(Image.finished_at))
+        select(Image.state, Image.decision, func.count(), func.max(Image.finished_at))
         .where(Image.job_id == job.id)
-        .group_by(Image.state)
+        .group_by(Image.state, Image.decision)
     )
-    for image_state, count, finished_at in rows:
-        counts[image_state] = count
+    for image_state, decision, count, finished_at in rows:
+        counts[image_state] += count
         last = max((t for t in (last, finished_at) if t is not None), default=None)
-    decisions = dict.fromkeys(Decision, 0)
-    for decision, count in session.execute(
-        select(Prediction.decision, func.count())
-        .join(Image, Image.id == Prediction.image_id)
-        .where(Image.job_id == job.id)
-        .group_by(Prediction.decision)
-    ):
-        decisions[decision] = count
+        if decision is not None:
+            decisions[Decision(decision)] += count
+        elif image_state is ImageState.DONE:
+            for word, its_count in _decisions_not_noted(session, job):
+                decisions[word] += its_count
     state = _job_state(counts, cancelled=job.cancelled_at is not None)
     over = state in (JobState.DONE, JobState.CANCELLED)
     return Progress(state, counts, decisions, last if over else None)
+
+
+def _decisions_not_noted(session: Session, job: Job) -> Sequence[tuple[Decision, int]]:
+    """Decisions of the images that a worker of the release before has finished: it writes them nowhere else."""
+    rows = session.execute(
+        select(Prediction.decision, func.count())
+        .join(Image, Image.id == Prediction.image_id)
+        .where(Image.job_id == job.id, state_is(ImageState.DONE), Image.decision.is_(None))
+        .group_by(Prediction.decision)
+    )
+    return [(decision, count) for decision, count in rows]
 
 
 def _job_state(counts: dict[ImageState, int], *, cancelled: bool) -> JobState:
@@ -156,6 +165,20 @@ def _with_results(query: Select[Image]) -> Select[Image]:
 def stored(session: Session, sha256s: Sequence[str]) -> set[str]:
     """Those of the hashes that some image has."""
     return set(session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s))))
+
+
+def queue_length(session: Session, *, at_most: int, urgent_of: int | None = None) -> int:
+    """How many images are queued, or of one user as urgent; counted to `at_most`, in an index of the queued alone."""
+    some = select(Image.id).where(state_is(ImageState.QUEUED))
+    if urgent_of is not None:
+        some = some.where(Image.user_id == urgent_of, Image.priority == Priority.INTERACTIVE)
+    return session.scalars(select(func.count()).select_from(some.limit(at_most).subquery())).one()
+
+
+def done_since(session: Session, since: datetime) -> int:
+    return session.scalars(
+        select(func.count()).select_from(Image).where(state_is(ImageState.DONE), Image.finished_at >= since)
+    ).one()
 
 
 @dataclass(frozen=True, slots=True)

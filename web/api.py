@@ -33,6 +33,7 @@ SECURITY_SCHEMES: Any = {
     "session": {"type": "apiKey", "in": "cookie", "name": "session"},
 }
 PROBLEMS = dict.fromkeys((401, 404, 422), s.Problem)
+NO_ROOM: dict[Any, Any] = dict.fromkeys((429, 507), s.Problem)
 
 blueprint = APIBlueprint(
     "api",
@@ -99,9 +100,12 @@ def read_job(path: s.JobPath) -> Response:
     return _conditional(response)
 
 
-@blueprint.post("/jobs/<int:job_id>/images", responses={201: s.ReceivedList, 409: s.Problem, 413: s.Problem})
+@blueprint.post("/jobs/<int:job_id>/images", responses={201: s.ReceivedList, 409: s.Problem, 413: s.Problem} | NO_ROOM)
 def upload_images(path: s.JobPath, form: s.Upload) -> Response:
-    """Send files (multipart field `files`). Sending a file of the same name and content again changes nothing."""
+    """Send files (multipart field `files`). Sending a file of the same name and content again changes nothing.
+
+    429 or 507: there is no room; send again after Retry-After. A single file with the error `storage_full` likewise.
+    """
     received = uploads.receive(path.job_id, form.files)
     return _json(s.ReceivedList(images=[_received(item) for item in received]), 201, exclude_none=True)
 
@@ -112,7 +116,7 @@ def _received(item: tables.Image | uploads.Rejected) -> s.Received:
     return s.Received(filename=item.filename, id=item.id, sha256=item.sha256, state=item.state)
 
 
-@blueprint.post("/jobs/<int:job_id>/images/known", responses={200: s.KnownList, 409: s.Problem})
+@blueprint.post("/jobs/<int:job_id>/images/known", responses={200: s.KnownList, 409: s.Problem} | NO_ROOM)
 def add_known_images(path: s.JobPath, body: s.KnownFiles) -> Response:
     """Add files by sha256 that you have sent before; those marked `missing` have to be uploaded."""
     wanted = [(item.filename, item.sha256) for item in body.images]
@@ -126,7 +130,7 @@ def add_known_images(path: s.JobPath, body: s.KnownFiles) -> Response:
     return _json(s.KnownList(images=answers), exclude_none=True)
 
 
-@blueprint.post("/images", responses={202: s.Image, 413: s.Problem, 415: s.Problem})
+@blueprint.post("/images", responses={202: s.Image, 413: s.Problem, 415: s.Problem} | NO_ROOM)
 def upload_image(form: s.SingleUpload) -> Response:
     """Send one image (multipart field `file`) as an interactive job of its own."""
     item = uploads.receive_single(user().id, form.file)
@@ -234,3 +238,9 @@ def cancel_job(path: s.JobPath) -> Response:
 def retry_job(path: s.JobPath) -> Response:
     """Queue the failed and cancelled images of a job again."""
     return _json(s.Changed(changed=uploads.retry(path.job_id)))
+
+
+@blueprint.post("/images/<int:image_id>/retry", responses={200: s.Changed})
+def retry_image(path: s.ImagePath) -> Response:
+    """Queue one failed or cancelled image again; `changed` is 0 if it is neither."""
+    return _json(s.Changed(changed=int(uploads.retry_image(path.image_id))))

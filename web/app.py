@@ -12,7 +12,7 @@ from flask_wtf import CSRFProtect
 
 from core.errors import ConfigurationError
 from core.settings import Settings
-from web import api, api_docs, auth, errors, health, pages
+from web import admission, api, api_docs, auth, errors, health, pages
 from web.services import _KEY, Services, connect_all
 from web.uploads import UploadRequest
 
@@ -57,7 +57,8 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         JSON_SORT_KEYS=False,
     )
-    app.extensions[_KEY] = services or connect_all(settings)
+    app.extensions[_KEY] = ours = services or connect_all(settings)
+    admission.install(app, settings, ours.database, ours.store)
     CSRFProtect(app)
     errors.install(app)
     auth.install(app)

@@ -9,12 +9,14 @@ from typing import Any
 import structlog
 from flask import Flask, Response, make_response, render_template, request
 from pydantic import ValidationError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from core.errors import BlobMissing, PneumoscreenError, StorageUnavailable
+from core.errors import BlobMissing, PneumoscreenError, QueueFull, StorageFull, StorageUnavailable
 
 RETRY_AFTER_S = 5
+STORAGE_RETRY_AFTER_S = 60
+"""A full disk needs a person, or a job deleted."""
 
 CODES = {413: "request_too_large", 422: "invalid_request"}
 """Where the phrase of the standard library, which the code is made of otherwise, depends on Python's version."""
@@ -26,8 +28,11 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(BlobMissing, _missing)
     app.register_error_handler(StorageUnavailable, _unavailable)
+    app.register_error_handler(StorageFull, _storage_full)
+    app.register_error_handler(QueueFull, _queue_full)
     app.register_error_handler(DataError, _not_storable)
     app.register_error_handler(OperationalError, _unavailable)
+    app.register_error_handler(InternalError, _unavailable)  # PostgreSQL ended a write that did nothing for too long
     app.register_error_handler(Exception, _crash)
 
 
@@ -89,6 +94,20 @@ def _not_storable(error: DataError) -> Response:
     """PostgreSQL takes no NUL in a text, wherever in a request it hides."""
     log.warning("value_refused_by_database", error=type(error.orig).__name__)
     return _answer(422, "A value of this request cannot be stored or compared: look for control characters.")
+
+
+def _queue_full(error: QueueFull) -> Response:
+    log.warning("queue_full", endpoint=request.endpoint, retry_after_s=error.retry_after_s)
+    response = _answer(429, error.message, error.code)
+    response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _storage_full(error: StorageFull) -> Response:
+    log.error("storage_full", endpoint=request.endpoint)
+    response = _answer(507, f"{error.message} Nothing of this request was kept: send it again later.", error.code)
+    response.headers["Retry-After"] = str(STORAGE_RETRY_AFTER_S)
+    return response
 
 
 def _unavailable(error: Exception) -> Response:

@@ -15,12 +15,13 @@ from typing import IO, cast
 
 import structlog
 from flask import Request
+from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import Conflict, NotFound
 
-from core.errors import Permanent, TooLarge
+from core.errors import Permanent, StorageFull, TooLarge
 from core.media import sniff
 from core.queue import publish
 from core.storage import Spool
@@ -30,16 +31,23 @@ from db.models import MAX_FILENAME, Image, Job
 from db.queries import Progress
 from db.session import now
 from db.states import ImageState, Priority
+from web.admission import admission
+from web.auth import user
 from web.services import Services, services
 
 log = structlog.get_logger()
 
 UNNAMED = "unnamed"
 """A file whose name has nothing that can be shown."""
+RING_AT_ONCE = 1000
+"""Images rung for while somebody waits for the answer. A worker that wakes takes all; the sweeper rings for others."""
+NO_SPACE = "The disk of the image storage has no space for this file."
 
 
 class UploadRequest(Request):
     """Streams each file of a multipart body straight into a spool of the blob store."""
+
+    _admitted = False
 
     def _get_file_stream(
         self,
@@ -48,8 +56,22 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
+        """Refuses before the first byte of the first file; a later file without space leaves those before it alone.
+
+        Raises:
+            QueueFull, StorageFull: there is no room.
+        """
         ours = services()
-        return cast(IO[bytes], ours.store.spool(ours.settings.max_upload_bytes))
+        if not self._admitted:
+            _admit(self)
+            self._admitted = True
+            return cast(IO[bytes], ours.store.spool(ours.settings.max_upload_bytes))
+        spool = ours.store.spool(ours.settings.max_upload_bytes)
+        try:
+            admission().check_space()
+        except StorageFull:
+            spool.give_up()
+        return cast(IO[bytes], spool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +99,20 @@ def receive(job_id: int, files: Iterable[FileStorage]) -> list[Image | Rejected]
         NotFound: no such job.
         Conflict: the job was cancelled.
         StorageUnavailable: the blob store refuses; none of the files became an image.
+        StorageFull: it had space for none of them.
     """
-    stored = [_store(services(), file) for file in files]
-    return _insert(job_id, stored)
+    return _insert(job_id, _store_all(files))
 
 
 def receive_known(job_id: int, user_id: int, wanted: Sequence[tuple[str, str]]) -> list[Image | None]:
-    """For each (filename, sha256): an image of the job, if this user sent these bytes before, else None."""
+    """For each (filename, sha256): an image of the job, if this user sent these bytes before, else None.
+
+    Raises:
+        NotFound, Conflict: as `receive`.
+        QueueFull, StorageFull: no room; asked here, before the bytes of what is missing are sent.
+    """
     ours = services()
+    admission().admit(user_id, _priority(job_id))
     with ours.database.read() as session:
         known = jobs.known(session, user_id=user_id, sha256s=(sha256 for _, sha256 in wanted))
     stored: list[NewImage | Rejected] = []
@@ -106,8 +134,9 @@ def receive_new(user_id: int, name: str, priority: Priority, files: Iterable[Fil
 
     Raises:
         StorageUnavailable: the blob store refuses; nothing was kept.
+        StorageFull: it had space for none of them.
     """
-    stored = [_store(services(), file) for file in files]
+    stored = _store_all(files)
     new = [item for item in stored if isinstance(item, NewImage)]
     if not new:
         return [item for item in stored if isinstance(item, Rejected)]
@@ -129,8 +158,20 @@ def retry(job_id: int) -> int:
         job = _existing(session, job_id)
         image_ids = jobs.retry(session, job)
         priority = job.priority
-    ring(image_ids, priority)
+    ring(image_ids[:RING_AT_ONCE], priority)
     return len(image_ids)
+
+
+def retry_image(image_id: int) -> bool:
+    """Queue one failed or cancelled image again and wake a worker; whether it was one. Raises NotFound."""
+    with services().database.begin() as session:
+        image = session.get(Image, image_id)
+        if image is None:
+            raise NotFound(f"There is no image {image_id}.")
+        queued = jobs.retry_image(session, image)
+    if queued:
+        ring([image_id], image.priority)
+    return queued
 
 
 def ring(image_ids: Sequence[int], priority: Priority) -> None:
@@ -153,6 +194,30 @@ def clean(filename: str) -> str:
     return visible.strip()[-MAX_FILENAME:]
 
 
+def _admit(request: UploadRequest) -> None:
+    """Raises QueueFull, StorageFull, NotFound."""
+    size_bytes = request.content_length or 0
+    if not current_user.is_authenticated:
+        admission().check_space(size_bytes)
+        return
+    job_id = (request.view_args or {}).get("job_id")
+    priority = Priority.INTERACTIVE if job_id is None else _priority(job_id)
+    admission().admit(user().id, priority, size_bytes=size_bytes)
+
+
+def _priority(job_id: int) -> Priority:
+    with services().database.read() as session:
+        return _existing(session, job_id).priority
+
+
+def _store_all(files: Iterable[FileStorage]) -> list[NewImage | Rejected]:
+    """Each file stored or rejected. Raises StorageFull: there was no space for any."""
+    stored = [_store(services(), file) for file in files]
+    if stored and all(isinstance(item, Rejected) and item.code == StorageFull.code for item in stored):
+        raise StorageFull(NO_SPACE)
+    return stored
+
+
 def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
     filename = clean(file.filename or "") or UNNAMED
     spool = cast(Spool, file.stream)
@@ -160,11 +225,13 @@ def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
         if spool.too_large:
             limit_mb = ours.settings.max_upload_bytes / 1e6
             raise TooLarge(f"The file has {spool.size_bytes / 1e6:.1f} MB; the limit is {limit_mb:.1f} MB.")
+        if spool.full:
+            raise StorageFull(NO_SPACE)
         info = sniff(cast(IO[bytes], spool), max_pixels=ours.settings.max_pixels)  # type: ignore[arg-type]
-    except Permanent as error:
+        size_bytes = spool.size_bytes
+        return NewImage(filename, ours.store.put(spool), info.media_type, size_bytes, info.width_px, info.height_px)
+    except (Permanent, StorageFull) as error:
         return Rejected(filename, error.code, error.message)
-    size_bytes = spool.size_bytes
-    return NewImage(filename, ours.store.put(spool), info.media_type, size_bytes, info.width_px, info.height_px)
 
 
 def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | Rejected]:

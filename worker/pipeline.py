@@ -15,8 +15,8 @@ from core import activation
 from core.errors import PneumoscreenError, Transient
 from core.settings import Settings
 from core.storage import BlobStore, storage_errors
-from db import jobs
-from db.jobs import Claim, Failed, Scored
+from db import claims
+from db.claims import Claim, Failed, Scored
 from db.session import Database, now
 from db.states import Decision
 from model.decode import decode
@@ -61,18 +61,18 @@ class Pipeline:
             self._predictor = self._load_predictor()
         return self._predictor
 
-    def drain(self, image_ids: Sequence[int] = ()) -> int:
-        """Screen the queued ones of `image_ids`, then whatever else is queued. Returns how many left our hands."""
+    def drain(self) -> int:
+        """Screen until nothing is queued. Returns how many left our hands."""
         before = self.images
         try:
-            self._screen(image_ids)
+            self._screen()
         finally:
             self._in_hand = frozenset()  # on an error the leases of these run out, and the sweeper queues them again
         return self.images - before
 
-    def _screen(self, image_ids: Sequence[int]) -> None:
+    def _screen(self) -> None:
         started_at = time.monotonic()
-        for outcomes in screen_batches(self._claims(image_ids), self._read, self.predictor, self._pool):
+        for outcomes in screen_batches(self._claims(), self._read, self.predictor, self._pool):
             self._finish(outcomes)
             self.batches += 1
             self.images += len(outcomes)
@@ -88,7 +88,7 @@ class Pipeline:
         """Hand back what is still leased and end the decoding threads."""
         self._pool.shutdown(cancel_futures=True)
         with self._database.begin() as session:
-            released = jobs.release(session, worker=self.name)
+            released = claims.release(session, worker=self.name)
         if released:
             log.info("released", images=released)
 
@@ -96,28 +96,26 @@ class Pipeline:
         """Called by the heartbeat while a batch is in work."""
         with self._database.begin() as session:
             held, lease_s = self._in_hand, self._settings.lease_s
-            jobs.renew(session, worker=self.name, image_ids=held, lease_s=lease_s, now=now(session))
+            claims.renew(session, worker=self.name, image_ids=held, lease_s=lease_s, now=now(session))
 
-    def _claims(self, image_ids: Sequence[int]) -> Iterator[list[Claim]]:
+    def _claims(self) -> Iterator[list[Claim]]:
         """Batches until nothing is queued; an empty one asks that all before it be finished first."""
         while not self._stop.is_set() and not (self._outage.lasts and self._stop.wait(outage.PAUSE_S)):
             alone = not self._in_hand
-            claims = self._claim(image_ids, alone=alone)
-            if claims:
-                self._in_hand |= {claim.image_id for claim in claims}
-                yield claims
+            batch = self._claim(alone=alone)
+            if batch:
+                self._in_hand |= {claim.image_id for claim in batch}
+                yield batch
             elif alone:
                 return
-            if not claims or any(claim.crashes for claim in claims):
+            if not batch or any(claim.crashes for claim in batch):
                 yield []  # a suspect is next, or was just claimed: it has this process to itself
-            image_ids = ()
 
-    def _claim(self, image_ids: Sequence[int], *, alone: bool) -> list[Claim]:
+    def _claim(self, *, alone: bool) -> list[Claim]:
         with self._database.begin() as session:
-            return jobs.claim(
+            return claims.claim(
                 session,
                 worker=self.name,
-                image_ids=image_ids,
                 limit=self._settings.batch_size,
                 lease_s=self._settings.lease_s,
                 now=now(session),
@@ -139,7 +137,7 @@ class Pipeline:
         failed = [_failed(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, PneumoscreenError)]
         with self._database.begin() as session:
             at = now(session)
-            done = jobs.finish(
+            done = claims.finish(
                 session,
                 scored,
                 model_sha256=model.model_sha256,
@@ -149,20 +147,20 @@ class Pipeline:
                 now=at,
             )
             for failure in failed:
-                jobs.fail(session, failure, worker=self.name, max_attempts=self._settings.max_attempts, now=at)
+                claims.fail(session, failure, worker=self.name, max_attempts=self._settings.max_attempts, now=at)
         self._in_hand -= {claim.image_id for claim, _ in outcomes}
         if done < len(scored):
             log.warning("lease_lost", images=len(scored) - done)
         for failure in failed:
             log.warning("image_failed", image_id=failure.claim.image_id, code=failure.code)
 
-    def _hand_back(self, claims: Sequence[Claim]) -> None:
+    def _hand_back(self, batch: Sequence[Claim]) -> None:
         """Queue them again, untried: the store is away, and the images are not to blame."""
-        image_ids = frozenset(claim.image_id for claim in claims)
+        image_ids = frozenset(claim.image_id for claim in batch)
         with self._database.begin() as session:
-            jobs.release(session, worker=self.name, image_ids=image_ids)
+            claims.release(session, worker=self.name, image_ids=image_ids)
         self._in_hand -= image_ids
-        log.warning("storage_away", images=len(claims))
+        log.warning("storage_away", images=len(batch))
 
 
 def _scored(claim: Claim, result: Result, model: Predictor) -> Scored:

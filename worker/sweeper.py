@@ -23,7 +23,7 @@ from core.errors import StorageUnavailable
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
 from core.storage import LocalBlobStore
-from db import jobs, workers
+from db import claims, jobs, workers
 from db.session import Database, now
 from db.states import Priority
 from worker.orphans import Orphans
@@ -55,8 +55,8 @@ class Sweeper:
         """One round. A broker that does not answer leaves the images to the next one."""
         with self._database.begin() as session:
             at = now(session)
-            pulled_back = jobs.pull_back(session, lease_s=self._settings.lease_s, now=at)
-            requeued, failed = jobs.reap(session, max_attempts=self._settings.max_attempts, now=at)
+            pulled_back = claims.pull_back(session, lease_s=self._settings.lease_s, now=at)
+            requeued, failed = claims.reap(session, max_attempts=self._settings.max_attempts, now=at)
             workers.forget(session, at)
         if pulled_back:
             log.warning("clock_was_set_back", images=pulled_back)

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from core import activation
-from db import jobs, workers
+from db import claims, jobs, workers
 from db.models import Image, Job
 from db.session import now
 from db.states import Decision, Priority
@@ -126,11 +126,11 @@ def _screen(services: Services, count: int, probability: float = 0.9, reason: st
     """What a worker does to the next `count` images; with a reason it refuses them."""
     with services.database.begin() as session:
         at = now(session)
-        claims = jobs.claim(session, worker="w", image_ids=[], limit=count, lease_s=60, now=at)
+        held = claims.claim(session, worker="w", limit=count, lease_s=60, now=at)
         decision = Decision.PNEUMONIA if probability >= 0.5 else Decision.NORMAL
         decision = Decision.REFUSED if reason else decision
-        scored = [jobs.Scored(claim, probability, decision, 2.5 if reason else 0.1, reason, MAP) for claim in claims]
-        jobs.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, domain_limit=1.0, worker="w", now=at)
+        scored = [claims.Scored(claim, probability, decision, 2.5 if reason else 0.1, reason, MAP) for claim in held]
+        claims.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, domain_limit=1.0, worker="w", now=at)
 
 
 def _seed(services: Services, count: int = 4) -> None:

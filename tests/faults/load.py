@@ -32,8 +32,6 @@ class Ledger:
     """An answer that says no: nothing of it may be kept."""
     unanswered: dict[str, str] = field(default_factory=dict)
     """The connection broke: nothing may be kept, or all of it, and then it is screened like any other."""
-    rejected: set[str] = field(default_factory=set)
-    """Refused for what the file is, within a request that succeeded."""
 
 
 class Load(threading.Thread):
@@ -92,7 +90,7 @@ class Load(threading.Thread):
             if "id" in image:
                 self.ledger.accepted[image["filename"]] = image["id"]
             else:
-                self.ledger.rejected.add(image["filename"])
+                self.ledger.refused[image["filename"]] = str(image["error"])
 
     def _send_single(self) -> None:
         name, data = self._good()

@@ -98,6 +98,7 @@ class Stack:
             heartbeat_s=profile.heartbeat_s,
             sweep_interval_s=profile.sweep_interval_s,
             stale_s=profile.stale_s,
+            min_free_disk_bytes=0,  # the blob store is small, and a row fills it to the last byte
         )
 
     def _process(self, name: str, *arguments: str) -> Process:
@@ -109,7 +110,8 @@ class Stack:
             "LIFELINE_FD": self._lifeline_fd,
         }
         fields = ("data_dir", "blob_dir", "web_port", "batch_size", "lease_s", "heartbeat_s", "sweep_interval_s")
-        values |= {field.upper(): getattr(self.settings, field) for field in (*fields, "stale_s")}
+        fields += ("stale_s", "min_free_disk_bytes")
+        values |= {field.upper(): getattr(self.settings, field) for field in fields}
         ours = {f"PNEUMOSCREEN_{key}": str(value) for key, value in values.items()}
         ours |= {
             "PYTHONWARNINGS": "ignore",

@@ -10,7 +10,6 @@ import io
 import os
 import sys
 import time
-from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -81,10 +80,9 @@ class Watched:
 
 
 class WatchedPipeline(Pipeline):
-    def drain(self, image_ids: Sequence[int] = ()) -> int:
-        if image_ids:
-            points.reached("receiving")
-        screened = super().drain(image_ids)
+    def drain(self) -> int:
+        points.reached("receiving")
+        screened = super().drain()
         if screened:
             points.reached("before_ack")
         return screened

@@ -14,6 +14,7 @@ from db.queries import Backlog
 from db.session import now
 from db.states import Priority
 from web import uploads
+from web.admission import admission
 from web.auth import user
 from web.pages.base import blueprint
 from web.pages.words import counted, duration
@@ -69,7 +70,9 @@ def upload() -> ResponseReturnValue:
     files = [file for file in request.files.getlist("files") if file.filename]
     if not files:
         abort(400, "No file was chosen. Go back, choose at least one JPEG or PNG image, and send again.")
-    received = uploads.receive_new(user().id, _job_name(files), _priority(), files)
+    priority = _priority()
+    admission().admit(user().id, priority)
+    received = uploads.receive_new(user().id, _job_name(files), priority, files)
     refused = [item for item in received if isinstance(item, uploads.Rejected)]
     job_id = next((item.job_id for item in received if not isinstance(item, uploads.Rejected)), None)
     if not refused:

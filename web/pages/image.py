@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import abort, render_template
+from flask import abort, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from db import queries, workers
@@ -10,6 +11,7 @@ from db.models import Image
 from db.queries import Filters
 from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState
+from web import uploads
 from web.pages.base import API_ROOT, MAX_ID, blueprint
 from web.pages.verdict import absence, verdict
 from web.pages.words import DECISION_WORDS, prediction
@@ -41,6 +43,15 @@ def image(image_id: int) -> str:
         previous_id=previous_id,
         next_id=next_id,
     )
+
+
+@blueprint.post(f"/images/<int(max={MAX_ID}):image_id>/retry")
+def retry_image(image_id: int) -> ResponseReturnValue:
+    if uploads.retry_image(image_id):
+        flash("The image is queued again.", "good")
+    else:
+        flash("Nothing to retry: the image did not fail, or somebody has retried it already.", "good")
+    return redirect(url_for("pages.image", image_id=image_id), 303)
 
 
 def is_over(found: Image) -> bool:

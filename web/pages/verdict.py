@@ -19,13 +19,13 @@ ADVICE = {
     "empty_file": "Export the image anew and send it again.",
     "too_large": "Save a smaller version of the image and send it again.",
     "too_many_pixels": "Scale the image down and send it again.",
-    "model_invalid": "Nothing is wrong with the image. The operator has to put the model right; then retry the job.",
-    "blob_missing": "The operator has to restore the image storage; then retry the job, or send the image again.",
-    "storage_unavailable": "Nothing is wrong with the image. Once the storage works again, retry the job.",
-    "out_of_memory": "The worker had too little memory. The operator can lower the batch size; then retry the job.",
-    "attempts_exhausted": "Retry the job. If it fails again, tell the operator the number of this image.",
+    "model_invalid": "Nothing is wrong with the image. The operator has to put the model right; then retry it.",
+    "blob_missing": "The operator has to restore the image storage; then retry it, or send it again.",
+    "storage_unavailable": "Nothing is wrong with the image. Once the storage works again, retry it.",
+    "out_of_memory": "The worker had too little memory. The operator can lower the batch size; then retry it.",
+    "attempts_exhausted": "Retry it. If it fails again, tell the operator the number of this image.",
 }
-UNKNOWN_ADVICE = "Retry the job. If it fails again, tell the operator the number of this image and the code below."
+UNKNOWN_ADVICE = "Retry it. If it fails again, tell the operator the number of this image and the code below."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,7 @@ def absence(found: Image, *, someone_works: bool) -> Absence:
             ADVICE.get(found.error_code or "", UNKNOWN_ADVICE),
         )
     if found.state is ImageState.CANCELLED:
-        return Absence(
-            "Not screened: cancelled", "Its job was cancelled before its turn.", "To screen it, retry the job."
-        )
+        return Absence("Not screened: cancelled", "Its job was cancelled before its turn.", "To screen it, retry it.")
     if found.state is ImageState.RUNNING:
         return Absence("Being screened", "The result appears here by itself.")
     if not someone_works:

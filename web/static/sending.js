@@ -4,7 +4,8 @@ export const MAX_FILES = 20;
 export const MAX_BYTES = 50_000_000;
 const TRIES = 12;
 const LONGEST_WAIT_S = 30;
-const PASSING = new Set([429, 502, 503, 504]);
+const PASSING = new Set([429, 502, 503, 504, 507]);
+const FULL = new Set(["queue_full", "storage_full"]); // pass once there is room again, for a single file too
 
 // An answer that trying again won't change; the message is for the user.
 export class Refused extends Error {
@@ -32,15 +33,19 @@ export function batches(files, maxFiles = MAX_FILES, maxBytes = MAX_BYTES) {
   return all;
 }
 
-// POSTs until it is answered. `waiting(seconds)` is called before each further try.
+// POSTs until it is answered. `waiting(seconds, reason)` is called before each further try. A full queue is waited for
+// however long it takes.
 export async function post(url, body, csrfToken, waiting) {
   for (let tries = 1; ; tries += 1) {
     const [response, retryAfter] = await attempt(url, body, csrfToken);
     if (response?.ok) return response.json();
     if (response && !PASSING.has(response.status)) throw new Refused(response.status, await explain(response));
+    const reason = [429, 507].includes(response?.status) ? await explain(response) : null;
+    if (response?.status === 429) tries -= 1;
+    if (tries === TRIES && reason) throw new Refused(response.status, reason);
     if (tries === TRIES) throw new Refused(0, "The server does not answer. Press “Screen” to go on where this stopped.");
     const seconds = retryAfter ?? Math.min(LONGEST_WAIT_S, 2 ** tries);
-    waiting(seconds);
+    waiting(seconds, reason);
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
 }
@@ -72,7 +77,11 @@ export async function sendBatch(url, batch, csrfToken, waiting) {
   const form = new FormData();
   for (const file of batch) form.append("files", file, file.name);
   try {
-    return (await post(url, form, csrfToken, waiting)).images;
+    const answers = (await post(url, form, csrfToken, waiting)).images;
+    const again = batch.filter((_, index) => FULL.has(answers[index].error?.code));
+    if (!again.length) return answers;
+    const later = await sendBatch(url, again, csrfToken, waiting); // fewer each time: if there was room for none, it was a 507
+    return answers.map((answer) => (FULL.has(answer.error?.code) ? later.shift() : answer));
   } catch (error) {
     if (!(error instanceof Refused) || error.status !== 413) throw error;
     if (batch.length === 1) return [{ filename: batch[0].name, error: { code: "too_large", message: error.message } }];

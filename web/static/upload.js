@@ -86,7 +86,8 @@ async function unreadable(file) {
 
 async function sendAll(files) {
   key ??= newKey();
-  const waiting = (s) => (words.textContent = `The server is not ready. Next try in ${count(Math.ceil(s), "second")}.`);
+  const waiting = (s, reason) =>
+    (words.textContent = `${reason ?? "The server is not ready."} Next try in ${count(Math.ceil(s), "second")}.`);
   const name = form.elements.name.value.trim() || count(files.length, "image");
   const job = await post(`${form.dataset.upload}/jobs`, { name, priority: form.elements.priority.value, key }, csrfToken, waiting);
   const outcome = { jobUrl: `${form.dataset.jobsPage}/${job.id}`, refused: [], accepted: 0 };

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import jobs
-from db.jobs import Claim, Failed, Scored
-from db.models import Image, Job, Prediction
+from db import claims, jobs
+from db.claims import Claim, Failed, Scored
+from db.models import Image, Job, Prediction, User
 from db.session import Database, now
 from db.states import Decision, Priority
 from tests import factories
@@ -28,48 +28,43 @@ class Desk:
         self.database = database
         with database.begin() as session:
             self.user = factories.user(session)
+            self.others = [factories.user(session, name) for name in ("grace", "mary")]
             factories.model(session)
 
-    def job(self, images: int = 0, priority: Priority = Priority.BULK, name: str = "ward 3") -> tuple[Job, list[int]]:
+    def job(
+        self, images: int = 0, priority: Priority = Priority.BULK, name: str = "ward 3", owner: User | None = None
+    ) -> tuple[Job, list[int]]:
         """A job and the ids of its images."""
         with self.database.begin() as session:
-            job = factories.job(session, self.user, name, priority)
+            job = factories.job(session, owner or self.user, name, priority)
             return job, [image.id for image in factories.images(session, job, images)]
 
     def claim(
-        self,
-        limit: int = 100,
-        *,
-        worker: str = "w1",
-        ids: Sequence[int] = (),
-        lease_s: float = LEASE_S,
-        alone: bool = True,
+        self, limit: int = 100, *, worker: str = "w1", lease_s: float = LEASE_S, alone: bool = True
     ) -> list[Claim]:
         with self.database.begin() as session:
-            return jobs.claim(
-                session, worker=worker, image_ids=ids, limit=limit, lease_s=lease_s, now=now(session), alone=alone
-            )
+            return claims.claim(session, worker=worker, limit=limit, lease_s=lease_s, now=now(session), alone=alone)
 
-    def finish(self, claims: Sequence[Claim], *, worker: str = "w1", probability: float = 0.7) -> int:
-        scored = [Scored(claim, probability, Decision.PNEUMONIA) for claim in claims]
+    def finish(self, held: Sequence[Claim], *, worker: str = "w1", probability: float = 0.7) -> int:
+        scored = [Scored(claim, probability, Decision.PNEUMONIA) for claim in held]
         with self.database.begin() as session:
-            return jobs.finish(
+            return claims.finish(
                 session, scored, model_sha256=FAKE_SHA256, threshold=0.5, worker=worker, now=now(session)
             )
 
     def fail(self, claim: Claim, *, transient: bool, worker: str = "w1", code: str = "corrupt_image") -> None:
         failed = Failed(claim, code, "It is damaged.", transient)
         with self.database.begin() as session:
-            jobs.fail(session, failed, worker=worker, max_attempts=MAX_ATTEMPTS, now=now(session))
+            claims.fail(session, failed, worker=worker, max_attempts=MAX_ATTEMPTS, now=now(session))
 
     def reap(self, *, after_s: float = LEASE_S + 1) -> tuple[int, int]:
         """What the sweeper does, `after_s` from now."""
         with self.database.begin() as session:
-            return jobs.reap(session, max_attempts=MAX_ATTEMPTS, now=now(session) + timedelta(seconds=after_s))
+            return claims.reap(session, max_attempts=MAX_ATTEMPTS, now=now(session) + timedelta(seconds=after_s))
 
     def release(self, worker: str = "w1") -> int:
         with self.database.begin() as session:
-            return jobs.release(session, worker=worker)
+            return claims.release(session, worker=worker)
 
     def cancel(self, job: Job) -> int:
         with self.database.begin() as session:

@@ -7,46 +7,42 @@ from datetime import timedelta
 
 import pytest
 
-from db import jobs
+from db import claims, jobs
 from db.session import now
 from db.states import Decision, ImageState, Priority
 from tests.fakes import FAKE_SHA256
 from tests.unit.db.conftest import LEASE_S, MAX_ATTEMPTS, Desk
 
 
-def ids(claims: list[jobs.Claim]) -> list[int]:
-    return [claim.image_id for claim in claims]
+def ids(held: list[claims.Claim]) -> list[int]:
+    return [claim.image_id for claim in held]
 
 
 def test_a_claim_leases_the_image_to_the_worker(desk: Desk) -> None:
     _, (image_id,) = desk.job(1)
     (claim,) = desk.claim()
     (image,) = desk.images()
-    assert claim == jobs.Claim(image_id, 1, image.sha256)
+    assert claim == claims.Claim(image_id, 1, image.sha256)
     assert (image.state, image.worker, image.attempt) == (ImageState.RUNNING, "w1", 1)
     assert image.lease_expires_at is not None
 
 
-def test_a_duplicate_doorbell_finds_nothing_to_claim(desk: Desk) -> None:
+def test_what_is_claimed_is_not_claimed_again(desk: Desk) -> None:
     _, queued = desk.job(2)
-    assert ids(desk.claim(ids=queued)) == queued
-    assert desk.claim(ids=queued, worker="w2") == []
+    assert ids(desk.claim()) == queued
+    assert desk.claim(worker="w2") == []
 
 
-def test_unknown_ids_claim_nothing(desk: Desk) -> None:
-    assert desk.claim(ids=[404, 405]) == []
-
-
-def test_the_images_of_the_message_come_first_then_interactive_ones_then_the_oldest(desk: Desk) -> None:
+def test_interactive_images_come_first_and_then_the_oldest(desk: Desk) -> None:
     _, bulk = desk.job(3)
     _, interactive = desk.job(2, Priority.INTERACTIVE)
-    assert ids(desk.claim(4, ids=bulk[2:])) == [bulk[2], *interactive, bulk[0]]
-    assert ids(desk.claim(4)) == [bulk[1]]
+    assert ids(desk.claim(4)) == [*interactive, *bulk[:2]]
+    assert ids(desk.claim(4)) == [bulk[2]]
 
 
-def test_a_claim_takes_no_more_than_its_limit_even_of_its_own_message(desk: Desk) -> None:
+def test_a_claim_takes_no_more_than_its_limit(desk: Desk) -> None:
     _, queued = desk.job(5)
-    assert ids(desk.claim(3, ids=queued)) == queued[:3]
+    assert ids(desk.claim(3)) == queued[:3]
     assert desk.states() == ["running"] * 3 + ["queued"] * 2
 
 
@@ -55,7 +51,7 @@ def test_what_another_worker_is_claiming_is_passed_over_and_not_waited_for(desk:
     if desk.database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     with desk.database.begin() as session:
-        jobs.claim(session, worker="w1", image_ids=queued[:2], limit=2, lease_s=LEASE_S, now=now(session))
+        claims.claim(session, worker="w1", limit=2, lease_s=LEASE_S, now=now(session))
         assert ids(desk.claim(4, worker="w2")) == queued[2:]
 
 
@@ -67,7 +63,7 @@ def test_eight_workers_at_once_never_share_an_image(desk: Desk) -> None:
     def work(name: str) -> None:
         together.wait()
         while len(taken) < 80:
-            found = ids(desk.claim(3, worker=name, ids=queued[:16]))
+            found = ids(desk.claim(3, worker=name))
             if not found and "queued" not in desk.states():
                 return
             taken.extend(found)
@@ -94,9 +90,9 @@ def test_finishing_writes_the_prediction_and_the_state_together(desk: Desk) -> N
 
 def test_finishing_twice_changes_nothing(desk: Desk) -> None:
     desk.job(1)
-    claims = desk.claim()
-    desk.finish(claims, probability=0.7)
-    assert desk.finish(claims, probability=0.1) == 0
+    held = desk.claim()
+    desk.finish(held, probability=0.7)
+    assert desk.finish(held, probability=0.1) == 0
     assert [prediction.probability for prediction in desk.predictions()] == [0.7]
 
 
@@ -131,9 +127,9 @@ def test_a_late_failure_is_fenced_out_too(desk: Desk) -> None:
 
 def test_of_a_batch_only_what_is_still_leased_is_finished(desk: Desk) -> None:
     _, queued = desk.job(3)
-    claims = desk.claim()
-    desk.fail(claims[1], transient=False)
-    assert desk.finish(claims) == 2
+    held = desk.claim()
+    desk.fail(held[1], transient=False)
+    assert desk.finish(held) == 2
     assert [prediction.image_id for prediction in desk.predictions()] == [queued[0], queued[2]]
 
 
@@ -174,8 +170,8 @@ def test_a_long_sentence_is_cut_to_its_column(desk: Desk) -> None:
     desk.job(1)
     (claim,) = desk.claim()
     with desk.database.begin() as session:
-        failed = jobs.Failed(claim, "x", "é" * 600, transient=False)
-        jobs.fail(session, failed, worker="w1", max_attempts=3, now=now(session))
+        failed = claims.Failed(claim, "x", "é" * 600, transient=False)
+        claims.fail(session, failed, worker="w1", max_attempts=3, now=now(session))
     assert desk.images()[0].error_message == "é" * 500
 
 
@@ -195,10 +191,10 @@ def test_a_lease_in_force_is_left_alone(desk: Desk) -> None:
 
 def test_renewing_pushes_out_the_leases_of_one_worker(desk: Desk) -> None:
     desk.job(2)
-    claims = desk.claim(1, worker="w1") + desk.claim(1, worker="w2")
+    held = desk.claim(1, worker="w1") + desk.claim(1, worker="w2")
     with desk.database.begin() as session:
         later = now(session) + timedelta(seconds=LEASE_S)
-        jobs.renew(session, worker="w1", image_ids=ids(claims), lease_s=LEASE_S, now=later)
+        claims.renew(session, worker="w1", image_ids=ids(held), lease_s=LEASE_S, now=later)
     assert desk.reap() == (1, 0)
     assert desk.states() == ["running", "queued"]
 
@@ -208,7 +204,7 @@ def test_an_image_that_the_worker_no_longer_has_in_hand_is_not_renewed(desk: Des
     first, _ = desk.claim()
     with desk.database.begin() as session:
         later = now(session) + timedelta(seconds=LEASE_S)
-        jobs.renew(session, worker="w1", image_ids=[first.image_id], lease_s=LEASE_S, now=later)
+        claims.renew(session, worker="w1", image_ids=[first.image_id], lease_s=LEASE_S, now=later)
     assert desk.reap() == (1, 0)
     assert desk.states() == ["running", "queued"]
 
@@ -224,16 +220,16 @@ def test_a_worker_that_shuts_down_hands_back_what_it_holds_untried(desk: Desk) -
 
 def test_cancelling_takes_what_is_queued_and_leaves_what_is_held(desk: Desk) -> None:
     job, _ = desk.job(3)
-    claims = desk.claim(1)
+    held = desk.claim(1)
     assert desk.cancel(job) == 2
-    assert desk.finish(claims) == 1
+    assert desk.finish(held) == 1
     assert desk.states() == ["done", "cancelled", "cancelled"]
 
 
 def test_a_cancelled_image_is_never_claimed(desk: Desk) -> None:
-    job, queued = desk.job(1)
+    job, _ = desk.job(1)
     desk.cancel(job)
-    assert desk.claim(ids=queued) == []
+    assert desk.claim() == []
 
 
 def test_cancelling_twice_keeps_the_first_time(desk: Desk) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from db import jobs
+from db import claims
+from db.claims import Claim
 from db.session import now
 from db.states import Priority
 from tests.unit.db.conftest import MAX_ATTEMPTS, Desk
 
 
-def ids(claims: list[jobs.Claim]) -> list[int]:
-    return [claim.image_id for claim in claims]
+def ids(held: list[Claim]) -> list[int]:
+    return [claim.image_id for claim in held]
 
 
 def test_after_a_crash_each_image_of_the_batch_is_claimed_alone(desk: Desk) -> None:
@@ -37,12 +38,13 @@ def test_suspects_go_before_the_others_of_their_priority_but_after_what_is_urgen
     assert [ids(desk.claim()) for _ in range(4)] == [interactive, suspects[:1], suspects[1:], bulk]
 
 
-def test_a_doorbell_does_not_bring_a_suspect_into_a_batch(desk: Desk) -> None:
-    _, suspects = desk.job(2)
+def test_a_batch_of_urgent_images_is_not_topped_up_past_a_suspect(desk: Desk) -> None:
+    desk.job(1)
     desk.claim()
     desk.reap()
-    _, bulk = desk.job(2)
-    assert ids(desk.claim(ids=[*suspects, *bulk])) == bulk
+    desk.job(2)
+    _, interactive = desk.job(1, Priority.INTERACTIVE)
+    assert ids(desk.claim()) == interactive
 
 
 def test_a_worker_with_images_in_hand_gets_no_suspect_and_nothing_in_its_stead(desk: Desk) -> None:
@@ -59,11 +61,11 @@ def test_the_poison_fails_and_its_mates_do_not_even_of_a_batch_that_crashes_agai
     poison = queued[1]
     desk.claim()
     results = [desk.reap()]
-    while claims := desk.claim():
-        if poison in ids(claims):
+    while held := desk.claim():
+        if poison in ids(held):
             results.append(desk.reap())
         else:
-            desk.finish(claims)
+            desk.finish(held)
     image = desk.images()[1]
     assert results == [(4, 0), (1, 0), (0, 1)]
     assert desk.states() == ["done", "failed", "done", "done"]
@@ -92,7 +94,7 @@ def test_a_batch_is_failed_by_no_crash_however_few_attempts_there_are(desk: Desk
         desk.claim()
         with desk.database.begin() as session:
             session.execute(text("UPDATE images SET lease_expires_at = '2000-01-01' WHERE state = 'running'"))
-            assert jobs.reap(session, max_attempts=1, now=now(session)) == expected
+            assert claims.reap(session, max_attempts=1, now=now(session)) == expected
     assert desk.states() == ["failed", "queued"]
 
 

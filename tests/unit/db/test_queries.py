@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from db import jobs, queries
+from db import claims, jobs, queries
 from db.models import Image, Job
 from db.queries import Filters, Progress
 from db.session import now
@@ -56,10 +56,10 @@ def test_a_job_part_of_which_is_finished_is_running_though_nobody_holds_the_rest
 
 def test_a_cancelled_job_runs_until_the_last_worker_is_done(desk: Desk) -> None:
     job, _ = desk.job(2)
-    claims = desk.claim(1)
+    held = desk.claim(1)
     desk.cancel(job)
     assert progress(desk, job).state is JobState.RUNNING
-    desk.finish(claims)
+    desk.finish(held)
     assert progress(desk, job).state is JobState.CANCELLED
 
 
@@ -224,11 +224,11 @@ def test_an_empty_backlog_has_no_oldest(desk: Desk) -> None:
 
 
 def claim(session: Session) -> None:
-    jobs.claim(session, worker="w", image_ids=[], limit=5, lease_s=8, now=now(session))
+    claims.claim(session, worker="w", limit=5, lease_s=8, now=now(session))
 
 
 def reap(session: Session) -> None:
-    jobs.reap(session, max_attempts=3, now=now(session))
+    claims.reap(session, max_attempts=3, now=now(session))
 
 
 def sweep(session: Session) -> None:

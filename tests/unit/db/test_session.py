@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import IntegrityError, InternalError, StatementError
 from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
@@ -169,7 +169,7 @@ def test_a_write_that_does_nothing_for_long_loses_its_locks_but_a_read_may_wait(
         database = Database(url)
         with database.begin() as session:
             factories.user(session)
-        with pytest.raises(OperationalError, match="idle-in-transaction timeout"):
+        with pytest.raises(InternalError, match="idle-in-transaction timeout"):
             _stop_in_the_middle(database)
         with database.read() as session:
             session.scalars(select(User)).all()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from db import migrate
-from db.jobs import Claim
+from db.claims import Claim
 from db.models import Job
 from db.session import Database
 from db.states import Priority

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 from werkzeug.test import TestResponse
 
 from db.models import Image, Job
@@ -20,6 +20,10 @@ PNG = factories.png(size_px=(9, 8))
 
 def gone(*_: Any, **__: Any) -> NoReturn:
     raise OperationalError("UPDATE", None, Exception("server closed the connection"))
+
+
+def too_slow(*_: Any, **__: Any) -> NoReturn:
+    raise InternalError("UPDATE", None, Exception("terminating connection due to idle-in-transaction timeout"))
 
 
 def rows(services: Services) -> tuple[int, int]:
@@ -38,10 +42,11 @@ def many(client: FlaskClient) -> TestResponse:
     return client.post(f"/api/v1/jobs/{job_id}/images", data={"files": [(io.BytesIO(PNG), "child.png")]})
 
 
+@pytest.mark.parametrize("how", [gone, too_slow])
 def test_one_image_whose_row_cannot_be_written_leaves_no_job(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, how: Any
 ) -> None:
-    monkeypatch.setattr("web.uploads.jobs.add_images", gone)
+    monkeypatch.setattr("web.uploads.jobs.add_images", how)
     assert single(client).status_code == 503
     assert rows(services) == (0, 0)
 

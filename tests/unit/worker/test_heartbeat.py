@@ -11,7 +11,7 @@ import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from db import jobs, workers
+from db import claims, workers
 from db.session import Database, now
 from tests.fakes import FAKE_SHA256, FakePredictor
 from tests.polling import wait_until
@@ -67,7 +67,7 @@ def heartbeat(services: Services, flaky: Flaky, held: Pipeline) -> Iterator[Hear
 
 def reap(services: Services) -> tuple[int, int]:
     with services.database.begin() as session:
-        return jobs.reap(session, max_attempts=3, now=now(session))
+        return claims.reap(session, max_attempts=3, now=now(session))
 
 
 def test_a_forward_pass_longer_than_its_lease_loses_nothing(

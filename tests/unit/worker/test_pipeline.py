@@ -21,7 +21,7 @@ from core import activation
 from core.errors import StorageUnavailable
 from core.settings import Settings
 from core.storage import LocalBlobStore
-from db import jobs
+from db import claims
 from db.session import now
 from db.states import Priority
 from model.results import Results
@@ -100,9 +100,10 @@ def test_an_image_at_the_threshold_is_pneumonia(services: Services, submit: Subm
 
 
 def test_many_single_doorbells_make_few_batches(submit: Submit, pipeline: Pipeline, predictor: FakePredictor) -> None:
-    queued = [submit(data)[0] for data in pngs(12)]
-    for image_id in queued:
-        pipeline.drain([image_id])
+    for data in pngs(12):
+        submit(data)
+    for _ in range(12):
+        pipeline.drain()
     assert predictor.batch_sizes == [4, 4, 4]
 
 
@@ -121,7 +122,7 @@ def test_interactive_images_go_before_bulk_ones(submit: Submit, make: Make) -> N
 
 
 def test_an_empty_queue_is_no_work(pipeline: Pipeline, predictor: FakePredictor) -> None:
-    assert pipeline.drain([1, 2, 3]) == 0
+    assert pipeline.drain() == 0
     assert predictor.batch_sizes == []
 
 
@@ -201,7 +202,11 @@ def test_a_store_that_comes_back_costs_neither_an_attempt_nor_an_image(
     assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
 
 
-def test_one_unreadable_image_among_readable_ones_fails_alone(services: Services, submit: Submit, make: Make) -> None:
+def test_one_unreadable_image_among_readable_ones_fails_alone(
+    services: Services, submit: Submit, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(outage, "PAUSE_S", 0.01)
     bad, *_ = submit(*pngs(4))
     unreadable = rows(services)[0].sha256
 
@@ -209,10 +214,9 @@ def test_one_unreadable_image_among_readable_ones_fails_alone(services: Services
         def open(self, sha256: str) -> BinaryIO:
             return Unreadable() if sha256 == unreadable else super().open(sha256)
 
-    pipeline = make(store=BadSector(services.settings.blobs))
-    pipeline.drain()
+    make(store=BadSector(services.settings.blobs)).drain()
     (row, *rest) = rows(services)
-    assert (row.id, row.state, row.error_code) == (bad, "queued", "storage_unavailable")
+    assert (row.id, row.state, row.error_code) == (bad, "failed", "storage_unavailable")
     assert row.error_message == "Could not read the image storage: Input/output error."
     assert {other.state for other in rest} == {"done"}
 
@@ -261,9 +265,9 @@ def test_stop_finishes_what_is_claimed_and_claims_no_more(services: Services, su
 
 
 def test_a_stopped_worker_answers_no_doorbell(services: Services, submit: Submit, pipeline: Pipeline) -> None:
-    queued = submit(*pngs(1))
+    submit(*pngs(1))
     pipeline.stop()
-    assert pipeline.drain(queued) == 0
+    assert pipeline.drain() == 0
     assert states(services) == ["queued"]
 
 
@@ -271,7 +275,7 @@ def test_close_hands_back_what_is_still_leased_untried(services: Services, submi
     submit(*pngs(2))
     pipeline = make(name="leaving")
     with services.database.begin() as session:
-        jobs.claim(session, worker="leaving", image_ids=[], limit=1, lease_s=60, now=now(session))
+        claims.claim(session, worker="leaving", limit=1, lease_s=60, now=now(session))
     pipeline.close()
     assert states(services) == ["queued", "queued"]
     assert [row.attempt for row in rows(services)] == [0, 0]
@@ -286,7 +290,7 @@ def test_a_result_that_comes_after_its_lease_is_dropped(services: Services, subm
     wait_until(lambda: states(services) == ["running"])
     with services.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
-        jobs.reap(session, max_attempts=3, now=now(session))
+        claims.reap(session, max_attempts=3, now=now(session))
     make("w3").drain()
     gate.set()
     thread.join()
@@ -303,14 +307,14 @@ def test_images_lost_track_of_in_a_database_outage_are_not_leased_for_ever(
 ) -> None:
     submit(*pngs(1))
     with monkeypatch.context() as outage:
-        outage.setattr(jobs, "finish", lambda session, *_, **__: broken(session))
+        outage.setattr(claims, "finish", lambda session, *_, **__: broken(session))
         with pytest.raises(OperationalError):
             pipeline.drain()
     with services.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
     pipeline.renew_leases()
     with services.database.begin() as session:
-        assert jobs.reap(session, max_attempts=3, now=now(session)) == (1, 0)
+        assert claims.reap(session, max_attempts=3, now=now(session)) == (1, 0)
     assert pipeline.drain() == 1
     assert states(services) == ["done"]
 

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
 from core.queue import QUEUES, make_celery
-from db import jobs, workers
+from db import claims, jobs, workers
 from db.session import now
 from db.states import Priority
 from tests import factories
@@ -69,7 +69,7 @@ def age(services: Services, seconds: float = 60) -> None:
 
 def claim(services: Services, worker: str = "gone") -> None:
     with services.database.begin() as session:
-        jobs.claim(session, worker=worker, image_ids=[], limit=100, lease_s=8, now=now(session))
+        claims.claim(session, worker=worker, limit=100, lease_s=8, now=now(session))
 
 
 def unpublished(services: Services) -> list[int]:

@@ -46,16 +46,6 @@ def test_a_malformed_message_wakes_the_worker_all_the_same(
     assert states(services) == ["done"] * 2
 
 
-def test_the_ids_among_other_things_are_still_taken_first(
-    submit: Submit, services: Services, eager_app: Celery, predictor: FakePredictor
-) -> None:
-    queued = submit(*pngs(6))
-    services.broker.flushall()
-    eager_app.signature(SCREEN_TASK, args=[["x", queued[5]]]).apply_async()
-    assert predictor.batch_sizes == [4, 2]
-    assert states(services) == ["done"] * 6
-
-
 def test_a_doorbell_rung_twice_screens_once(
     services: Services, submit: Submit, eager_app: Celery, predictor: FakePredictor
 ) -> None:

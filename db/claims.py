@@ -1,0 +1,300 @@
+"""Who works on an image: claims, leases, and how a claim ends. Each state change is one conditional UPDATE.
+
+As in `db.jobs`, the caller owns the transaction, and a condition that no longer holds is never an error.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, tuple_, union_all, update
+from sqlalchemy.orm import Session
+
+from db.models import Image, Prediction, User, state_is, still
+from db.states import Decision, ImageState, Priority
+
+# The number itself in the SQL, for the partial index of the suspects.
+_SUSPECTED = Image.crashes > literal(0, literal_execute=True)
+_UNSUSPECTED = Image.crashes == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One image a worker has leased. `attempt` fences: only the latest claim of an image can finish it.
+
+    `crashes` above 0: a lease of it ran out before, so it was claimed alone and has to be tried alone.
+    """
+
+    image_id: int
+    attempt: int
+    sha256: str
+    crashes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a model said of one image; `cam` as `core.activation.pack` makes it."""
+
+    claim: Claim
+    probability: float
+    decision: Decision
+    domain_score: float | None = None
+    reason: str | None = None
+    cam: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """`transient`: back to the queue while attempts are left."""
+
+    claim: Claim
+    code: str
+    message: str
+    transient: bool
+
+
+def claim(
+    session: Session, *, worker: str, limit: int, lease_s: float, now: datetime, alone: bool = True
+) -> list[Claim]:
+    """Lease up to `limit` queued images to `worker`, interactive first, the places of a batch dealt out between users.
+
+    Images that another worker is claiming at this moment are passed over (`SKIP LOCKED`), not waited for.
+
+    A suspect, an image whose lease ran out before, goes before the others of its priority and by itself: what took
+    its worker down takes nothing else down with it. Singly and not by halves, since a try costs tens of milliseconds
+    and every further crash the rest of a lease. Where a suspect is next, a worker that still has images in hand
+    (`alone` False) gets nothing; it asks again once it has finished them.
+    """
+    lease = _Lease(session, worker, now + timedelta(seconds=lease_s))
+    claims: list[Claim] = []
+    for priority in (Priority.INTERACTIVE, Priority.BULK):
+        if len(claims) == limit:
+            break
+        of_priority = Image.priority == priority
+        if _any_queued(session, of_priority & _SUSPECTED):
+            # The one with the fewest crashes, lest a worker that dies again and again counts against the same one.
+            least = pick_queued(of_priority & _SUSPECTED, 1, order=(Image.crashes, Image.id))
+            return claims or (lease.take(least) if alone else [])
+        claims += _claim_fairly(lease, of_priority & _UNSUSPECTED, limit - len(claims))
+    return claims
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    session: Session
+    worker: str
+    until: datetime
+
+    def take(self, image_ids: Select[int]) -> list[Claim]:
+        """Those of `image_ids` that are still queued."""
+        rows = self.session.execute(
+            update(Image)
+            .where(Image.id.in_(image_ids), still(ImageState.QUEUED))
+            .values(
+                state=ImageState.RUNNING, attempt=Image.attempt + 1, worker=self.worker, lease_expires_at=self.until
+            )
+            .returning(Image.id, Image.attempt, Image.sha256, Image.crashes)
+            .execution_options(synchronize_session=False)
+        )
+        return sorted((Claim(*row) for row in rows), key=lambda c: c.image_id)
+
+
+def _any_queued(session: Session, condition: ColumnElement[bool]) -> bool:
+    return session.scalars(select(Image.id).where(state_is(ImageState.QUEUED), condition).limit(1)).first() is not None
+
+
+def _claim_fairly(lease: _Lease, condition: ColumnElement[bool], limit: int) -> list[Claim]:
+    """Places dealt out in turn to the users whose images wait; what is left over then, oldest first.
+
+    Something is left over for a single user, when another worker was faster, and for rows without a user, which the
+    release of before wrote.
+    """
+    shares = deal(_waiting(lease.session, condition, limit), limit)
+    claims: list[Claim] = []
+    if len(shares) > 1:
+        picks = [pick_queued((Image.user_id == user) & condition, n, name=f"of_{user}") for user, n in shares.items()]
+        claims = lease.take(select(union_all(*picks).subquery().c.id))
+    if len(claims) < limit:
+        claims += lease.take(pick_queued(condition, limit - len(claims)))
+    return claims
+
+
+def _waiting(session: Session, condition: ColumnElement[bool], limit: int) -> list[tuple[int, int]]:
+    """Each user with queued images and how many, counted to `limit` at most: a few index entries a user."""
+    theirs = select(Image.id).where(state_is(ImageState.QUEUED), condition, Image.user_id == User.id)
+    some = theirs.limit(limit).correlate(User).subquery()
+    count = select(func.count()).select_from(some).scalar_subquery()
+    return [(user, n) for user, n in session.execute(select(User.id, count).where(theirs.exists()))]
+
+
+def deal(waiting: Sequence[tuple[int, int]], limit: int) -> dict[int, int]:
+    """How many of `limit` places each user gets: one each in turn as long as they have images, from a random start."""
+    hands = list(waiting)
+    random.shuffle(hands)  # more users than places: each claim starts with others
+    shares: dict[int, int] = {}
+    places = limit
+    while places and hands:
+        hands = hands[:places]
+        for user, _ in hands:
+            shares[user] = shares.get(user, 0) + 1
+        places -= len(hands)
+        hands = [(user, count) for user, count in hands if count > shares[user]]
+    return shares
+
+
+def pick_queued(
+    condition: ColumnElement[bool], limit: int, *, order: Sequence[Any] = (Image.id,), name: str = "picked"
+) -> Select[int]:
+    """Ids of the first `limit` queued images, locked. A CTE, since PostgreSQL may run a plain sub-select twice."""
+    picked = (
+        select(Image.id)
+        .where(state_is(ImageState.QUEUED), condition)
+        .order_by(*order)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte(name)
+    )
+    return select(picked.c.id)
+
+
+def renew(session: Session, *, worker: str, image_ids: Iterable[int], lease_s: float, now: datetime) -> None:
+    """Push out the leases of those of `image_ids` that `worker` still holds.
+
+    Not of everything under its name: what it claimed and then lost track of (its database went away between the
+    forward pass and `finish`) has to expire, or nobody ever takes it again.
+    """
+    session.execute(
+        update(Image)
+        .where(state_is(ImageState.RUNNING), Image.worker == worker, Image.id.in_(list(image_ids)))
+        .values(lease_expires_at=now + timedelta(seconds=lease_s))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def finish(
+    session: Session,
+    scored: Sequence[Scored],
+    *,
+    model_sha256: str,
+    threshold: float,
+    domain_limit: float | None = None,
+    worker: str,
+    now: datetime,
+) -> int:
+    """Write predictions and turn their images `done`, together. Returns how many were still ours to finish."""
+    if not scored:
+        return 0
+    decision = case({s.claim.image_id: str(s.decision) for s in scored}, value=Image.id)
+    ours = _leave_running(
+        session, [s.claim for s in scored], worker, state=ImageState.DONE, decision=decision, finished_at=now
+    )
+    rows = [
+        {
+            "image_id": s.claim.image_id,
+            "model_sha256": model_sha256,
+            "probability": s.probability,
+            "threshold": threshold,
+            "decision": s.decision,
+            "domain_score": s.domain_score,
+            "domain_limit": domain_limit,
+            "reason": s.reason,
+            "cam": s.cam,
+            "created_at": now,
+        }
+        for s in scored
+        if s.claim.image_id in ours
+    ]
+    if rows:
+        session.execute(insert(Prediction), rows)
+    return len(rows)
+
+
+def fail(session: Session, failed: Failed, *, worker: str, max_attempts: int, now: datetime) -> None:
+    """Record what went wrong with one image: `failed`, or `queued` again if it is transient with attempts left."""
+    error = {"error_code": failed.code, "error_message": failed.message[:500]}
+    tries = failed.claim.attempt - failed.claim.crashes  # those that a crash cut short have a limit of their own
+    if failed.transient and tries < max_attempts:
+        _leave_running(session, [failed.claim], worker, state=ImageState.QUEUED, published_at=None, **error)
+    else:
+        _leave_running(session, [failed.claim], worker, state=ImageState.FAILED, finished_at=now, **error)
+
+
+def _leave_running(session: Session, claims: Sequence[Claim], worker: str, **values: Any) -> set[int]:
+    """Move the claims that are still `worker`'s out of `running`; their ids. The rest lost their lease: fenced out."""
+    cleared = {"lease_expires_at": None, "error_code": None, "error_message": None}
+    rows = session.scalars(
+        update(Image)
+        .where(
+            state_is(ImageState.RUNNING),
+            Image.worker == worker,
+            tuple_(Image.id, Image.attempt).in_([(c.image_id, c.attempt) for c in claims]),
+        )
+        .values(cleared | values)
+        .returning(Image.id)
+        .execution_options(synchronize_session=False)
+    )
+    return set(rows)
+
+
+def release(session: Session, *, worker: str, image_ids: Iterable[int] | None = None) -> int:
+    """Hand back, untried, what a worker still holds: all when it shuts down, else those of `image_ids`."""
+    held = Image.worker == worker
+    if image_ids is not None:
+        held &= Image.id.in_(list(image_ids))
+    return _requeue(session, held, attempt=Image.attempt - 1)
+
+
+def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[int, int]:
+    """Take back expired leases: how many were queued again as suspects, and how many failed.
+
+    The first crash of an image says little, for it was in a batch; every later one hit it while it was alone. So it
+    fails at the `max_attempts`th crash, but never at its first: a batch fails nobody for one of its images.
+    """
+    expired = Image.lease_expires_at < now
+    last = max(2, max_attempts)
+    times = "once" if last == 2 else f"{last - 1} times"
+    exhausted = session.scalars(
+        update(Image)
+        .where(state_is(ImageState.RUNNING), expired, Image.crashes + 1 >= last)
+        .values(
+            state=ImageState.FAILED,
+            crashes=Image.crashes + 1,
+            lease_expires_at=None,
+            finished_at=now,
+            error_code="attempts_exhausted",
+            error_message=f"The worker stopped answering {last} times while it held this image, {times} with no other.",
+        )
+        .returning(Image.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return _requeue(session, expired, crashes=Image.crashes + 1), len(exhausted)
+
+
+def pull_back(session: Session, *, lease_s: float, now: datetime) -> int:
+    """After the clock was set back: leases that end later than any made now would, cut to `lease_s`; how many.
+
+    Else an image whose worker died before the jump would wait for as long as the jump was.
+    """
+    rows = session.scalars(
+        update(Image)
+        .where(state_is(ImageState.RUNNING), Image.lease_expires_at > now + timedelta(seconds=2 * lease_s))
+        .values(lease_expires_at=now + timedelta(seconds=lease_s))
+        .returning(Image.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return len(rows)
+
+
+def _requeue(session: Session, condition: ColumnElement[bool], **values: Any) -> int:
+    rows = session.scalars(
+        update(Image)
+        .where(state_is(ImageState.RUNNING), condition)
+        .values(state=ImageState.QUEUED, lease_expires_at=None, published_at=None, **values)
+        .returning(Image.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return len(rows)
