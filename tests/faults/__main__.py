@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.faults import profile
 from tests.faults.matrix import DATABASES, Row
-from tests.faults.report import DOCUMENT, Outcome, as_table, summarize, write_into
+from tests.faults.report import DOCUMENT, Outcome, as_table, caption, summarize, write_into
 from tests.faults.rows import ROWS
 from tests.faults.stack import Kind
 from tests.faults.stacks import Stacks
@@ -105,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = as_table(summarize(outcomes, [(row.fault, row.moment) for row in rows]))
     print(table)
     if asked.write:
-        write_into(DOCUMENT, table)
+        its_profile = profile.SHORT if asked.short else profile.LONG
+        write_into(DOCUMENT, f"{caption(outcomes, its_profile, real_model=asked.real_model)}\n\n{table}")
     if asked.json:
         asked.json.write_text(json.dumps({"seed": seed, "runs": [outcome.as_dict() for outcome in outcomes]}, indent=1))
     return 1 if any(outcome.verdict.problems for outcome in outcomes) else 0

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.faults.profile import Profile
 from tests.faults.verdict import Verdict
 from tests.service import REPOSITORY
 
@@ -91,6 +92,16 @@ def _as_row(line: Line) -> str:
     return (
         f"| {line.fault} | {line.moment} | {line.runs}{broken} | {line.images} | {line.lost} | {line.duplicated}"
         f" | {line.recovery_median_s:.1f} s | {line.recovery_worst_s:.1f} s |"
+    )
+
+
+def caption(outcomes: Sequence[Outcome], profile: Profile, *, real_model: bool) -> str:
+    """What the figures of a pass depend on, as a sentence."""
+    databases = " and ".join(sorted({outcome.database for outcome in outcomes}))
+    network = "the shipped network" if real_model else f"a fake network that takes {profile.forward_s:g} s a batch"
+    return (
+        f"{len(outcomes)} runs on {databases}: lease {profile.lease_s:g} s, pauses {profile.pause_s:g} s,"
+        f" at least {profile.images} images a run in batches of {profile.batch_size}, {network}."
     )
 
 
