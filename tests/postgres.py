@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,14 +28,11 @@ START_TIMEOUT_S = 30.0
 class PostgresServer:
     """A running server; `process` may be stopped and started by fault tests."""
 
-    def __init__(
-        self, directory: Path, port: int, command: list[str], user: str | None, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, directory: Path, port: int, command: list[str], user: str | None) -> None:
         self.directory = directory
         self.port = port
         self._command = command
         self._user = user
-        self._environment = os.environ | environment
         self._names = (f"test_{number}" for number in itertools.count())
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -59,9 +56,7 @@ class PostgresServer:
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, user=self._user, env=self._environment
-            )
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self._user)
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
@@ -117,7 +112,7 @@ class PostgresServer:
 
 
 @contextmanager
-def serve(environment: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
+def serve() -> Iterator[PostgresServer]:
     """A server for the length of the `with` block. Skips the test if PostgreSQL is not installed, except in CI."""
     binaries = _binaries()
     if binaries is None:
@@ -135,7 +130,7 @@ def serve(environment: Mapping[str, str] | None = None) -> Iterator[PostgresServ
         port = _free_port()
         options = [f"-k{directory}", f"-p{port}", "-clisten_addresses=", "-cfsync=off", "-cmax_connections=200"]
         command = [str(binaries / "postgres"), "-D", str(data), *options]
-        server = PostgresServer(directory, port, command, user, environment or {})
+        server = PostgresServer(directory, port, command, user)
         server.start()
         try:
             yield server

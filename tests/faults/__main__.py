@@ -46,7 +46,7 @@ def plan(asked: argparse.Namespace, rows: Sequence[Row], seed: int) -> deque[Tas
     return deque(
         Task(
             row,
-            Kind(database, its_profile, real_model=asked.real_model, shifted_clock=row.shifted_clock),
+            Kind(database, its_profile, real_model=asked.real_model),
             run_seed(seed, row, database, number),
         )
         for number in range(asked.runs)

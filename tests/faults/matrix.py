@@ -69,7 +69,6 @@ class Row:
     databases: tuple[str, ...] = DATABASES
     short_on: str = ""
     """The database of its short pass; default: the first of `databases`."""
-    shifted_clock: bool = False
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ from db.models import Image, Worker
 from db.session import Database, now
 from db.states import ImageState
 from tests import factories, postgres, valkey
-from tests.faults import clock
+from tests.faults.clock import Clock
 from tests.faults.points import VARIABLE, Orders
 from tests.faults.process import Process
 from tests.faults.profile import Profile
@@ -40,12 +40,11 @@ START_TIMEOUT_S = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a stack is made of. `shifted_clock`: its processes take the time from a file that a row may change."""
+    """What a stack is made of."""
 
     database: str
     profile: Profile
     real_model: bool = False
-    shifted_clock: bool = False
 
 
 class Stack:
@@ -55,16 +54,15 @@ class Stack:
         self.kind = kind
         self.directory = directory
         self.orders = Orders(directory / "orders")
-        self.clock = clock.Clock(directory / "clock") if kind.shifted_clock else None
         self.valkey: ValkeyServer = exits.enter_context(valkey.serve())
         self.postgresql: PostgresServer | None = None
         if kind.database == "postgresql":
-            environment = self.clock.environment if self.clock else {}
-            self.postgresql = exits.enter_context(postgres.serve(environment))
+            self.postgresql = exits.enter_context(postgres.serve())
         self.on_tmpfs = exits.enter_context(_small_disk(directory / "blobs"))
         self.settings = self._make_settings()
         migrate.upgrade(self.settings.database)
         self.database = Database(self.settings.database)
+        self.clock = Clock(directory / "clock", self.database)
         self.celery = make_celery(self.settings)
         self.broker = connect(self.settings)
         exits.callback(self.database.dispose)
@@ -75,7 +73,7 @@ class Stack:
         exits.callback(os.close, self._lifeline_fd)
         exits.callback(os.close, write_fd)
         self.web = self._process("web", "-m", "tests.faults.web_process")
-        self.sweeper = self._process("sweeper", "-m", "cli", "sweeper")
+        self.sweeper = self._process("sweeper", "-m", "tests.faults.sweeper_process")
         self.workers = [self._process(f"worker-{n}", "-m", "tests.faults.worker_process") for n in range(WORKERS)]
         self.processes = [self.web, self.sweeper, *self.workers]
         self._exits = exits
@@ -119,7 +117,7 @@ class Stack:
             "FAULT_FORWARD_S": str(self.kind.profile.forward_s),
         }
         ours |= {"FAULT_REAL_MODEL": "1"} if self.kind.real_model else {}
-        ours |= self.clock.environment if self.clock else {}
+        ours |= self.clock.environment
         log = self.directory / f"{name}.log"
         return Process(name, [sys.executable, *arguments], plain | ours, log, [self._lifeline_fd])
 
@@ -143,7 +141,7 @@ class Stack:
 
     def second_sweeper(self) -> Process:
         """Not started yet; `dismiss` ends it."""
-        second = self._process("sweeper-2", "-m", "cli", "sweeper")
+        second = self._process("sweeper-2", "-m", "tests.faults.sweeper_process")
         self.processes.append(second)
         return second
 

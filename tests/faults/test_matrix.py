@@ -29,7 +29,7 @@ def stacks() -> Iterator[Stacks]:
 @pytest.mark.parametrize("row", ROWS, ids=[row.name.replace(" ", "_") for row in ROWS])
 def test_nothing_is_lost_or_done_twice(stacks: Stacks, row: Row) -> None:
     database = row.short_on or row.databases[0]
-    kind = Kind(database, SHORT, shifted_clock=row.shifted_clock)
+    kind = Kind(database, SHORT)
     outcome = stacks.run(row, kind, run_seed(SEED, row, database))
     repeat = f"make faults ARGS=\"--short --database {database} --rows '{row.name}' --seed {SEED}\""
     assert not outcome.verdict.problems, f"{outcome.line()}\n{repeat}\n{outcome.log}"

@@ -9,7 +9,7 @@ from cli.web import serve
 from core import settings
 from core.storage import LocalBlobStore, Spool
 from db.models import Image
-from tests.faults import points
+from tests.faults import clock, points
 from web import services
 
 
@@ -40,6 +40,7 @@ def watch_commits() -> None:
 
 
 if __name__ == "__main__":
+    clock.install()
     vars(services)["LocalBlobStore"] = Store
     watch_commits()
     serve(settings.load())

@@ -27,7 +27,7 @@ from model.engines import Predictor
 from model.registry import Entry
 from model.results import Results
 from tests.fakes import FakePredictor
-from tests.faults import points
+from tests.faults import clock, points
 from worker import app
 from worker.pipeline import Pipeline
 
@@ -117,6 +117,7 @@ def watch_commits() -> None:
 
 if __name__ == "__main__":
     lifeline.watch_from_environment()
+    clock.install()
     vars(app)["LocalBlobStore"] = Store
     vars(app)["Pipeline"] = WatchedPipeline
     vars(engines)["load"] = load

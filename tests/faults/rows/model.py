@@ -24,6 +24,14 @@ def change(path: Path) -> None:
         file.write(bytes([last ^ 1]))
 
 
+def another_model(run: Run) -> Path:
+    """A sound checkpoint that is not the shipped one: a bit of one weight is another."""
+    path = run.stack.directory / "another.safetensors"
+    shutil.copyfile(DEFAULT, path)
+    change(path)
+    return path
+
+
 HARM: dict[str, Callable[[Path], None]] = {"missing": Path.unlink, "truncated": truncate, "wrong hash": change}
 
 
@@ -32,7 +40,7 @@ def at_start(harm: Callable[[Path], None]) -> Callable[[Run], None]:
 
     def inject(run: Run) -> None:
         registry = Registry(run.stack.settings.models)
-        entry = registry.import_(DEFAULT)
+        entry = registry.import_(another_model(run))
         registry.activate(entry.sha256)
         harm(entry.path)
         run.notes["path"] = entry.path
@@ -76,7 +84,7 @@ def put_back(run: Run) -> None:
 def put_file_back(run: Run) -> None:
     path = run.notes["path"]
     assert isinstance(path, Path)
-    shutil.copyfile(DEFAULT, path)
+    shutil.copyfile(another_model(run), path)
 
 
 ROWS = [
