@@ -49,7 +49,7 @@ types: install ## Type check (mypy, strict)
 	$(BIN)/mypy
 
 faults: install ## Kill and starve the parts of a running service, and see that no image is lost
-	$(BIN)/python -m pytest tests/faults -v $(ARGS)
+	$(BIN)/python -m tests.faults $(ARGS)
 
 bench: install ## Measure the speed of this machine
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -20,6 +20,11 @@ from typing import BinaryIO, Protocol
 
 from core.errors import BlobMissing, StorageFull, StorageUnavailable
 
+FOLDERS = 256
+"""Subdirectories of the local store, by the first byte of the sha256."""
+
+ASIDE = "orphan-"
+
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -52,7 +57,7 @@ class Spool(io.RawIOBase):
         if not self.too_large and not self.full:
             self._digest.update(data)
             try:
-                with _storage_errors("write to"):
+                with storage_errors("write to"):
                     self._file.write(data)
             except StorageFull:
                 self.give_up()
@@ -70,7 +75,7 @@ class Spool(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if not self.full:
             try:
-                with _storage_errors("write to"):  # it writes out what is still in the buffer
+                with storage_errors("write to"):  # it writes out what is still in the buffer
                     return self._file.seek(offset, whence)
             except StorageFull:
                 self.give_up()
@@ -120,15 +125,15 @@ class LocalBlobStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._spools = root / "incoming"
-        with _storage_errors("create"):
+        with storage_errors("create"):
             self._spools.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for first_byte in range(256):
+            for first_byte in range(FOLDERS):
                 (root / f"{first_byte:02x}").mkdir(exist_ok=True, mode=0o700)
             _sync_directory(root)
 
     def spool(self, max_bytes: int) -> Spool:
         """An empty spool on the same file system as the blobs."""
-        with _storage_errors("write to"):
+        with storage_errors("write to"):
             descriptor, name = tempfile.mkstemp(dir=self._spools, prefix="upload-")
             return Spool(os.fdopen(descriptor, "w+b"), Path(name), max_bytes)
 
@@ -136,8 +141,10 @@ class LocalBlobStore:
         """Keep the spool's bytes, durably; returns their sha256. The spool is used up."""
         sha256 = spool.sha256
         target = self._path(sha256)
-        with _storage_errors("write to"):
-            if not target.exists():
+        with storage_errors("write to"):
+            try:
+                os.utime(target)  # it is young again: `discard` leaves it alone
+            except FileNotFoundError:
                 spool.sync()
                 spool.path.replace(target)
                 _sync_directory(target.parent)
@@ -146,23 +153,64 @@ class LocalBlobStore:
 
     def open(self, sha256: str) -> BinaryIO:
         """Raises BlobMissing: there is no such blob."""
-        with _storage_errors("read"):
+        with storage_errors("read"):
             try:
                 return self._path(sha256).open("rb")
             except FileNotFoundError:
                 raise BlobMissing("The image's bytes are missing from the storage.") from None
 
     def exists(self, sha256: str) -> bool:
-        with _storage_errors("read"):
+        with storage_errors("read"):
             return self._path(sha256).is_file()
 
     def delete(self, sha256: str) -> None:
         """Deleting what is not there is no error."""
-        with _storage_errors("delete from"):
+        with storage_errors("delete from"):
             self._path(sha256).unlink(missing_ok=True)
 
+    def stored_before(self, folder: int, before: float) -> Iterator[str]:
+        """The sha256s in one of the FOLDERS whose bytes were last put there before then (seconds since the epoch)."""
+        with storage_errors("read"), os.scandir(self.root / f"{folder:02x}") as entries:
+            for entry in entries:
+                if SHA256_HEX.fullmatch(entry.name) and _changed_before(Path(entry.path), before):
+                    yield entry.name
+
+    def discard(self, sha256: str, before: float) -> bool:
+        """Delete a blob, unless the same bytes were put there again after `before`; whether it is gone.
+
+        It is taken aside first: whoever puts the same bytes at this moment either makes it young or finds none.
+        """
+        path = self._path(sha256)
+        aside = self._spools / f"{ASIDE}{sha256}"
+        with storage_errors("delete from"):
+            try:
+                path.rename(aside)
+            except FileNotFoundError:
+                return False
+            return self._decide(aside, before)
+
+    def discard_spools(self, before: float) -> int:
+        """Delete the spools of uploads that broke off before then; how many."""
+        removed = 0
+        with storage_errors("delete from"), os.scandir(self._spools) as entries:
+            for entry in entries:
+                path = Path(entry.path)
+                if entry.name.startswith(ASIDE) or _changed_before(path, before):
+                    removed += self._decide(path, before)
+        return removed
+
+    def _decide(self, path: Path, before: float) -> bool:
+        """Delete what is old; put back a blob taken aside that became young meanwhile. Whether it was deleted."""
+        if _changed_before(path, before):
+            path.unlink(missing_ok=True)
+            return True
+        if path.name.startswith(ASIDE):
+            with contextlib.suppress(FileNotFoundError):  # another sweeper did so
+                path.rename(self._path(path.name.removeprefix(ASIDE)))
+        return False
+
     def free_bytes(self) -> int | None:
-        with _storage_errors("read"):
+        with storage_errors("read"):
             return shutil.disk_usage(self.root).free
 
     def _path(self, sha256: str) -> Path:
@@ -172,7 +220,8 @@ class LocalBlobStore:
 
 
 @contextlib.contextmanager
-def _storage_errors(action: str) -> Iterator[None]:
+def storage_errors(action: str) -> Iterator[None]:
+    """Turn what the file system says into StorageUnavailable: `Could not {action} the image storage`."""
     try:
         yield
     except OSError as error:
@@ -180,6 +229,14 @@ def _storage_errors(action: str) -> Iterator[None]:
             raise StorageFull("The disk of the image storage is full.") from error
         # strerror alone: the path would tell a log reader nothing that the operator does not know.
         raise StorageUnavailable(f"Could not {action} the image storage: {error.strerror}.") from error
+
+
+def _changed_before(path: Path, before: float) -> bool:
+    """False for a file that has gone."""
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:
+        return False
 
 
 def _sync_directory(path: Path) -> None:

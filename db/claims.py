@@ -243,9 +243,12 @@ def _leave_running(session: Session, claims: Sequence[Claim], worker: str, **val
     return set(rows)
 
 
-def release(session: Session, *, worker: str) -> int:
-    """Hand back, untried, all that a worker which is shutting down still holds."""
-    return _requeue(session, Image.worker == worker, attempt=Image.attempt - 1)
+def release(session: Session, *, worker: str, image_ids: Iterable[int] | None = None) -> int:
+    """Hand back, untried, what a worker still holds: all when it shuts down, else those of `image_ids`."""
+    held = Image.worker == worker
+    if image_ids is not None:
+        held &= Image.id.in_(list(image_ids))
+    return _requeue(session, held, attempt=Image.attempt - 1)
 
 
 def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[int, int]:
@@ -272,6 +275,21 @@ def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[int, in
         .execution_options(synchronize_session=False)
     ).all()
     return _requeue(session, expired, crashes=Image.crashes + 1), len(exhausted)
+
+
+def pull_back(session: Session, *, lease_s: float, now: datetime) -> int:
+    """After the clock was set back: leases that end later than any made now would, cut to `lease_s`; how many.
+
+    Else an image whose worker died before the jump would wait for as long as the jump was.
+    """
+    rows = session.scalars(
+        update(Image)
+        .where(state_is(ImageState.RUNNING), Image.lease_expires_at > now + timedelta(seconds=2 * lease_s))
+        .values(lease_expires_at=now + timedelta(seconds=lease_s))
+        .returning(Image.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return len(rows)
 
 
 def _requeue(session: Session, condition: ColumnElement[bool], **values: Any) -> int:

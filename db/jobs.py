@@ -92,10 +92,11 @@ def take_unpublished(
     """Queued images whose doorbell never rang, stamped as published: the caller rings right after the commit.
 
     With `rung_before`, also those whose doorbell rang before then, for when the broker has lost its messages.
+    What lies as far in the future is as old: its clock has been set back since.
     """
-    silent = [Image.published_at.is_(None) & (Image.created_at < older_than)]
+    silent = [Image.published_at.is_(None) & ~Image.created_at.between(older_than, now + (now - older_than))]
     if rung_before is not None:
-        silent.append(Image.published_at < rung_before)
+        silent.append(~Image.published_at.between(rung_before, now + (now - rung_before)))
     found: list[tuple[int, Priority]] = []
     for priority in (Priority.INTERACTIVE, Priority.BULK):
         for condition in silent:  # one after the other: an OR would use no index

@@ -162,6 +162,11 @@ def _with_results(query: Select[Image]) -> Select[Image]:
     return query.options(joinedload(Image.job), selectinload(Image.predictions).joinedload(Prediction.model))
 
 
+def stored(session: Session, sha256s: Sequence[str]) -> set[str]:
+    """Those of the hashes that some image has."""
+    return set(session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s))))
+
+
 def queue_length(session: Session, *, at_most: int, urgent_of: int | None = None) -> int:
     """How many images are queued, or of one user as urgent; counted to `at_most`, in an index of the queued alone."""
     some = select(Image.id).where(state_is(ImageState.QUEUED))

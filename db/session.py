@@ -19,6 +19,9 @@ from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_S = 30.0
 
+WRITE_IDLE_S = 10.0
+"""So long a write transaction may do nothing; then PostgreSQL ends it. (Reads may: a CSV waits for its reader.)"""
+
 
 class Database:
     """One engine and its connection pool; safe to share between threads, not across a fork."""
@@ -60,7 +63,9 @@ def make_engine(url: str) -> Engine:
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     # pre_ping: a connection that died with a restarted server is replaced instead of failing a request.
-    return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+    engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+    event.listen(engine, "begin", _postgresql_begin)
+    return engine
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:
@@ -83,6 +88,12 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
                 raise
         time.sleep(0.01)
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    """A process that is stopped in the middle of a write loses its transaction, and with it the locks on its rows."""
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {round(WRITE_IDLE_S * 1000)}")
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db.models import Model, Worker
@@ -20,8 +22,9 @@ FORGET_S = 24 * 3600.0
 def register_model(session: Session, *, sha256: str, name: str, card: dict[str, Any], now: datetime) -> None:
     """Note the checkpoint a worker has loaded; its card is bound to the hash, so it never changes."""
     if session.get(Model, sha256) is None:
-        session.add(Model(sha256=sha256, name=name, card=card, created_at=now))
-        session.flush()
+        # Another worker with the same new model may be at this very line; its row is as good as ours.
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(Model(sha256=sha256, name=name, card=card, created_at=now))
 
 
 def register(session: Session, *, name: str, engine: str, model_sha256: str, now: datetime) -> None:

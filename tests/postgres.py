@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -18,6 +20,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from tests.absent import absent
+from tests.polling import wait_until
 
 START_TIMEOUT_S = 30.0
 
@@ -70,6 +73,38 @@ class PostgresServer:
             self.process.send_signal(2)
             self.process.wait(timeout=20)
 
+    def crash(self) -> None:
+        """kill -9 of the server and all its processes: the next start replays the log."""
+        pids = self._pids()
+        self._signal(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait(timeout=20)
+        wait_until(lambda: all(map(_has_ended, pids)))  # the next server refuses to start beside one of them
+
+    def pause(self) -> None:
+        """Connections stay open and nothing is answered, until `resume` (Linux)."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def cut_connections(self) -> None:
+        with self._connect() as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    def _signal(self, number: int) -> None:
+        for pid in self._pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _pids(self) -> list[int]:
+        """The server's, then those of its connections, which lead process groups of their own."""
+        if self.process is None or self.process.poll() is not None:
+            return []
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        return [pid, *map(int, children.read_text().split() if children.exists() else [])]
+
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
             host=str(self.directory), port=self.port, user="postgres", dbname="postgres", autocommit=True
@@ -94,11 +129,13 @@ def serve() -> Iterator[PostgresServer]:
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd="/")
         port = _free_port()
         options = [f"-k{directory}", f"-p{port}", "-clisten_addresses=", "-cfsync=off", "-cmax_connections=200"]
-        server = PostgresServer(directory, port, [str(binaries / "postgres"), "-D", str(data), *options], user)
+        command = [str(binaries / "postgres"), "-D", str(data), *options]
+        server = PostgresServer(directory, port, command, user)
         server.start()
         try:
             yield server
         finally:
+            server.resume()  # if a test failed while it was paused
             server.stop()
 
 
@@ -124,3 +161,11 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _has_ended(pid: int) -> bool:
+    """Also true of a zombie that nobody has buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -32,10 +33,28 @@ class ValkeyServer:
         wait_until(lambda: embedded.answers(self.socket))
 
     def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """It keeps its connections and answers nothing, until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _end(self, number: int) -> None:
         if self._process is not None:
-            self._process.terminate()
+            self._signal(number)
             self._process.wait(timeout=20)
             self._process = None
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
 
 
 @contextmanager
@@ -47,4 +66,5 @@ def serve() -> Iterator[ValkeyServer]:
         try:
             yield server
         finally:
+            server.resume()  # if a test failed while it was paused
             server.stop()

@@ -9,6 +9,7 @@ from flask import Response, request, send_file, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from db import jobs, queries
@@ -74,10 +75,8 @@ def whoami() -> Response:
 @blueprint.post("/jobs", responses={201: s.Job, 200: s.Job})
 def create_job(body: s.NewJob) -> Response:
     """Start a job. With a `key` used before, answers 200 with the job of that time, so that a submit can resume."""
-    job, new = uploads.create_job(user().id, body.name, body.priority, body.key)
-    with services().database.read() as session:
-        answer = s.Job.of(job, queries.progress(session, job))
-    return _json(answer, 201 if new else 200, Location=url_for("api.read_job", job_id=job.id))
+    job, progress, new = uploads.create_job(user().id, body.name, body.priority, body.key)
+    return _json(s.Job.of(job, progress), 201 if new else 200, Location=url_for("api.read_job", job_id=job.id))
 
 
 @blueprint.get("/jobs", responses={200: s.JobList})
@@ -138,9 +137,9 @@ def upload_image(form: s.SingleUpload) -> Response:
     if isinstance(item, uploads.Rejected):
         status = {"too_large": 413, "unsupported_type": 415}.get(item.code, 422)
         return problem(status, f"{item.filename}: {item.message}", item.code)
-    with services().database.read() as session:
-        image = _image(session, item.id)
-    return _json(image, 202, Location=url_for("api.read_image", image_id=item.id))
+    # Not read back: it is kept by now, and an answer that says otherwise would have it sent twice.
+    set_committed_value(item, "predictions", [])
+    return _json(s.Image.of(item), 202, Location=url_for("api.read_image", image_id=item.id))
 
 
 def _image(session: Session, image_id: int) -> s.Image:

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
+import structlog
 from flask import Request
 from flask_login import current_user
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import Conflict, NotFound
@@ -23,14 +25,17 @@ from core.errors import Permanent, StorageFull, TooLarge
 from core.media import sniff
 from core.queue import publish
 from core.storage import Spool
-from db import jobs
+from db import jobs, queries
 from db.jobs import NewImage
 from db.models import MAX_FILENAME, Image, Job
+from db.queries import Progress
 from db.session import now
 from db.states import ImageState, Priority
 from web.admission import admission
 from web.auth import user
 from web.services import Services, services
+
+log = structlog.get_logger()
 
 UNNAMED = "unnamed"
 """A file whose name has nothing that can be shown."""
@@ -78,17 +83,13 @@ class Rejected:
     message: str
 
 
-def create_job(user_id: int, name: str, priority: Priority, client_key: str | None = None) -> tuple[Job, bool]:
-    """A new job or, for a `client_key` used before, that one; and whether it is new."""
+def create_job(
+    user_id: int, name: str, priority: Priority, client_key: str | None = None
+) -> tuple[Job, Progress, bool]:
+    """A new job or, for a `client_key` used before, that one; how far it is, and whether it is new."""
     with services().database.begin() as session:
-        return jobs.create(
-            session,
-            user_id=user_id,
-            name=clean(name)[:200] or "Untitled",
-            priority=priority,
-            client_key=client_key,
-            now=now(session),
-        )
+        job, new = _create(session, user_id, name, priority, client_key)
+        return job, queries.progress(session, job), new
 
 
 def receive(job_id: int, files: Iterable[FileStorage]) -> list[Image | Rejected]:
@@ -128,14 +129,27 @@ def receive_known(job_id: int, user_id: int, wanted: Sequence[tuple[str, str]]) 
     return found
 
 
+def receive_new(user_id: int, name: str, priority: Priority, files: Iterable[FileStorage]) -> list[Image | Rejected]:
+    """Store `files` as a job of their own, in one transaction; no job if not one of them was taken.
+
+    Raises:
+        StorageUnavailable: the blob store refuses; nothing was kept.
+        StorageFull: it had space for none of them.
+    """
+    stored = _store_all(files)
+    new = [item for item in stored if isinstance(item, NewImage)]
+    if not new:
+        return [item for item in stored if isinstance(item, Rejected)]
+    with services().database.begin() as session:
+        job, _ = _create(session, user_id, name, priority)
+        images = jobs.add_images(session, job, new, now(session))
+    return _ring_for(job, images, stored)
+
+
 def receive_single(user_id: int, file: FileStorage) -> Image | Rejected:
-    """One image as an interactive job of its own; a rejected file leaves no job behind."""
-    (stored,) = _store_all([file])
-    if isinstance(stored, Rejected):
-        return stored
-    job, _ = create_job(user_id, stored.filename, Priority.INTERACTIVE)
-    (image,) = _insert(job.id, [stored])
-    return image
+    """One image as an interactive job of its own, of the same name; a rejected file leaves no job behind."""
+    (received,) = receive_new(user_id, clean(file.filename or "") or UNNAMED, Priority.INTERACTIVE, [file])
+    return received
 
 
 def retry(job_id: int) -> int:
@@ -164,9 +178,14 @@ def ring(image_ids: Sequence[int], priority: Priority) -> None:
     """Wake the workers for images that are committed; what the broker does not take, the sweeper rings for."""
     ours = services()
     rung = publish(ours.celery, image_ids, priority, ours.settings.batch_size)
-    if rung:
+    if not rung:
+        return
+    try:
         with ours.database.begin() as session:
             jobs.mark_published(session, rung, now(session))
+    except SQLAlchemyError as error:
+        # The images are committed: to answer that nothing was kept would be wrong. The sweeper rings once more.
+        log.warning("doorbell_not_noted", error=type(error).__name__, images=len(rung))
 
 
 def clean(filename: str) -> str:
@@ -222,6 +241,18 @@ def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | 
         if job.cancelled_at is not None:
             raise Conflict(f"Job {job_id} was cancelled; retry it first, or start a new one.")
         images = jobs.add_images(session, job, new, now(session))
+    return _ring_for(job, images, stored)
+
+
+def _create(
+    session: Session, user_id: int, name: str, priority: Priority, client_key: str | None = None
+) -> tuple[Job, bool]:
+    name = clean(name)[:200] or "Untitled"
+    return jobs.create(session, user_id=user_id, name=name, priority=priority, client_key=client_key, now=now(session))
+
+
+def _ring_for(job: Job, images: Sequence[Image], stored: Sequence[NewImage | Rejected]) -> list[Image | Rejected]:
+    """Wake the workers for the committed `images` of a job; the answer for each of the files that were `stored`."""
     silent = {i.id for i in images if i.state is ImageState.QUEUED and i.published_at is None}
     ring(sorted(silent), job.priority)
     rest = iter(images)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core import activation
 from core.errors import PneumoscreenError, Transient
 from core.settings import Settings
-from core.storage import BlobStore
+from core.storage import BlobStore, storage_errors
 from db import claims
 from db.claims import Claim, Failed, Scored
 from db.session import Database, now
@@ -23,7 +23,9 @@ from model.decode import decode
 from model.engines import Predictor
 from model.preprocess import preprocess
 from model.results import Result, decide
+from worker import outage
 from worker.batching import Outcome, screen_batches
+from worker.outage import Outage
 
 log = structlog.get_logger()
 
@@ -48,6 +50,7 @@ class Pipeline:
         self._load_predictor = load_predictor
         self._predictor: Predictor | None = None
         self._in_hand: frozenset[int] = frozenset()  # replaced, never changed: the heartbeat's thread reads it
+        self._outage = Outage()
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
 
@@ -97,7 +100,7 @@ class Pipeline:
 
     def _claims(self) -> Iterator[list[Claim]]:
         """Batches until nothing is queued; an empty one asks that all before it be finished first."""
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not (self._outage.lasts and self._stop.wait(outage.PAUSE_S)):
             alone = not self._in_hand
             batch = self._claim(alone=alone)
             if batch:
@@ -120,12 +123,15 @@ class Pipeline:
             )
 
     def _read(self, claim: Claim) -> NDArray[np.uint8]:
-        with self._store.open(claim.sha256) as blob:
+        with storage_errors("read"), self._store.open(claim.sha256) as blob:
             data = blob.read()
         return preprocess(decode(data, max_pixels=self._settings.max_pixels))
 
     def _finish(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
         """One transaction: predictions, model, and every state change of the batch."""
+        if self._outage.excuses([outcome for _, outcome in outcomes]):
+            self._hand_back([claim for claim, _ in outcomes])
+            return
         model = self.predictor
         scored = [_scored(claim, outcome, model) for claim, outcome in outcomes if isinstance(outcome, Result)]
         failed = [_failed(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, PneumoscreenError)]
@@ -147,6 +153,14 @@ class Pipeline:
             log.warning("lease_lost", images=len(scored) - done)
         for failure in failed:
             log.warning("image_failed", image_id=failure.claim.image_id, code=failure.code)
+
+    def _hand_back(self, batch: Sequence[Claim]) -> None:
+        """Queue them again, untried: the store is away, and the images are not to blame."""
+        image_ids = frozenset(claim.image_id for claim in batch)
+        with self._database.begin() as session:
+            claims.release(session, worker=self.name, image_ids=image_ids)
+        self._in_hand -= image_ids
+        log.warning("storage_away", images=len(batch))
 
 
 def _scored(claim: Claim, result: Result, model: Predictor) -> Scored:

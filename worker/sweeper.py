@@ -1,5 +1,7 @@
 """Leaves no image behind: takes back expired leases and rings for queued images whose doorbell was lost.
 
+Between sweeps it removes bytes that belong to no image (`worker.orphans`).
+
 Any number of sweepers may run: each step is a conditional UPDATE, and a doorbell too many finds nothing to do.
 Imports no torch.
 """
@@ -17,11 +19,14 @@ from celery import Celery
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import logs
+from core.errors import StorageUnavailable
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
+from core.storage import LocalBlobStore
 from db import claims, jobs, workers
 from db.session import Database, now
 from db.states import Priority
+from worker.orphans import Orphans
 
 GRACE_S = 2.0
 """Whoever queued an image rings for it within this time; after it, we do."""
@@ -49,8 +54,12 @@ class Sweeper:
     def sweep(self) -> Swept:
         """One round. A broker that does not answer leaves the images to the next one."""
         with self._database.begin() as session:
-            requeued, failed = claims.reap(session, max_attempts=self._settings.max_attempts, now=now(session))
-            workers.forget(session, now(session))
+            at = now(session)
+            pulled_back = claims.pull_back(session, lease_s=self._settings.lease_s, now=at)
+            requeued, failed = claims.reap(session, max_attempts=self._settings.max_attempts, now=at)
+            workers.forget(session, at)
+        if pulled_back:
+            log.warning("clock_was_set_back", images=pulled_back)
         swept = Swept(requeued, failed, self._ring())
         if any((requeued, failed, swept.rung)):
             log.info("swept", requeued=requeued, failed=failed, rung=swept.rung)
@@ -90,10 +99,14 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
+    orphans = Orphans(database, LocalBlobStore(settings.blobs))
     log.info("sweeper_ready", interval_s=settings.sweep_interval_s)
     while not stop.wait(settings.sweep_interval_s):
         try:
             sweeper.sweep()
+            orphans.step_if_due()
         except SQLAlchemyError as error:
             log.warning("database_unreachable", error=type(error).__name__)
+        except StorageUnavailable as error:
+            log.warning("storage_unavailable", error=error.message)
     database.dispose()

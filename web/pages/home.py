@@ -72,14 +72,14 @@ def upload() -> ResponseReturnValue:
         abort(400, "No file was chosen. Go back, choose at least one JPEG or PNG image, and send again.")
     priority = _priority()
     admission().admit(user().id, priority)
-    job, _ = uploads.create_job(user().id, _job_name(files), priority)
-    received = uploads.receive(job.id, files)
+    received = uploads.receive_new(user().id, _job_name(files), priority, files)
     refused = [item for item in received if isinstance(item, uploads.Rejected)]
+    job_id = next((item.job_id for item in received if not isinstance(item, uploads.Rejected)), None)
     if not refused:
-        return redirect(url_for("pages.job", job_id=job.id), 303)
+        return redirect(url_for("pages.job", job_id=job_id), 303)
     accepted = len(received) - len(refused)
     page = render_template(
-        "upload_refused.html", refused=refused, accepted=accepted, total=len(received), job_id=job.id
+        "upload_refused.html", refused=refused, accepted=accepted, total=len(received), job_id=job_id
     )
     return page, 200 if accepted else 422
 

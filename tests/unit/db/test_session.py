@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import IntegrityError, InternalError, StatementError
 from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
@@ -16,6 +17,7 @@ from db.models import Job, User
 from db.session import Database, make_engine, now
 from db.states import Priority, Role
 from tests import factories
+from tests.postgres import PostgresServer
 
 
 def names(database: Database) -> list[str]:
@@ -150,3 +152,27 @@ def test_sqlite_keeps_what_it_has_confirmed(sqlite: Database, name: str, value: 
 def test_a_bare_postgresql_url_means_psycopg_3() -> None:
     assert make_engine("postgresql://host/name").driver == "psycopg"
     assert make_engine("postgresql+psycopg://host/name").driver == "psycopg"
+
+
+def _stop_in_the_middle(database: Database) -> None:
+    with database.begin() as session:
+        session.execute(update(User).values(name="eve"))
+        time.sleep(0.5)
+        session.scalars(select(User)).all()
+
+
+def test_a_write_that_does_nothing_for_long_loses_its_locks_but_a_read_may_wait(
+    postgresql: PostgresServer, migrated_postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.session.WRITE_IDLE_S", 0.2)
+    with postgresql.database(migrated_postgresql) as url:
+        database = Database(url)
+        with database.begin() as session:
+            factories.user(session)
+        with pytest.raises(InternalError, match="idle-in-transaction timeout"):
+            _stop_in_the_middle(database)
+        with database.read() as session:
+            session.scalars(select(User)).all()
+            time.sleep(0.5)
+            assert session.scalars(select(User.name)).all() == ["ada"]
+        database.dispose()

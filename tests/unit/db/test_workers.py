@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -92,3 +94,17 @@ def test_a_worker_cannot_hold_a_model_that_was_never_noted(database: Database) -
         register(session, "a", now(session))
     with database.read() as session:
         assert session.scalars(select(Worker)).all() == []
+
+
+def test_two_workers_that_note_the_same_new_model_at_once_both_go_on(database: Database) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    with database.begin() as second:
+        with database.begin() as first:
+            factories.model(first)
+            other = threading.Thread(target=factories.model, args=[second])  # waits for what the first will do
+            other.start()
+            time.sleep(0.2)
+        other.join()
+    with database.read() as session:
+        assert session.scalars(select(Model.sha256)).all() == [FAKE_SHA256]

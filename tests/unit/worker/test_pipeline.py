@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -27,6 +31,7 @@ from tests.fakes import FAKE_SHA256, FakePredictor
 from tests.polling import wait_until
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
+from worker import outage
 from worker.pipeline import Pipeline
 
 Make = Callable[..., Pipeline]
@@ -185,21 +190,56 @@ def test_a_missing_blob_is_tried_again_and_then_fails_with_its_reason(
     assert (row.state, row.error_code, row.attempt) == ("failed", "blob_missing", services.settings.max_attempts)
 
 
-def test_a_store_that_comes_back_costs_an_attempt_and_no_image(services: Services, submit: Submit, make: Make) -> None:
-    class Flaky(LocalBlobStore):
-        failures = 1
+class Flaky(LocalBlobStore):
+    """Refuses `failures` times, when it opens a file or when that is read."""
 
-        def open(self, sha256: str) -> BinaryIO:
-            if self.failures:
-                self.failures -= 1
-                raise StorageUnavailable("The share is away.")
+    def __init__(self, root: Path, how: str, failures: int) -> None:
+        super().__init__(root)
+        self._how = how
+        self._left = iter(range(failures))  # a plain number would miscount between the decoding threads
+
+    def open(self, sha256: str) -> BinaryIO:
+        if next(self._left, None) is None:
             return super().open(sha256)
+        if self._how == "opening":
+            raise StorageUnavailable("The share is away.")
+        return Unreadable()
 
-    submit(*pngs(1))
-    pipeline = make(store=Flaky(services.settings.blobs))
-    assert [pipeline.drain(), pipeline.drain()] == [1, 1]
-    (row,) = rows(services)
-    assert (row.state, row.attempt, row.error_code) == ("done", 2, None)
+
+class Unreadable(io.BytesIO):
+    def read(self, _size: int | None = -1, /) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("how", ["opening", "reading"])
+def test_a_store_that_comes_back_costs_neither_an_attempt_nor_an_image(
+    services: Services, submit: Submit, make: Make, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(outage, "PAUSE_S", 0.01)
+    submit(*pngs(12))
+    pipeline = make(store=Flaky(services.settings.blobs, how, 9 * services.settings.batch_size))
+    while pipeline.drain():
+        pass
+    assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
+
+
+def test_one_unreadable_image_among_readable_ones_fails_alone(
+    services: Services, submit: Submit, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(outage, "PAUSE_S", 0.01)
+    bad, *_ = submit(*pngs(4))
+    unreadable = rows(services)[0].sha256
+
+    class BadSector(LocalBlobStore):
+        def open(self, sha256: str) -> BinaryIO:
+            return Unreadable() if sha256 == unreadable else super().open(sha256)
+
+    make(store=BadSector(services.settings.blobs)).drain()
+    (row, *rest) = rows(services)
+    assert (row.id, row.state, row.error_code) == (bad, "failed", "storage_unavailable")
+    assert row.error_message == "Could not read the image storage: Input/output error."
+    assert {other.state for other in rest} == {"done"}
 
 
 def test_a_network_that_always_crashes_fails_its_images_in_the_end(

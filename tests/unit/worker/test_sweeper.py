@@ -21,7 +21,7 @@ from db.session import now
 from db.states import Priority
 from tests import factories
 from tests.fakes import FAKE_SHA256
-from tests.unit.worker.conftest import Submit, rows, states
+from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker import sweeper as module
 from worker.sweeper import Sweeper, Swept
@@ -63,7 +63,7 @@ def age(services: Services, seconds: float = 60) -> None:
     with services.database.begin() as session:
         connection = session.connection()
         for column in ("created_at", "published_at", "lease_expires_at"):
-            shifted = f"strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{seconds} seconds')"
+            shifted = f"strftime('%Y-%m-%d %H:%M:%f000', {column}, '{-seconds:+} seconds')"
             connection.exec_driver_sql(f"UPDATE images SET {column} = {shifted} WHERE {column} IS NOT NULL")
 
 
@@ -235,3 +235,26 @@ def test_the_process_outlives_a_database_outage_and_ends_on_sigterm(
         for number, handler in handlers.items():
             signal.signal(number, handler)
     assert len(tries) == 2
+
+
+def test_a_clock_that_was_set_back_leaves_no_image_waiting_for_the_old_time(
+    services: Services, submit: Submit, sweeper: Sweeper
+) -> None:
+    submit(*pngs(2))
+    claim(services)
+    age(services, -3600)  # as if they had been written an hour ahead of now
+    sweeper.sweep()
+    age(services, services.settings.lease_s + 1)
+    assert sweeper.sweep().requeued == 2
+    assert states(services) == ["queued", "queued"]
+
+
+def test_doorbells_are_rung_although_the_clock_was_set_back(
+    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+) -> None:
+    ids = submit(*pngs(2))
+    age(services, -3600)
+    assert sweeper.sweep().rung == 2
+    assert rung.take() == [("bulk", ids)]
+    age(services, -3600)  # and once more, for the doorbells that the broker lost
+    assert sweeper.sweep().rung == 2

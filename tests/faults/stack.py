@@ -1,0 +1,251 @@
+"""The whole service in real processes: Valkey, SQLite or PostgreSQL, web, two workers, sweeper."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+from sqlalchemy import func, select
+
+from core.queue import connect, make_celery
+from core.settings import Settings
+from db import migrate, users
+from db.models import Image, Worker
+from db.session import Database, now
+from db.states import ImageState
+from tests import factories, postgres, valkey
+from tests.faults.clock import Clock
+from tests.faults.points import VARIABLE, Orders
+from tests.faults.process import Process
+from tests.faults.profile import Profile
+from tests.postgres import PostgresServer
+from tests.service import wait_until
+from tests.valkey import ValkeyServer
+
+WORKERS = 2
+BLOB_SPACE_BYTES = 32 * 1024**2
+START_TIMEOUT_S = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a stack is made of."""
+
+    database: str
+    profile: Profile
+    real_model: bool = False
+
+
+class Stack:
+    """A running service and the servers behind it. `settings` are those of all its processes."""
+
+    def __init__(self, kind: Kind, directory: Path, exits: ExitStack) -> None:
+        self.kind = kind
+        self.directory = directory
+        self.orders = Orders(directory / "orders")
+        self.valkey: ValkeyServer = exits.enter_context(valkey.serve())
+        self.postgresql: PostgresServer | None = None
+        if kind.database == "postgresql":
+            self.postgresql = exits.enter_context(postgres.serve())
+        self.on_tmpfs = exits.enter_context(_small_disk(directory / "blobs"))
+        self.settings = self._make_settings()
+        migrate.upgrade(self.settings.database)
+        self.database = Database(self.settings.database)
+        self.clock = Clock(directory / "clock", self.database)
+        self.celery = make_celery(self.settings)
+        self.broker = connect(self.settings)
+        exits.callback(self.database.dispose)
+        exits.callback(self.broker.close)
+        with self.database.begin() as session:
+            self.token = users.create_token(session, factories.user(session), now=now(session))
+        self._lifeline_fd, write_fd = os.pipe()
+        exits.callback(os.close, self._lifeline_fd)
+        exits.callback(os.close, write_fd)
+        self.web = self._process("web", "-m", "tests.faults.web_process")
+        self.sweeper = self._process("sweeper", "-m", "tests.faults.sweeper_process")
+        self.workers = [self._process(f"worker-{n}", "-m", "tests.faults.worker_process") for n in range(WORKERS)]
+        self.processes = [self.web, self.sweeper, *self.workers]
+        self._exits = exits
+        self._tend(exits)
+
+    def _make_settings(self) -> Settings:
+        profile = self.kind.profile
+        data = self.directory / "data"
+        data.mkdir()
+        url = self.postgresql.new_database() if self.postgresql else f"sqlite:///{data / 'pneumoscreen.db'}"
+        return Settings(
+            data_dir=data,
+            blob_dir=self.directory / "blobs",
+            database_url=SecretStr(url),
+            redis_url=SecretStr(self.valkey.url),
+            secret_key=SecretStr("a secret for the tests"),
+            web_port=_free_port(),
+            batch_size=profile.batch_size,
+            lease_s=profile.lease_s,
+            heartbeat_s=profile.heartbeat_s,
+            sweep_interval_s=profile.sweep_interval_s,
+            stale_s=profile.stale_s,
+            min_free_disk_bytes=0,  # the blob store is small, and a row fills it to the last byte
+        )
+
+    def _process(self, name: str, *arguments: str) -> Process:
+        plain = {key: value for key, value in os.environ.items() if not key.startswith(("PNEUMOSCREEN_", "COV_"))}
+        values = {
+            "DATABASE_URL": self.settings.database,
+            "REDIS_URL": self.settings.redis,
+            "SECRET_KEY": self.settings.secret_key.get_secret_value(),
+            "LIFELINE_FD": self._lifeline_fd,
+        }
+        fields = ("data_dir", "blob_dir", "web_port", "batch_size", "lease_s", "heartbeat_s", "sweep_interval_s")
+        fields += ("stale_s", "min_free_disk_bytes")
+        values |= {field.upper(): getattr(self.settings, field) for field in fields}
+        ours = {f"PNEUMOSCREEN_{key}": str(value) for key, value in values.items()}
+        ours |= {
+            "PYTHONWARNINGS": "ignore",
+            VARIABLE: str(self.orders.directory),
+            "FAULT_FORWARD_S": str(self.kind.profile.forward_s),
+        }
+        ours |= {"FAULT_REAL_MODEL": "1"} if self.kind.real_model else {}
+        ours |= self.clock.environment
+        log = self.directory / f"{name}.log"
+        return Process(name, [sys.executable, *arguments], plain | ours, log, [self._lifeline_fd])
+
+    def _tend(self, exits: ExitStack) -> None:
+        stop = threading.Event()
+
+        def loop() -> None:
+            while not stop.wait(0.02):
+                for process in list(self.processes):
+                    process.tend()
+
+        def end() -> None:
+            stop.set()
+            thread.join()
+            for process in self.processes:
+                process.end()
+
+        thread = threading.Thread(target=loop, name="tend", daemon=True)
+        thread.start()
+        exits.callback(end)
+
+    def second_sweeper(self) -> Process:
+        """Not started yet; `dismiss` ends it."""
+        second = self._process("sweeper-2", "-m", "tests.faults.sweeper_process")
+        self.processes.append(second)
+        return second
+
+    def dismiss(self, process: Process) -> int:
+        """Its exit status."""
+        self.processes.remove(process)
+        return process.terminate()
+
+    def start(self) -> None:
+        for process in self.processes:
+            process.start()
+        self.settle()
+
+    def settle(self) -> None:
+        """Until everything runs again and nothing is ordered: what a row starts from and what it must leave."""
+        self.orders.clear()
+        for process in self.processes:
+            process.wanted = True
+        wait_until(self._is_whole, timeout_s=START_TIMEOUT_S, what="web, sweeper and both workers to be up")
+
+    def _is_whole(self) -> bool:
+        if not all(process.running for process in self.processes):
+            return False
+        try:
+            answer = httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == 200 and all(map(self.is_ready, self.workers))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.web_port}"
+
+    def client(self, timeout_s: float = 120.0) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=False)
+
+    def name_of(self, worker: Process) -> str | None:
+        """Under which name it leases, once it has its model: host:pid:random."""
+        if not worker.running:
+            return None
+        with self.database.read() as session:
+            # Not `workers.alive`: the clock of the processes may be another one than ours.
+            names = session.scalars(select(Worker.name)).all()
+        return next((name for name in names if name.split(":")[-2] == str(worker.pid)), None)
+
+    def held_by(self, worker: Process) -> int:
+        """How many images it has leased."""
+        name = self.name_of(worker)
+        query = select(func.count()).select_from(Image).where(Image.worker == name, Image.state == ImageState.RUNNING)
+        with self.database.read() as session:
+            return session.scalars(query).one() if name else 0
+
+    def busy_worker(self) -> Process:
+        """One that holds images now."""
+        found: Process = wait_until(
+            lambda: next((worker for worker in self.workers if self.held_by(worker)), None),
+            timeout_s=30,
+            what="a worker at work",
+        )
+        return found
+
+    def is_ready(self, worker: Process) -> bool:
+        """It runs and has its model."""
+        return worker.running and self.name_of(worker) is not None
+
+    def tails(self, lines: int) -> list[str]:
+        """The last lines of each log."""
+        return [
+            f"--- {process.name}\n" + "\n".join(process.log.read_text(errors="replace").splitlines()[-lines:])
+            for process in self.processes
+            if process.log.exists()
+        ]
+
+    def logs(self) -> str:
+        return "".join(process.log.read_text(errors="replace") for process in self.processes)
+
+
+@contextmanager
+def running(kind: Kind) -> Iterator[Stack]:
+    """A service in a fresh directory. The path is short: a unix socket's name has 100 bytes."""
+    with tempfile.TemporaryDirectory(prefix="pns-f-", dir="/tmp") as name, ExitStack() as exits:
+        stack = Stack(kind, Path(name), exits)
+        stack.start()
+        yield stack
+
+
+@contextmanager
+def _small_disk(path: Path) -> Iterator[bool]:
+    """`path` as a small file system of its own, so that it can run full; False where we may not mount one."""
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={BLOB_SPACE_BYTES}", "tmpfs", str(path)]
+    try:
+        mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def _free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

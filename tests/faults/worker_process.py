@@ -1,0 +1,125 @@
+"""`pneumoscreen worker` that passes the moments of `points`; with a fake network unless FAULT_REAL_MODEL is set.
+
+Everything else is the real thing: Celery, pipeline, heartbeat, registry, database, blob store, decoder.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+import time
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import event
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from cli import lifeline
+from core import settings
+from core.errors import OutOfMemory
+from core.storage import LocalBlobStore
+from db.models import Prediction
+from model import engines
+from model.engines import Predictor
+from model.registry import Entry
+from model.results import Results
+from tests.fakes import FakePredictor
+from tests.faults import clock, points
+from worker import app
+from worker.pipeline import Pipeline
+
+KILLS = b"this image kills the process that decodes it"
+CRASHES = b"this image makes the decoder raise what nobody expects"
+"""Behind the end of a PNG, where no decoder looks."""
+
+load_engine = engines.load
+
+
+class FailingFile(io.BytesIO):
+    """A file on a disk with a bad sector."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+class Store(LocalBlobStore):
+    def open(self, sha256: str) -> BinaryIO:
+        points.reached("decoding")
+        if points.active("read_errors"):
+            return FailingFile()
+        with super().open(sha256) as blob:
+            data = blob.read()
+        if data.endswith(KILLS):
+            os.killpg(os.getpgrp(), points.ACTIONS["kill"])
+        if data.endswith(CRASHES):
+            raise RuntimeError("the decoder's own bug")
+        return io.BytesIO(data)
+
+
+class Watched:
+    """A predictor that passes the moment `forward`, and has little memory when that is ordered."""
+
+    def __init__(self, predictor: Predictor, forward_s: float) -> None:
+        self.engine = predictor.engine
+        self.model_name = predictor.model_name
+        self.model_sha256 = predictor.model_sha256
+        self.threshold = predictor.threshold
+        self.domain_limit = predictor.domain_limit
+        self._predictor = predictor
+        self._forward_s = forward_s
+
+    def predict(self, batch: NDArray[np.uint8]) -> Results:
+        points.reached("forward")
+        if points.active("out_of_memory") and len(batch) > 1:
+            raise OutOfMemory(f"A batch of {len(batch)} images does not fit into memory.")
+        time.sleep(self._forward_s)
+        return self._predictor.predict(batch)
+
+
+class WatchedPipeline(Pipeline):
+    def drain(self) -> int:
+        points.reached("receiving")
+        screened = super().drain()
+        if screened:
+            points.reached("before_ack")
+        return screened
+
+
+def load(source: Entry, engine: str) -> Predictor:
+    if os.environ.get("FAULT_REAL_MODEL"):
+        return Watched(load_engine(source, engine), 0.0)
+    fake = FakePredictor()
+    fake.model_name, fake.model_sha256 = source.name, source.sha256
+    return Watched(fake, float(os.environ["FAULT_FORWARD_S"]))
+
+
+def watch_commits() -> None:
+    """Pass the moments around the commit that makes a batch `done`."""
+
+    @event.listens_for(Session, "do_orm_execute")
+    def note(state: ORMExecuteState) -> None:
+        if state.is_insert and state.bind_mapper is Prediction.__mapper__:
+            state.session.info["finishing"] = True
+
+    @event.listens_for(Session, "before_commit")
+    def before(session: Session) -> None:
+        if session.info.get("finishing"):
+            points.reached("before_commit")
+
+    @event.listens_for(Session, "after_commit")
+    def after(session: Session) -> None:
+        if session.info.pop("finishing", False):
+            points.reached("after_commit")
+
+
+if __name__ == "__main__":
+    lifeline.watch_from_environment()
+    clock.install()
+    vars(app)["LocalBlobStore"] = Store
+    vars(app)["Pipeline"] = WatchedPipeline
+    vars(engines)["load"] = load
+    watch_commits()
+    sys.exit(app.run(settings.load()))
