@@ -87,6 +87,8 @@ class BlobStore(Protocol):
     def open(self, sha256: str) -> BinaryIO: ...
     def exists(self, sha256: str) -> bool: ...
     def delete(self, sha256: str) -> None: ...
+    def stored_before(self, first_byte: int, time_s: float) -> list[str]: ...
+    def drop_spools(self, time_s: float) -> int: ...
 
 
 class LocalBlobStore:
@@ -138,6 +140,19 @@ class LocalBlobStore:
         """Deleting what is not there is no error."""
         with _storage_errors("delete from"):
             self._path(sha256).unlink(missing_ok=True)
+
+    def stored_before(self, first_byte: int, time_s: float) -> list[str]:
+        """The blobs whose sha256 begins with `first_byte` (0 to 255), stored before `time_s` (seconds of the epoch)."""
+        with _storage_errors("read"), os.scandir(self.root / f"{first_byte:02x}") as entries:
+            return sorted(e.name for e in entries if SHA256_HEX.fullmatch(e.name) and e.stat().st_mtime < time_s)
+
+    def drop_spools(self, time_s: float) -> int:
+        """Remove what uploads that were cut off left behind, not written to since `time_s`; how many."""
+        with _storage_errors("delete from"), os.scandir(self._spools) as entries:
+            left = [Path(e.path) for e in entries if e.stat().st_mtime < time_s]
+            for path in left:
+                path.unlink(missing_ok=True)
+        return len(left)
 
     def _path(self, sha256: str) -> Path:
         if not SHA256_HEX.fullmatch(sha256):

@@ -18,15 +18,17 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import Conflict, NotFound
 
-from core.errors import Permanent, TooLarge
+from core.errors import Permanent, StorageUnavailable, TooLarge
 from core.media import sniff
 from core.queue import publish
 from core.storage import Spool
-from db import jobs
+from db import jobs, retention
+from db.audit import Action, Kind
 from db.jobs import NewImage
 from db.models import MAX_FILENAME, Image, Job
 from db.session import now
 from db.states import ImageState, Priority
+from web import audit
 from web.services import Services, services
 
 UNNAMED = "unnamed"
@@ -105,7 +107,7 @@ def receive_single(user_id: int, file: FileStorage) -> Image | Rejected:
     stored = _store(services(), file)
     if isinstance(stored, Rejected):
         return stored
-    job, _ = create_job(user_id, stored.filename, Priority.INTERACTIVE)
+    job, _ = create_job(user_id, "1 image", Priority.INTERACTIVE)  # a file name may name a patient
     (image,) = _insert(job.id, [stored])
     return image
 
@@ -113,11 +115,20 @@ def receive_single(user_id: int, file: FileStorage) -> Image | Rejected:
 def retry(job_id: int) -> int:
     """Queue a job's failed and cancelled images again and wake the workers; how many. Raises NotFound."""
     with services().database.begin() as session:
-        job = _existing(session, job_id)
+        job = existing_job(session, job_id, to_change=True)
         image_ids = jobs.retry(session, job)
         priority = job.priority
+        audit.did(session, Action.RETRIED, Kind.JOB, job_id, f"{len(image_ids)} images")
     ring(image_ids, priority)
     return len(image_ids)
+
+
+def cancel(job_id: int) -> int:
+    """Cancel what is still queued of a job; how many images. Raises NotFound."""
+    with services().database.begin() as session:
+        cancelled = jobs.cancel(session, existing_job(session, job_id, to_change=True), now(session))
+        audit.did(session, Action.CANCELLED, Kind.JOB, job_id, f"{cancelled} images")
+    return cancelled
 
 
 def ring(image_ids: Sequence[int], priority: Priority) -> None:
@@ -152,18 +163,24 @@ def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
 def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | Rejected]:
     new = [item for item in stored if isinstance(item, NewImage)]
     with services().database.begin() as session:
-        job = _existing(session, job_id)
+        job = existing_job(session, job_id)
         if job.cancelled_at is not None:
             raise Conflict(f"Job {job_id} was cancelled; retry it first, or start a new one.")
+        retention.while_storing(session)
+        if retention.vanished(session, (item.sha256 for item in new), services().store.exists):
+            raise StorageUnavailable("The last job with one of these images was deleted at this moment.")
         images = jobs.add_images(session, job, new, now(session))
+        if new:
+            audit.did(session, Action.SUBMITTED, Kind.JOB, job_id, f"{len(new)} images")
     silent = {i.id for i in images if i.state is ImageState.QUEUED and i.published_at is None}
     ring(sorted(silent), job.priority)
     rest = iter(images)
     return [item if isinstance(item, Rejected) else next(rest) for item in stored]
 
 
-def _existing(session: Session, job_id: int) -> Job:
-    job = session.get(Job, job_id)
-    if job is None:
+def existing_job(session: Session, job_id: int, *, to_change: bool = False) -> Job:
+    """The job, locked until the end of the transaction, so that nobody deletes it meanwhile. Uploads share the lock."""
+    job = session.get(Job, job_id, with_for_update={"key_share": True} if to_change else {"read": True})
+    if job is None or job.deleted_at is not None:
         raise NotFound(f"There is no job {job_id}.")
     return job
