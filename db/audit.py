@@ -45,7 +45,6 @@ class Kind(StrEnum):
     RESULTS = "results"
     AUDIT_LOG = "audit log"
     USER = "user"
-    TOKEN = "token"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)

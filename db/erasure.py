@@ -62,8 +62,22 @@ def _remove_some(database: Database, store: BlobStore) -> int | None:
         return retention.remove_some(session, store, now(session))
 
 
-def purge(database: Database, actor: Actor, *, older_than: timedelta, limit: int | None = None) -> list[int]:
-    """Mark jobs as deleted in which nothing has happened for that long; their ids. `erase` does the rest."""
+def left_behind_since() -> float:
+    """Seconds of the epoch, by this host's clock, which also stamps the files."""
+    return time.time() - LEFT_BEHIND_S
+
+
+def count_expired(database: Database, *, older_than: timedelta) -> int:
+    """How many jobs `purge` would mark."""
+    with database.read() as session:
+        return len(retention.expired_jobs(session, before=now(session) - older_than))
+
+
+def purge(database: Database, actor: Actor, *, older_than: timedelta, limit: int = 100) -> list[int]:
+    """Mark some of the jobs in which nothing has happened for that long as deleted; their ids, empty when it was all.
+
+    `erase` does the rest.
+    """
     with database.begin() as session:
         at = now(session)
         expired = list(retention.expired_jobs(session, before=at - older_than, limit=limit))
@@ -77,7 +91,7 @@ def purge(database: Database, actor: Actor, *, older_than: timedelta, limit: int
 def find_left_behind(database: Database, store: BlobStore, first_byte: int, *, dry_run: bool = False) -> int:
     """Mark for removal the old blobs of this first byte that no image names; how many. `erase` does the rest."""
     count = 0
-    old = store.stored_before(first_byte, time.time() - LEFT_BEHIND_S)
+    old = store.stored_before(first_byte, left_behind_since())
     for start in range(0, len(old), retention.ERASE_LIMIT):
         with database.begin() as session:
             unnamed = retention.unnamed(session, old[start : start + retention.ERASE_LIMIT])

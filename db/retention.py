@@ -6,7 +6,7 @@ it and, should that process die, by the sweeper. The bytes follow:
     row gone, blob_removals row written (one transaction) -> unlinked under the lock below, unless named again
 
 Blobs are shared and an upload stores its bytes before its row, so an upload and a removal of the same bytes may meet.
-Uploads hold `while_storing`, which the removal waits for, and the other way round: on PostgreSQL an advisory lock,
+Uploads take `hold`, which the removal waits for, and the other way round: on PostgreSQL an advisory lock,
 shared by uploads; on SQLite the one write lock. So a removal sees the rows of every upload before it, and an upload
 after it finds the row in blob_removals, looks whether its bytes are still there, and if not is refused as a whole: the
 client sends them again. The row stays for a day, also if the removal was cut off between unlinking and its commit.
@@ -133,15 +133,14 @@ def forget_removed(session: Session, now: datetime) -> None:
     session.execute(delete(BlobRemoval).where(BlobRemoval.removed_at < now - REMOVED_FOR))
 
 
-def while_storing(session: Session) -> None:
-    """Keep removals out until the end of this transaction, which adds images whose bytes are stored already."""
+def hold(session: Session, sha256s: Iterable[str], is_there: Callable[[str], bool]) -> bool:
+    """Keep removals out until the end of this transaction, which adds images of these bytes, stored before it.
+
+    False: some were removed since they were stored. The store is asked only for what a removal has been asked for.
+    """
     _lock(session, "pg_advisory_xact_lock_shared")
-
-
-def vanished(session: Session, sha256s: Iterable[str], is_there: Callable[[str], bool]) -> bool:
-    """Under `while_storing`: whether any of these was removed since it was stored. Asks the store only if it may be."""
     doubtful = session.scalars(select(BlobRemoval.sha256).where(BlobRemoval.sha256.in_(set(sha256s))))
-    return not all(is_there(sha256) for sha256 in doubtful)
+    return all(is_there(sha256) for sha256 in doubtful)
 
 
 def unnamed(session: Session, sha256s: Sequence[str]) -> set[str]:

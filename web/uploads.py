@@ -166,8 +166,7 @@ def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | 
         job = existing_job(session, job_id)
         if job.cancelled_at is not None:
             raise Conflict(f"Job {job_id} was cancelled; retry it first, or start a new one.")
-        retention.while_storing(session)
-        if retention.vanished(session, (item.sha256 for item in new), services().store.exists):
+        if not retention.hold(session, (item.sha256 for item in new), services().store.exists):
             raise StorageUnavailable("The last job with one of these images was deleted at this moment.")
         images = jobs.add_images(session, job, new, now(session))
         if new:

@@ -19,9 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import logs
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
+from core.storage import LocalBlobStore
 from db import jobs, workers
 from db.session import Database, now
 from db.states import Priority
+from worker.janitor import Janitor
 
 GRACE_S = 2.0
 """Whoever queued an image rings for it within this time; after it, we do."""
@@ -90,10 +92,12 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
+    janitor = Janitor(settings, database, LocalBlobStore(settings.blobs))
     log.info("sweeper_ready", interval_s=settings.sweep_interval_s)
     while not stop.wait(settings.sweep_interval_s):
         try:
             sweeper.sweep()
+            janitor.step()
         except SQLAlchemyError as error:
             log.warning("database_unreachable", error=type(error).__name__)
     database.dispose()

@@ -11,7 +11,7 @@ from core.errors import ConfigurationError
 from db import users
 from db.models import Token
 from db.session import Database, now
-from db.states import Role
+from db.states import Role, Scope
 from tests import factories
 
 PASSWORD = "correct horse battery"
