@@ -1,4 +1,4 @@
-"""Deleting jobs and their bytes: all that belongs to one goes, nothing that another needs does, whoever comes between."""
+"""Deleting jobs and their bytes: all of one goes, nothing that another needs does, whoever comes between."""
 
 from __future__ import annotations
 

@@ -28,7 +28,10 @@ def test_the_last_review_is_part_of_the_image(client: FlaskClient, add_job: AddJ
     with services.database.read() as session:
         assert session.scalars(select(Review.opinion).order_by(Review.id)).all() == ["disagree", "unsure"]
         entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "reviewed")).all()
-    assert [(e.object_kind, e.object_id, e.detail) for e in entries] == [("image", 1, "disagree"), ("image", 1, "unsure")]
+    assert [(e.object_kind, e.object_id, e.detail) for e in entries] == [
+        ("image", 1, "disagree"),
+        ("image", 1, "unsure"),
+    ]
 
 
 @pytest.mark.parametrize("body", [{}, {"opinion": "maybe"}, {"opinion": "agree", "note": "x" * 501}])
