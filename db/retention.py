@@ -21,6 +21,7 @@ from sqlalchemy import delete, exists, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.errors import StorageUnavailable
 from core.storage import BlobStore
 from db import jobs
 from db.models import BlobRemoval, Image, Job, Prediction, Review
@@ -87,10 +88,15 @@ def erase_some(session: Session, job_id: int, now: datetime, *, limit: int = ERA
         session.execute(delete(Prediction).where(Prediction.image_id.in_(ids)).execution_options(**unread))
         session.execute(delete(Image).where(Image.id.in_(ids)).execution_options(**unread))
         ask_removal(session, (row.sha256 for row in found), now)
-    if len(ids) == limit:
         return False
-    session.execute(delete(Job).where(Job.id == job_id, Job.deleted_at.is_not(None)))
-    return True
+    # None found may also mean that another process was just erasing these: then others may be left.
+    emptied = ~exists().where(Image.job_id == Job.id)
+    session.execute(
+        delete(Job)
+        .where(Job.id == job_id, Job.deleted_at.is_not(None), emptied)
+        .execution_options(synchronize_session=False)
+    )
+    return not session.scalars(select(exists().where(Job.id == job_id))).one()
 
 
 def ask_removal(session: Session, sha256s: Iterable[str], now: datetime) -> None:
@@ -111,21 +117,30 @@ def removals_pending(session: Session) -> bool:
 def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int = REMOVE_LIMIT) -> int:
     """Remove some of the blobs that no image names; how many.
 
+    One that the store refuses to remove goes to the end of the queue.
+
     Raises:
-        StorageUnavailable: roll back and try again later; removing what is gone already is no error.
+        StorageUnavailable: it refused all of them; roll back and try again later.
     """
     _lock(session, "pg_advisory_xact_lock")
     pending = session.scalars(
         select(BlobRemoval).where(BlobRemoval.removed_at.is_(None)).order_by(BlobRemoval.asked_at).limit(limit)
     ).all()
     named = set(session.scalars(select(Image.sha256).where(Image.sha256.in_([row.sha256 for row in pending]))))
+    refused: list[StorageUnavailable] = []
     for row in pending:
         if row.sha256 in named:
             session.delete(row)
-        else:
+            continue
+        try:
             store.delete(row.sha256)
             row.removed_at = now
-    return len(pending) - len(named)
+        except StorageUnavailable as error:
+            refused.append(error)
+            row.asked_at = now
+    if refused and len(refused) == len(pending):
+        raise refused[0]
+    return len(pending) - len(named) - len(refused)
 
 
 def forget_removed(session: Session, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 
 from core.errors import StorageUnavailable
@@ -30,6 +31,6 @@ def delete_job(job_id: int) -> int:
         audit.did(session, Action.DELETED, Kind.JOB, job_id, f"{images} images")
     try:
         erasure.erase(ours.database, ours.store, for_s=ERASE_FOR_S)
-    except StorageUnavailable as error:
-        log.warning("bytes_not_removed_yet", job_id=job_id, code=error.code)  # the sweeper tries again
+    except (StorageUnavailable, SQLAlchemyError) as error:  # the sweeper goes on
+        log.warning("not_erased_yet", job_id=job_id, error=type(error).__name__)
     return images

@@ -22,6 +22,8 @@ ERASE_FOR_S = 0.2
 ROUND_S = 3600.0
 """Within this time it looks at every blob once: at one 256th of them at a time."""
 
+REFUSED_S = 60.0
+
 log = structlog.get_logger()
 
 
@@ -34,10 +36,13 @@ class Janitor:
         self._store = store
         self._clock = clock
         self._next_s = clock()
+        self._refused_until_s = clock()
         self._first_byte = 0
 
     def step(self) -> None:
-        """A little of all. A storage that refuses leaves the bytes to a later round."""
+        """A little of all. A storage that refuses is left alone for a minute."""
+        if self._clock() < self._refused_until_s:
+            return
         try:
             if self._clock() >= self._next_s:
                 self._next_s = self._clock() + ROUND_S / erasure.PREFIXES
@@ -46,6 +51,7 @@ class Janitor:
             if removed:
                 log.info("blobs_removed", blobs=removed)
         except StorageUnavailable as error:
+            self._refused_until_s = self._clock() + REFUSED_S
             log.warning("storage_unavailable", reason=error.message)
 
     def _look(self) -> None:

@@ -16,7 +16,7 @@ from db.session import now
 from db.states import ImageState
 from tests import factories
 from web.services import Services
-from worker.janitor import ROUND_S, Janitor
+from worker.janitor import REFUSED_S, ROUND_S, Janitor
 
 DAY_S = 24 * 3600.0
 CONTENT = b"bytes that no row names"
@@ -125,5 +125,6 @@ def test_a_storage_that_refuses_stops_nothing(
         patch.setattr(type(services.store), "delete", fail)
         whole_round(janitor, time_s)
         assert services.store.exists(left)
+    time_s[0] += REFUSED_S
     janitor.step()
     assert not services.store.exists(left)
