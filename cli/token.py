@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from db.states import Scope
 
 app = typer.Typer(
     help="Create, list and revoke API tokens.",
@@ -19,7 +21,7 @@ def create(
     name: User,
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; default: never.")] = None,
     scope: Annotated[
-        list[Literal["read", "submit", "review", "manage"]] | None,
+        list[Scope] | None,
         typer.Option(help="What it may be used for, may be given several times; default: all that the user may."),
     ] = None,
 ) -> None:
@@ -41,12 +43,10 @@ def create(
     from db import users
     from db.audit import Action, Kind
     from db.session import now
-    from db.states import Scope
 
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
-        scopes = None if not scope else [Scope(word) for word in scope]
-        token = users.create_token(session, user, now=now(session), days=days, scopes=scopes)
+        token = users.create_token(session, user, now=now(session), days=days, scopes=scope or None)
         audited(session, Action.TOKEN_CREATED, Kind.USER, user.id, " ".join(scope or ["all"]))
     typer.echo(token)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import os
 import re
 import tempfile
@@ -144,12 +145,12 @@ class LocalBlobStore:
     def stored_before(self, first_byte: int, time_s: float) -> list[str]:
         """The blobs whose sha256 begins with `first_byte` (0 to 255), stored before `time_s` (seconds of the epoch)."""
         with _storage_errors("read"), os.scandir(self.root / f"{first_byte:02x}") as entries:
-            return sorted(e.name for e in entries if SHA256_HEX.fullmatch(e.name) and e.stat().st_mtime < time_s)
+            return sorted(e.name for e in entries if SHA256_HEX.fullmatch(e.name) and _written_s(e) < time_s)
 
     def drop_spools(self, time_s: float) -> int:
         """Remove what uploads that were cut off left behind, not written to since `time_s`; how many."""
         with _storage_errors("delete from"), os.scandir(self._spools) as entries:
-            left = [Path(e.path) for e in entries if e.stat().st_mtime < time_s]
+            left = [Path(e.path) for e in entries if _written_s(e) < time_s]
             for path in left:
                 path.unlink(missing_ok=True)
         return len(left)
@@ -167,6 +168,14 @@ def _storage_errors(action: str) -> Iterator[None]:
     except OSError as error:
         # strerror alone: the path would tell a log reader nothing that the operator does not know.
         raise StorageUnavailable(f"Could not {action} the image storage: {error.strerror}.") from error
+
+
+def _written_s(entry: os.DirEntry[str]) -> float:
+    """When the file was last written, seconds of the epoch; one that has gone meanwhile is as good as new."""
+    try:
+        return entry.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _sync_directory(path: Path) -> None:

@@ -80,8 +80,8 @@ def _count(session: Session, key: str, limit: Limit, now: datetime) -> tuple[int
             "window_ends_at": case((over, insert.excluded.window_ends_at), else_=SignInFailures.window_ends_at),
         },
     ).returning(SignInFailures.count, SignInFailures.window_ends_at)
-    row = session.execute(counted).one()
-    return row.count, row.window_ends_at
+    count, window_ends_at = session.execute(counted).one()
+    return count, window_ends_at
 
 
 def _place(address: str) -> str:

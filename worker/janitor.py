@@ -59,10 +59,10 @@ class Janitor:
             age = timedelta(days=self._settings.retention_days)
             for job_id in erasure.purge(self._database, audit.SWEEPER, older_than=age, limit=1):
                 log.info("job_purged", job_id=job_id)
-        with self._database.begin() as session:
-            throttle.forget(session, now(session))
-            retention.forget_removed(session, now(session))
         if self._first_byte == 0:
+            with self._database.begin() as session:
+                throttle.forget(session, now(session))
+                retention.forget_removed(session, now(session))
             self._store.drop_spools(erasure.left_behind_since())
         found = erasure.find_left_behind(self._database, self._store, self._first_byte)
         self._first_byte = (self._first_byte + 1) % erasure.PREFIXES

@@ -61,7 +61,8 @@ def test_whoever_sees_or_takes_something_is_in_the_log(
     spool.write(b"bytes")
     with services.database.begin() as session:
         session.get_one(Image, 1).sha256 = services.store.put(spool)
-    assert client.get(path, environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code == 200
+    with client.get(path, environ_base={"REMOTE_ADDR": "192.0.2.7"}) as response:
+        assert response.status_code == 200
     assert told(services) == [entry]
     (row,) = entries(services)
     assert (row.actor, row.user_id, row.role, row.address) == ("ada", 1, "admin", "192.0.2.7")

@@ -47,7 +47,8 @@ def test_what_is_being_erased_is_out_of_sight_at_once(
     client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     send(client)
-    assert client.get(path).status_code == 200
+    with client.get(path) as response:
+        assert response.status_code == 200
     monkeypatch.setattr(deletion.erasure, "erase", lambda *_, **__: None)  # as if the process had died here
     client.delete("/api/v1/jobs/1")
     assert client.get(path).status_code == 404
