@@ -8,8 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import delete
 
+from cli.database import audited
 from cli.datadir import read_secret, write_secret
 from db import users
+from db.audit import Action, Kind
 from db.models import User, Worker
 from db.session import Database, now
 from db.states import Role
@@ -41,6 +43,7 @@ def ensure(database: Database, data_dir: Path) -> FirstAdmin:
             password = read_secret(password_path) or secrets.token_urlsafe(18)
             write_secret(password_path, password)
             existing = users.add_user(session, name=NAME, role=Role.ADMIN, password=password, now=now(session))
+            audited(session, Action.USER_ADDED, Kind.USER, existing.id, Role.ADMIN)
     _ensure_token(database, existing, token_path)
     return FirstAdmin(password_path, token_path, password)
 
@@ -61,4 +64,5 @@ def _ensure_token(database: Database, admin: User, path: Path) -> None:
         if admin.disabled_at is not None:  # somebody shut this door on purpose
             return
         token = users.create_token(session, admin, now=now(session))
+        audited(session, Action.TOKEN_CREATED, Kind.USER, admin.id, "all")
     write_secret(path, token)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from db.audit import Action, Kind
     from db.session import Database
 
 
@@ -38,6 +41,14 @@ def connected() -> Iterator[Database]:
             yield database
         finally:
             database.dispose()
+
+
+def audited(session: Session, action: Action, kind: Kind, object_id: int, detail: str = "") -> None:
+    """Write what this command does to the audit log, in its own transaction."""
+    from db import audit
+    from db.session import now
+
+    audit.record(session, audit.CLI, action, now(session), kind=kind, object_id=object_id, detail=detail)
 
 
 def require_file(database_url: str) -> None:

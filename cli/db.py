@@ -1,11 +1,13 @@
-"""`pneumoscreen db`: the database's schema."""
+"""`pneumoscreen db`: the database's schema, and what is kept for how long."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
 app = typer.Typer(
-    help="Create or upgrade the database's schema.",
+    help="Create or upgrade the database's schema; delete what is past its time.",
     no_args_is_help=True,
 )
 
@@ -52,3 +54,51 @@ def current() -> None:
         at, newest = migrate.current(url)
     suffix = "" if at == newest else f" (this version needs {newest}: run `pneumoscreen db upgrade`)"
     typer.echo(f"{at or 'empty'}{suffix}")
+
+
+@app.command()
+def purge(
+    older_than_days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Delete jobs in which nothing was sent or screened for so long; default: none."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
+) -> None:
+    """Delete old jobs with their images, results, reviews and bytes; always, what crashes left in the blob store.
+
+    The audit log keeps the number of each job. Without a way back: try --dry-run first.
+    The sweeper does the same by itself if PNEUMOSCREEN_RETENTION_DAYS is set.
+
+    Examples:
+
+      pneumoscreen db purge --older-than-days 365 --dry-run
+
+      pneumoscreen db purge --older-than-days 365
+    """
+    from datetime import timedelta
+
+    from cli import database
+    from core import settings
+    from core.storage import LocalBlobStore
+    from db import audit, erasure
+
+    with database.connected() as open_database:
+        store = LocalBlobStore(settings.load().blobs)
+        jobs = 0
+        if older_than_days is not None:
+            age = timedelta(days=older_than_days)
+            if dry_run:
+                jobs = erasure.count_expired(open_database, older_than=age)
+            else:
+                while some := erasure.purge(open_database, audit.CLI, older_than=age):
+                    jobs += len(some)
+        left = sum(
+            erasure.find_left_behind(open_database, store, first_byte, dry_run=dry_run)
+            for first_byte in range(erasure.PREFIXES)
+        )
+        if dry_run:
+            typer.echo(f"would delete {jobs} jobs and {left} files that belong to no image")
+            return
+        spools = store.drop_spools(erasure.left_behind_since())
+        removed = erasure.erase(open_database, store).blobs
+    typer.echo(f"deleted {jobs} jobs; removed {removed} stored files and {spools} unfinished uploads")

@@ -20,6 +20,7 @@ def from_api(image: dict[str, Any]) -> Row:
     prediction = image.get("prediction") or {}
     model = prediction.get("model")
     error = image.get("error") or {}
+    review = image.get("review") or {}
     return Row(
         filename=image["filename"],
         state=image["state"],
@@ -30,6 +31,9 @@ def from_api(image: dict[str, Any]) -> Row:
         error=error.get("message", ""),
         image_id=image["id"],
         reason=prediction.get("reason") or "",
+        review=review.get("opinion", ""),
+        reviewer=review.get("reviewer", ""),
+        review_note=review.get("note", ""),
     )
 
 

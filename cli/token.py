@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from db.states import Scope
+
 app = typer.Typer(
     help="Create, list and revoke API tokens.",
     no_args_is_help=True,
@@ -18,6 +20,10 @@ User = Annotated[str, typer.Argument(metavar="NAME", help="The user whose token 
 def create(
     name: User,
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; default: never.")] = None,
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(help="What it may be used for, may be given several times; default: all that the user may."),
+    ] = None,
 ) -> None:
     """Create a token and print it, this once: only its hash is kept.
 
@@ -25,14 +31,23 @@ def create(
 
       pneumoscreen token create maria --days 90
 
+      pneumoscreen token create pacs-gateway --scope submit --scope read
+
       export PNEUMOSCREEN_TOKEN=$(pneumoscreen token create pacs-gateway)
+
+    Scopes: read (jobs, images, results), submit (send images), review (say what you think of a result), manage
+    (cancel, retry and delete jobs, the status page, the audit log). None goes beyond what the user's role may.
     """
     from cli import database
+    from cli.database import audited
     from db import users
+    from db.audit import Action, Kind
     from db.session import now
 
     with database.connected() as open_database, open_database.begin() as session:
-        token = users.create_token(session, users.find(session, name), now=now(session), days=days)
+        user = users.find(session, name)
+        token = users.create_token(session, user, now=now(session), days=days, scopes=scope or None)
+        audited(session, Action.TOKEN_CREATED, Kind.USER, user.id, " ".join(scope or ["all"]))
     typer.echo(token)
 
 
@@ -56,8 +71,9 @@ def list_() -> None:
             expires = "never" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d %H:%M} UTC"
             expired = token.expires_at is not None and token.expires_at <= time
             state = "disabled user" if token.user.disabled_at else "expired" if expired else "active"
-            rows.append((str(token.id), token.user.name, f"{token.created_at:%Y-%m-%d}", expires, state))
-    print_rows(("number", "user", "since", "expires", "state"), rows)
+            since, scopes = f"{token.created_at:%Y-%m-%d}", token.scopes or "all"
+            rows.append((str(token.id), token.user.name, since, expires, scopes, state))
+    print_rows(("number", "user", "since", "expires", "scopes", "state"), rows)
 
 
 @app.command()
@@ -76,11 +92,16 @@ def revoke(
       pneumoscreen token revoke maria --number 3
     """
     from cli import database
+    from cli.database import audited
     from core.errors import ConfigurationError
     from db import users
+    from db.audit import Action, Kind
 
     with database.connected() as open_database, open_database.begin() as session:
-        count = users.revoke_tokens(session, users.find(session, name), token_id=number)
+        user = users.find(session, name)
+        count = users.revoke_tokens(session, user, token_id=number)
         if number is not None and count == 0:
             raise ConfigurationError(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
+        if count:
+            audited(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{count} tokens")
     typer.echo(f"revoked {count} token{'' if count == 1 else 's'} of {name!r}")

@@ -20,7 +20,7 @@ def add(
     name: Name,
     role: Annotated[
         Literal["clinician", "operator", "admin"],
-        typer.Option(help="What the person is; in this version every role may do the same."),
+        typer.Option(help="What the person may do: see SECURITY.md."),
     ] = "clinician",
     no_password: Annotated[
         bool, typer.Option("--no-password", help="For a program that only uses a token and never signs in.")
@@ -34,17 +34,20 @@ def add(
 
       pneumoscreen user add maria --role clinician
 
-      pneumoscreen user add pacs-gateway --role operator --no-password
+      pneumoscreen user add pacs-gateway --no-password
     """
     from cli import database
+    from cli.database import audited
     from db import users
+    from db.audit import Action, Kind
     from db.session import now
     from db.states import Role
 
     with database.connected() as open_database:
         password = None if no_password else read_password()
         with open_database.begin() as session:
-            users.add_user(session, name=name, role=Role(role), password=password, now=now(session))
+            user = users.add_user(session, name=name, role=Role(role), password=password, now=now(session))
+            audited(session, Action.USER_ADDED, Kind.USER, user.id, role)
     typer.echo(f"added {role} {name!r}")
 
 
@@ -77,14 +80,18 @@ def password(name: Name) -> None:
       pneumoscreen user password maria
     """
     from cli import database
+    from cli.database import audited
     from db import users
+    from db.audit import Action, Kind
 
     with database.connected() as open_database:
         with open_database.read() as session:
             users.find(session, name)  # before asking
         new = read_password()
         with open_database.begin() as session:
-            users.set_password(users.find(session, name), new)
+            user = users.find(session, name)
+            users.set_password(user, new)
+            audited(session, Action.PASSWORD_SET, Kind.USER, user.id)
     typer.echo(f"set the password of {name!r}")
 
 
@@ -97,12 +104,15 @@ def disable(name: Name) -> None:
       pneumoscreen user disable maria
     """
     from cli import database
+    from cli.database import audited
     from db import users
+    from db.audit import Action, Kind
     from db.session import now
 
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         user.disabled_at = user.disabled_at or now(session)
+        audited(session, Action.USER_DISABLED, Kind.USER, user.id)
     typer.echo(f"disabled {name!r}")
 
 
@@ -115,10 +125,14 @@ def enable(name: Name) -> None:
       pneumoscreen user enable maria
     """
     from cli import database
+    from cli.database import audited
     from db import users
+    from db.audit import Action, Kind
 
     with database.connected() as open_database, open_database.begin() as session:
-        users.find(session, name).disabled_at = None
+        user = users.find(session, name)
+        user.disabled_at = None
+        audited(session, Action.USER_ENABLED, Kind.USER, user.id)
     typer.echo(f"enabled {name!r}")
 
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COLUMNS = ("filename", "sha256", "state", "probability", "decision", "model", "error", "image_id", "reason")
+COLUMNS = (
+    "filename",
+    "sha256",
+    "state",
+    "probability",
+    "decision",
+    "model",
+    "error",
+    "image_id",
+    "reason",
+    "review",
+    "reviewer",
+    "review_note",
+)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -12,7 +25,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 class Row:
     """What became of one file. `error` and `reason`, why an image was refused, are sentences.
 
-    `decision` is empty unless `state` is `done`.
+    `decision` is empty unless `state` is `done`; `review` is the last that a person said of it, if anybody did.
     """
 
     filename: str
@@ -24,6 +37,9 @@ class Row:
     error: str = ""
     image_id: int | None = None
     reason: str = ""
+    review: str = ""
+    reviewer: str = ""
+    review_note: str = ""
 
 
 def cells(row: Row) -> list[str]:
@@ -31,7 +47,8 @@ def cells(row: Row) -> list[str]:
     probability = "" if row.probability is None else f"{row.probability:.6f}"
     image_id = "" if row.image_id is None else str(row.image_id)
     name, model, error, reason = (escape(text) for text in (row.filename, row.model, row.error, row.reason))
-    return [name, row.sha256, row.state, probability, row.decision, model, error, image_id, reason]
+    review = [row.review, escape(row.reviewer), escape(row.review_note)]
+    return [name, row.sha256, row.state, probability, row.decision, model, error, image_id, reason, *review]
 
 
 def model_label(name: str, sha256: str) -> str:

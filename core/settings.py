@@ -56,6 +56,10 @@ class Settings(BaseModel):
     session_hours: Count = Field(12, description="How long a browser stays signed in.")
     cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only.")
 
+    trusted_proxies: Annotated[int, Field(ge=0)] = Field(
+        0, description="Proxies in front whose X-Forwarded-For tells the client's address; 0: believe nobody."
+    )
+
     web_host: str = Field("127.0.0.1", description="Address the web process listens on.")
     web_port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port; 0 takes a free one.")
     web_processes: Count = Field(1, description="Gunicorn worker processes.")
@@ -70,6 +74,10 @@ class Settings(BaseModel):
 
     sweep_interval_s: Seconds = Field(1.0, description="How often the sweeper looks.")
     stale_s: Seconds = Field(5.0, description="Queued this long with an empty broker queue: ring again.")
+
+    retention_days: Annotated[int, Field(ge=0)] = Field(
+        0, description="Delete jobs in which nothing has happened for so many days; 0: keep them."
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe event logged.")
     log_format: Literal["text", "json"] = Field("text", description="`json` for log collectors.")

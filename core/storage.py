@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import math
 import os
 import re
 import shutil
@@ -110,6 +111,8 @@ class BlobStore(Protocol):
     def open(self, sha256: str) -> BinaryIO: ...
     def exists(self, sha256: str) -> bool: ...
     def delete(self, sha256: str) -> None: ...
+    def stored_before(self, first_byte: int, time_s: float) -> list[str]: ...
+    def drop_spools(self, time_s: float) -> int: ...
 
     def free_bytes(self) -> int | None:
         """What can still be stored; None where that has no meaning."""
@@ -168,46 +171,18 @@ class LocalBlobStore:
         with storage_errors("delete from"):
             self._path(sha256).unlink(missing_ok=True)
 
-    def stored_before(self, folder: int, before: float) -> Iterator[str]:
-        """The sha256s in one of the FOLDERS whose bytes were last put there before then (seconds since the epoch)."""
-        with storage_errors("read"), os.scandir(self.root / f"{folder:02x}") as entries:
-            for entry in entries:
-                if SHA256_HEX.fullmatch(entry.name) and _changed_before(Path(entry.path), before):
-                    yield entry.name
+    def stored_before(self, first_byte: int, time_s: float) -> list[str]:
+        """The blobs whose sha256 begins with `first_byte` (0 to 255), stored before `time_s` (seconds of the epoch)."""
+        with storage_errors("read"), os.scandir(self.root / f"{first_byte:02x}") as entries:
+            return sorted(e.name for e in entries if SHA256_HEX.fullmatch(e.name) and _written_s(e) < time_s)
 
-    def discard(self, sha256: str, before: float) -> bool:
-        """Delete a blob, unless the same bytes were put there again after `before`; whether it is gone.
-
-        It is taken aside first: whoever puts the same bytes at this moment either makes it young or finds none.
-        """
-        path = self._path(sha256)
-        aside = self._spools / f"{ASIDE}{sha256}"
-        with storage_errors("delete from"):
-            try:
-                path.rename(aside)
-            except FileNotFoundError:
-                return False
-            return self._decide(aside, before)
-
-    def discard_spools(self, before: float) -> int:
-        """Delete the spools of uploads that broke off before then; how many."""
-        removed = 0
+    def drop_spools(self, time_s: float) -> int:
+        """Remove what uploads that were cut off left behind, not written to since `time_s`; how many."""
         with storage_errors("delete from"), os.scandir(self._spools) as entries:
-            for entry in entries:
-                path = Path(entry.path)
-                if entry.name.startswith(ASIDE) or _changed_before(path, before):
-                    removed += self._decide(path, before)
-        return removed
-
-    def _decide(self, path: Path, before: float) -> bool:
-        """Delete what is old; put back a blob taken aside that became young meanwhile. Whether it was deleted."""
-        if _changed_before(path, before):
-            path.unlink(missing_ok=True)
-            return True
-        if path.name.startswith(ASIDE):
-            with contextlib.suppress(FileNotFoundError):  # another sweeper did so
-                path.rename(self._path(path.name.removeprefix(ASIDE)))
-        return False
+            left = [Path(e.path) for e in entries if _written_s(e) < time_s]
+            for path in left:
+                path.unlink(missing_ok=True)
+        return len(left)
 
     def free_bytes(self) -> int | None:
         with storage_errors("read"):
@@ -231,12 +206,12 @@ def storage_errors(action: str) -> Iterator[None]:
         raise StorageUnavailable(f"Could not {action} the image storage: {error.strerror}.") from error
 
 
-def _changed_before(path: Path, before: float) -> bool:
-    """False for a file that has gone."""
+def _written_s(entry: os.DirEntry[str]) -> float:
+    """When the file was last written, seconds of the epoch; one that has gone meanwhile is as good as new."""
     try:
-        return path.stat().st_mtime < before
+        return entry.stat().st_mtime
     except FileNotFoundError:
-        return False
+        return math.inf
 
 
 def _sync_directory(path: Path) -> None:

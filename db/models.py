@@ -30,7 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.schema import MetaData
 from sqlalchemy.types import TypeDecorator
 
-from db.states import Decision, ImageState, Priority, Role
+from db.states import Decision, ImageState, Opinion, Priority, Role
 
 MAX_FILENAME = 512
 """Characters; at four bytes each it still fits PostgreSQL's limit for an indexed value."""
@@ -83,6 +83,7 @@ class Base(DeclarativeBase):
         Priority: _enum(Priority),
         Decision: _enum(Decision),
         Role: _enum(Role),
+        Opinion: _enum(Opinion),
     }
 
 
@@ -109,6 +110,7 @@ class Token(Base):
     token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    scopes: Mapped[str | None] = mapped_column(String(64), doc="Words of `Scope`, by spaces; NULL: all its user may.")
     user: Mapped[User] = relationship(lazy="joined")
 
 
@@ -116,6 +118,13 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index(None, "user_id", "client_key", unique=True),
+        # The few that are being erased, found without a look at all others.
+        Index(
+            "ix_jobs_deleted",
+            "id",
+            sqlite_where=text("deleted_at IS NOT NULL"),
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -126,6 +135,7 @@ class Job(Base):
     client_key: Mapped[str | None] = mapped_column(String(64), doc="Makes a repeated submit resume this job.")
     created_at: Mapped[datetime]
     cancelled_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None] = mapped_column(doc="Out of sight from then on; erased a little at a time.")
 
 
 class Image(Base):
@@ -248,6 +258,22 @@ class Prediction(Base):
     cam: Mapped[bytes | None] = mapped_column(LargeBinary(98), doc="Class activation map, see core/activation.py.")
     created_at: Mapped[datetime]
     model: Mapped[Model] = relationship(lazy="raise")
+    reviews: Mapped[list[Review]] = relationship(lazy="raise", order_by="Review.id")
+
+
+class Review(Base):
+    """What a person said of a prediction. A second thought is a second row: nothing that was said is overwritten."""
+
+    __tablename__ = "reviews"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    prediction_id: Mapped[int] = mapped_column(ForeignKey("predictions.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    opinion: Mapped[Opinion]
+    note: Mapped[str] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    user: Mapped[User] = relationship(lazy="raise")
 
 
 class Worker(Base):
@@ -262,3 +288,49 @@ class Worker(Base):
     seen_at: Mapped[datetime] = mapped_column(index=True)
     batches: Mapped[int] = mapped_column(default=0)
     images: Mapped[int] = mapped_column(default=0)
+
+
+class AuditEntry(Base):
+    """Who did what to what, and when. Triggers of the database refuse to change or delete a row.
+
+    No foreign keys: an entry outlives what it tells of, and says who it was by the name of that time. No file names.
+    """
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_actor_id", "actor", "id"),
+        Index("ix_audit_entries_action_id", "action", "id"),
+        Index("ix_audit_entries_object", "object_kind", "object_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(64), doc="A user's name; `(cli)`, `(sweeper)`, `(unknown)`.")
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    role: Mapped[str | None] = mapped_column(String(16))
+    action: Mapped[str] = mapped_column(String(32))
+    object_kind: Mapped[str | None] = mapped_column(String(16))
+    object_id: Mapped[int | None] = mapped_column(BigInteger)
+    detail: Mapped[str] = mapped_column(String(200))
+    address: Mapped[str | None] = mapped_column(String(45), doc="The client's, as the web process saw it.")
+
+
+class BlobRemoval(Base):
+    """Bytes that no image named when this row was written, to be removed or just removed; see `db/retention.py`."""
+
+    __tablename__ = "blob_removals"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    asked_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class SignInFailures(Base):
+    """Failed sign-ins under one key in its present window. The key is a hash: a password typed as a name stays out."""
+
+    __tablename__ = "sign_in_failures"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int]
+    window_ends_at: Mapped[datetime] = mapped_column(index=True)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from db.models import Image, Job, Prediction, state_is
+from db.models import Image, Job, Prediction, Review, state_is
 from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 
 Row = TypeVar("Row")
@@ -46,6 +46,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     filename: str | None = None
+    user_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _job_state(counts: dict[ImageState, int], *, cancelled: bool) -> JobState:
 
 def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Page[Job]:
     """Jobs, newest first."""
-    query = select(Job).order_by(Job.id.desc()).limit(limit + 1)
+    query = select(Job).where(Job.deleted_at.is_(None)).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
     found = session.scalars(query).all()
@@ -110,14 +111,14 @@ def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Pag
 
 
 def image(session: Session, image_id: int) -> Image | None:
-    """One image with its job and predictions."""
-    return session.scalars(_with_results(select(Image)).where(Image.id == image_id)).one_or_none()
+    """One image with its job, predictions and reviews."""
+    return session.scalars(_with_results(_filtered(Filters())).where(Image.id == image_id)).one_or_none()
 
 
 def images(
     session: Session, filters: Filters, *, cursor: int | None = None, limit: int = 50, newest_first: bool = True
 ) -> Page[Image]:
-    """Images with job and predictions; `cursor` is the id of the last one on the page before."""
+    """Images with job, predictions and reviews; `cursor` is the id of the last one on the page before."""
     query = _with_results(_filtered(filters))
     if newest_first:
         query = query.order_by(Image.id.desc())
@@ -142,9 +143,12 @@ def all_images(session: Session, filters: Filters, *, newest_first: bool = True)
 
 
 def _filtered(filters: Filters) -> Select[Image]:
-    query = select(Image)
+    # What is being erased is out of sight at once. There are few such jobs, and they have an index of their own.
+    query = select(Image).where(Image.job_id.not_in(select(Job.id).where(Job.deleted_at.is_not(None))))
     if filters.job_id is not None:
         query = query.where(Image.job_id == filters.job_id)
+    if filters.user_id is not None:
+        query = query.where(Image.job_id.in_(select(Job.id).where(Job.user_id == filters.user_id)))
     if filters.state is not None:
         query = query.where(Image.state == filters.state)
     if filters.decision is not None:
@@ -159,12 +163,12 @@ def _filtered(filters: Filters) -> Select[Image]:
 
 
 def _with_results(query: Select[Image]) -> Select[Image]:
-    return query.options(joinedload(Image.job), selectinload(Image.predictions).joinedload(Prediction.model))
-
-
-def stored(session: Session, sha256s: Sequence[str]) -> set[str]:
-    """Those of the hashes that some image has."""
-    return set(session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s))))
+    return query.options(
+        joinedload(Image.job),
+        selectinload(Image.predictions).options(
+            joinedload(Prediction.model), selectinload(Prediction.reviews).joinedload(Review.user)
+        ),
+    )
 
 
 def queue_length(session: Session, *, at_most: int, urgent_of: int | None = None) -> int:

@@ -48,3 +48,20 @@ class Role(StrEnum):
     CLINICIAN = "clinician"
     OPERATOR = "operator"
     ADMIN = "admin"
+
+
+class Scope(StrEnum):
+    """What an API token may be used for, within what its user may do. A token without scopes may all of that."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    REVIEW = "review"
+    MANAGE = "manage"
+
+
+class Opinion(StrEnum):
+    """What a person says of a prediction."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    UNSURE = "unsure"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
 from db.models import Token, User
-from db.states import Role
+from db.states import Role, Scope
 
 TOKEN_PREFIX = "pns_"  # noqa: S105  # lets secret scanners recognise a leaked token
 MIN_PASSWORD_CHARS = 12
@@ -24,9 +24,13 @@ _NO_SUCH_USER = _hasher.hash(secrets.token_hex())
 """Verified when the name is unknown, so that the answer takes as long as for a known one."""
 
 
+def named(session: Session, name: str) -> User | None:
+    return session.scalars(select(User).where(User.name == name)).one_or_none()
+
+
 def find(session: Session, name: str) -> User:
     """Raises ConfigurationError: there is no such user."""
-    user = session.scalars(select(User).where(User.name == name)).one_or_none()
+    user = named(session, name)
     if user is None:
         raise ConfigurationError(f"There is no user named {name!r}; see `pneumoscreen user list`.")
     return user
@@ -63,7 +67,7 @@ def set_password(user: User, password: str) -> None:
 
 def check_password(session: Session, name: str, password: str) -> User | None:
     """The enabled user of this name and password, or None: which of the two was wrong is not told."""
-    user = session.scalars(select(User).where(User.name == name)).one_or_none()
+    user = named(session, name)
     try:
         _hasher.verify((user and user.password_hash) or _NO_SUCH_USER, password)
     except VerificationError:
@@ -71,20 +75,33 @@ def check_password(session: Session, name: str, password: str) -> User | None:
     return user if user is not None and user.disabled_at is None else None
 
 
-def create_token(session: Session, user: User, *, now: datetime, days: int | None = None) -> str:
-    """A new API token of `user`, in the clear for this one time; without `days` it does not expire."""
+def create_token(
+    session: Session, user: User, *, now: datetime, days: int | None = None, scopes: Iterable[Scope] | None = None
+) -> str:
+    """A new API token of `user`, in the clear for this one time.
+
+    Without `days` it does not expire; without `scopes` it may all that its user may.
+    """
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     expires_at = None if days is None else now + timedelta(days=days)
-    session.add(Token(user_id=user.id, token_sha256=_digest(token), created_at=now, expires_at=expires_at))
+    words = None if scopes is None else " ".join(sorted(set(scopes)))
+    session.add(
+        Token(user_id=user.id, token_sha256=_digest(token), created_at=now, expires_at=expires_at, scopes=words)
+    )
     return token
 
 
-def check_token(session: Session, token: str, now: datetime) -> User | None:
-    """The enabled user whose unexpired token this is, or None."""
+def check_token(session: Session, token: str, now: datetime) -> Token | None:
+    """The token's row with its user, unless it has expired or the user is disabled."""
     found = session.scalars(select(Token).where(Token.token_sha256 == _digest(token))).one_or_none()
     if found is None or (found.expires_at is not None and found.expires_at <= now):
         return None
-    return found.user if found.user.disabled_at is None else None
+    return found if found.user.disabled_at is None else None
+
+
+def scopes_of(token: Token) -> frozenset[Scope] | None:
+    """None: no limit beside what the user may."""
+    return None if token.scopes is None else frozenset(map(Scope, token.scopes.split()))
 
 
 def tokens(session: Session) -> Sequence[Token]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Response, request, send_file, url_for
 from flask_openapi3.blueprint import APIBlueprint
@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
-from db import jobs, queries
 from db import models as tables
+from db import queries
+from db.audit import Kind
 from db.queries import Filters
-from db.session import now
 from db.states import FINAL_STATES
-from web import csv_export, heat_map, uploads
+from web import audit, csv_export, deletion, heat_map, permissions, reviews, uploads
 from web import schemas as s
 from web.auth import user
 from web.errors import problem
@@ -32,7 +32,7 @@ SECURITY_SCHEMES: Any = {
     "token": {"type": "http", "scheme": "bearer"},
     "session": {"type": "apiKey", "in": "cookie", "name": "session"},
 }
-PROBLEMS = dict.fromkeys((401, 404, 422), s.Problem)
+PROBLEMS = dict.fromkeys((401, 403, 404, 422), s.Problem)
 NO_ROOM: dict[Any, Any] = dict.fromkeys((429, 507), s.Problem)
 
 blueprint = APIBlueprint(
@@ -42,8 +42,6 @@ blueprint = APIBlueprint(
     abp_security=[{"token": []}, {"session": []}],
     abp_responses=PROBLEMS,  # type: ignore[arg-type]  # a dict is invariant
 )
-
-Row = TypeVar("Row", tables.Job, tables.Image)
 
 
 def _json(body: BaseModel, status: int = 200, *, exclude_none: bool = False, **headers: str) -> Response:
@@ -59,10 +57,10 @@ def _conditional(response: Response) -> Response:
     return response
 
 
-def _found(session: Session, table: type[Row], row_id: int) -> Row:
-    row = session.get(table, row_id)
-    if row is None:
-        raise NotFound(f"There is no {table.__name__.lower()} {row_id}.")
+def _job(session: Session, job_id: int) -> tables.Job:
+    row = session.get(tables.Job, job_id)
+    if row is None or row.deleted_at is not None:
+        raise NotFound(f"There is no job {job_id}.")
     return row
 
 
@@ -92,7 +90,7 @@ def list_jobs(query: s.JobsQuery) -> Response:
 def read_job(path: s.JobPath) -> Response:
     """A job's progress. Poll with If-None-Match, no faster than Retry-After says; without one it is finished."""
     with services().database.read() as session:
-        job = _found(session, tables.Job, path.job_id)
+        job = _job(session, path.job_id)
         answer = s.Job.of(job, queries.progress(session, job))
     response = _json(answer)
     if sum(answer.counts[state] for state in FINAL_STATES) < answer.total:
@@ -143,10 +141,14 @@ def upload_image(form: s.SingleUpload) -> Response:
 
 
 def _image(session: Session, image_id: int) -> s.Image:
+    return s.Image.of(_image_row(session, image_id))
+
+
+def _image_row(session: Session, image_id: int) -> tables.Image:
     row = queries.image(session, image_id)
     if row is None:
         raise NotFound(f"There is no image {image_id}.")
-    return s.Image.of(row)
+    return row
 
 
 @blueprint.get("/images/<int:image_id>", responses={200: s.Image})
@@ -154,6 +156,7 @@ def read_image(path: s.ImagePath) -> Response:
     """One image with its prediction or its error. Retry-After is set until it is finished."""
     with services().database.read() as session:
         image = _image(session, path.image_id)
+    audit.saw(Kind.IMAGE, path.image_id, "result")
     response = _json(image)
     if image.state not in FINAL_STATES:
         response.headers["Retry-After"] = "1"
@@ -164,7 +167,8 @@ def read_image(path: s.ImagePath) -> Response:
 def read_image_file(path: s.ImagePath) -> Response:
     """The bytes that were uploaded."""
     with services().database.read() as session:
-        row = _found(session, tables.Image, path.image_id)
+        row = _image_row(session, path.image_id)
+    audit.saw(Kind.IMAGE, path.image_id, "file")
     response = send_file(
         services().store.open(row.sha256),
         mimetype=row.media_type,
@@ -180,19 +184,29 @@ def read_image_file(path: s.ImagePath) -> Response:
 def read_image_cam(path: s.ImagePath) -> Response:
     """Where the newest model saw evidence of pneumonia: a PNG to lay over the image, stretched to its size."""
     with services().database.read() as session:
-        row = queries.image(session, path.image_id)
-    found = row.predictions[-1] if row is not None and row.predictions else None
+        row = _image_row(session, path.image_id)
+    found = row.predictions[-1] if row.predictions else None
     if found is None or found.cam is None:
         raise NotFound(f"There is no activation map of image {path.image_id}.")
+    audit.saw(Kind.IMAGE, path.image_id, "map")
     response = Response(heat_map.render(found.cam, found.threshold), mimetype="image/png")
     return _conditional(response)
+
+
+@blueprint.post("/images/<int:image_id>/review", responses={201: s.Image, 409: s.Problem})
+def review_image(path: s.ImagePath, body: s.NewReview) -> Response:
+    """Say what you think of the newest prediction. A second review is added; the first is kept."""
+    reviews.review(path.image_id, body.opinion, body.note)
+    with services().database.read() as session:
+        image = _image(session, path.image_id)
+    return _json(image, 201)
 
 
 @blueprint.get("/jobs/<int:job_id>/images", responses={200: s.ImageList})
 def list_job_images(path: s.JobPath, query: s.ImageQuery) -> Response:
     """The images of a job in the order of upload, in pages; `format=csv` gives all of them as a file."""
     with services().database.read() as session:
-        _found(session, tables.Job, path.job_id)
+        _job(session, path.job_id)
     filters = Filters(job_id=path.job_id, state=query.state, decision=query.decision)
     return _listed(query, filters, f"job-{path.job_id}.csv", newest_first=False)
 
@@ -206,6 +220,7 @@ def list_results(query: s.ResultQuery) -> Response:
         since=_utc(query.since),
         until=_utc(query.until),
         filename=query.filename,
+        user_id=permissions.narrowed(user()),
     )
     return _listed(query, filters, "results.csv", newest_first=True)
 
@@ -216,6 +231,7 @@ def _listed(query: s.ImageQuery, filters: Filters, csv_name: str, *, newest_firs
     with services().database.read() as session:
         page = queries.images(session, filters, cursor=query.cursor, limit=query.limit, newest_first=newest_first)
         items = [s.Image.of(row) for row in page.items]
+    audit.saw(*csv_export.subject(filters), "list")
     return _json(s.ImageList(items=items, next_cursor=page.next_cursor))
 
 
@@ -229,9 +245,7 @@ def _utc(value: datetime | None) -> datetime | None:
 @blueprint.post("/jobs/<int:job_id>/cancel", responses={200: s.Changed})
 def cancel_job(path: s.JobPath) -> Response:
     """Cancel what is still queued. Images that a worker holds are finished."""
-    with services().database.begin() as session:
-        changed = jobs.cancel(session, _found(session, tables.Job, path.job_id), now(session))
-    return _json(s.Changed(changed=changed))
+    return _json(s.Changed(changed=uploads.cancel(path.job_id)))
 
 
 @blueprint.post("/jobs/<int:job_id>/retry", responses={200: s.Changed})
@@ -244,3 +258,10 @@ def retry_job(path: s.JobPath) -> Response:
 def retry_image(path: s.ImagePath) -> Response:
     """Queue one failed or cancelled image again; `changed` is 0 if it is neither."""
     return _json(s.Changed(changed=int(uploads.retry_image(path.image_id))))
+
+
+@blueprint.delete("/jobs/<int:job_id>", responses={204: None})
+def delete_job(path: s.JobPath) -> Response:
+    """Delete a job with its images, results and reviews, and the bytes that no other job uses. There is no way back."""
+    deletion.delete_job(path.job_id)
+    return Response(status=204)

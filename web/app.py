@@ -9,10 +9,11 @@ from flask import Response
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.errors import ConfigurationError
 from core.settings import Settings
-from web import admission, api, api_docs, auth, errors, health, pages
+from web import admission, api, api_docs, auth, errors, health, pages, permissions
 from web.services import _KEY, Services, connect_all
 from web.uploads import UploadRequest
 
@@ -32,7 +33,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     """A Flask application; `services` stands in for the real ones in tests.
 
     Raises:
-        ConfigurationError: there is no secret key to sign sessions with.
+        ConfigurationError: there is no secret key to sign sessions with, or a route has no permission.
     """
     secret_key = settings.secret_key.get_secret_value()
     if len(secret_key) < 16:
@@ -57,6 +58,8 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         JSON_SORT_KEYS=False,
     )
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     app.extensions[_KEY] = ours = services or connect_all(settings)
     admission.install(app, settings, ours.database, ours.store)
     CSRFProtect(app)
@@ -67,6 +70,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(pages.blueprint)
     app.after_request(_harden)
+    permissions.check_routes(app)
     return app
 
 

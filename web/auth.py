@@ -1,4 +1,4 @@
-"""Who is asking: a browser with a signed-in session or a program with a token. All but health needs one."""
+"""Who is asking: a browser with a signed-in session or a program with a token; `web.permissions` says what each may."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from werkzeug.wrappers import Request
 from db import users
 from db.models import User
 from db.session import now
-from db.states import Role
+from db.states import Role, Scope
+from web import permissions
 from web.services import services
-
-PUBLIC_ENDPOINTS = frozenset({"static", "pages.login", "health.healthz", "health.readyz", "health.metrics"})
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,16 @@ class Identity(UserMixin):  # type: ignore[misc]  # flask_login has no types
     name: str
     role: Role
     session_id: str
+    scopes: frozenset[Scope] | None = None
 
     def get_id(self) -> str:
         """What the session cookie holds: it changes with the password, which so ends all sessions."""
         return self.session_id
 
 
-def identity(user: User) -> Identity:
+def identity(user: User, scopes: frozenset[Scope] | None = None) -> Identity:
     fingerprint = hashlib.sha256((user.password_hash or "").encode()).hexdigest()[:16]
-    return Identity(user.id, user.name, user.role, f"{user.id}.{fingerprint}")
+    return Identity(user.id, user.name, user.role, f"{user.id}.{fingerprint}", scopes)
 
 
 def install(app: Flask) -> None:
@@ -45,7 +45,7 @@ def install(app: Flask) -> None:
     manager.session_protection = None  # a session bound to an address breaks behind hospital proxies
     manager.user_loader(_from_session)
     manager.request_loader(_from_token)
-    app.before_request(_require_identity)
+    app.before_request(_require_permission)
 
 
 def user() -> Identity:
@@ -69,22 +69,27 @@ def _from_token(incoming: Request) -> Identity | None:
         return None
     with services().database.read() as session:
         found = users.check_token(session, incoming.headers["Authorization"][len("Bearer ") :].strip(), now(session))
-        return identity(found) if found else None
+        return identity(found.user, users.scopes_of(found)) if found else None
 
 
 def _has_token(incoming: Request) -> bool:
     return incoming.headers.get("Authorization", "").startswith("Bearer ")
 
 
-def _require_identity() -> ResponseReturnValue | None:
+def _require_permission() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None  # 404 or 405: nothing of ours is shown
-    public = request.endpoint in PUBLIC_ENDPOINTS or request.endpoint.endswith(".static")
-    if public or current_user.is_authenticated:
-        # Only now: it reads the form, and with it whatever files somebody unknown would have us store.
-        if not _has_token(request) and request.method not in {"GET", "HEAD", "OPTIONS"}:
-            _check_csrf()
-        return None
+    if not permissions.is_public(request.endpoint):
+        if not current_user.is_authenticated:
+            return _ask_to_sign_in()
+        permissions.enforce(user(), request.endpoint)
+    # Only now: it reads the form, and with it whatever files somebody who may not would have us store.
+    if not _has_token(request) and request.method not in {"GET", "HEAD", "OPTIONS"}:
+        _check_csrf()
+    return None
+
+
+def _ask_to_sign_in() -> ResponseReturnValue:
     if request.path.startswith("/api/") or request.path == "/openapi.json":
         abort(401, "Send `Authorization: Bearer TOKEN` with a token from `pneumoscreen token create`, or sign in.")
     return redirect(url_for("pages.login", next=request.full_path.rstrip("?")))

@@ -10,16 +10,33 @@ from flask import Response, stream_with_context
 
 from core.results import COLUMNS, Row, cells, model_label
 from db import queries
+from db.audit import Action, Kind
 from db.models import Image
 from db.queries import Filters
+from web import audit
 from web.services import services
 
 
 def response(filters: Filters, name: str, *, newest_first: bool) -> Response:
-    """All images that match, as a download called `name`."""
+    """All images that match, as a download called `name`; the audit log has it before its first line is sent."""
+    kind, object_id = subject(filters)
+    with services().database.begin() as session:
+        audit.did(session, Action.EXPORTED, kind, object_id, _narrowed_by(filters))
     answer = Response(stream_with_context(_lines(filters, newest_first=newest_first)), mimetype="text/csv")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
+
+
+def subject(filters: Filters) -> tuple[Kind, int | None]:
+    """What the audit log calls a list of images: those of one job, or of all."""
+    return (Kind.RESULTS, None) if filters.job_id is None else (Kind.JOB, filters.job_id)
+
+
+def _narrowed_by(filters: Filters) -> str:
+    """For the audit log: without the searched part of a file name, which may be a patient's."""
+    parts = [f"{name} {value}" for name in ("state", "decision") if (value := getattr(filters, name))]
+    parts += [f"{name} {value:%Y-%m-%d %H:%M}" for name in ("since", "until") if (value := getattr(filters, name))]
+    return ", ".join([*parts, "part of a file name"] if filters.filename else parts)
 
 
 def _lines(filters: Filters, *, newest_first: bool) -> Iterator[str]:
@@ -36,6 +53,7 @@ def _lines(filters: Filters, *, newest_first: bool) -> Iterator[str]:
 
 def _row(image: Image) -> Row:
     newest = image.predictions[-1] if image.predictions else None
+    review = newest.reviews[-1] if newest and newest.reviews else None
     return Row(
         filename=image.filename,
         state=image.state,
@@ -46,6 +64,9 @@ def _row(image: Image) -> Row:
         error=image.error_message or "",
         image_id=image.id,
         reason=(newest.reason or "") if newest else "",
+        review=review.opinion if review else "",
+        reviewer=review.user.name if review else "",
+        review_note=review.note if review else "",
     )
 
 

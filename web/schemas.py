@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from db import models
 from db.queries import Progress
-from db.states import Decision, ImageState, JobState, Priority, Role
+from db.states import Decision, ImageState, JobState, Opinion, Priority, Role
 
 MAX_ID = 2**63 - 1
 
@@ -110,6 +110,18 @@ class Prediction(Schema):
     created_at: datetime
 
 
+class NewReview(Schema):
+    opinion: Opinion
+    note: Annotated[str, Field(max_length=500)] = ""
+
+
+class Review(Schema):
+    opinion: Opinion
+    note: str
+    reviewer: str
+    created_at: datetime
+
+
 class Image(Schema):
     id: int
     job_id: int
@@ -125,13 +137,16 @@ class Image(Schema):
     finished_at: datetime | None
     error: Error | None
     prediction: Prediction | None = Field(description="Of the newest model that screened the image.")
+    review: Review | None = Field(description="The last that somebody said of this prediction.")
 
     @classmethod
     def of(cls, row: models.Image) -> Image:
         newest = row.predictions[-1] if row.predictions else None
-        facts = {name: getattr(row, name) for name in cls.model_fields if name not in {"error", "prediction"}}
+        made = {"error", "prediction", "review"}
+        facts = {name: getattr(row, name) for name in cls.model_fields if name not in made}
         error = Error(code=row.error_code, message=row.error_message or "") if row.error_code else None
-        return cls(**facts, error=error, prediction=_prediction(newest))
+        review = _review(newest.reviews[-1]) if newest and newest.reviews else None
+        return cls(**facts, error=error, prediction=_prediction(newest), review=review)
 
 
 def _prediction(row: models.Prediction | None) -> Prediction | None:
@@ -147,6 +162,10 @@ def _prediction(row: models.Prediction | None) -> Prediction | None:
         model=Model(name=row.model.name, sha256=row.model_sha256),
         created_at=row.created_at,
     )
+
+
+def _review(row: models.Review) -> Review:
+    return Review(opinion=row.opinion, note=row.note, reviewer=row.user.name, created_at=row.created_at)
 
 
 class ImageList(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import redis
@@ -13,6 +13,7 @@ from core.queue import connect, make_celery
 from core.settings import Settings
 from core.storage import BlobStore, LocalBlobStore
 from db.session import Database
+from web.recently import Recently
 
 _KEY = "pneumoscreen"
 
@@ -24,6 +25,7 @@ class Services:
     store: BlobStore
     celery: Celery
     broker: redis.Redis
+    recently_seen: Recently = field(default_factory=Recently)
 
 
 def connect_all(settings: Settings) -> Services:

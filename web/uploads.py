@@ -21,16 +21,18 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import Conflict, NotFound
 
-from core.errors import Permanent, StorageFull, TooLarge
+from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge
 from core.media import sniff
 from core.queue import publish
 from core.storage import Spool
-from db import jobs, queries
+from db import jobs, queries, retention
+from db.audit import Action, Kind
 from db.jobs import NewImage
 from db.models import MAX_FILENAME, Image, Job
 from db.queries import Progress
 from db.session import now
 from db.states import ImageState, Priority
+from web import audit
 from web.admission import admission
 from web.auth import user
 from web.services import Services, services
@@ -142,22 +144,23 @@ def receive_new(user_id: int, name: str, priority: Priority, files: Iterable[Fil
         return [item for item in stored if isinstance(item, Rejected)]
     with services().database.begin() as session:
         job, _ = _create(session, user_id, name, priority)
-        images = jobs.add_images(session, job, new, now(session))
+        images = _add(session, job, new)
     return _ring_for(job, images, stored)
 
 
 def receive_single(user_id: int, file: FileStorage) -> Image | Rejected:
-    """One image as an interactive job of its own, of the same name; a rejected file leaves no job behind."""
-    (received,) = receive_new(user_id, clean(file.filename or "") or UNNAMED, Priority.INTERACTIVE, [file])
+    """One image as an interactive job of its own; a rejected file leaves no job behind."""
+    (received,) = receive_new(user_id, "1 image", Priority.INTERACTIVE, [file])  # a file name may name a patient
     return received
 
 
 def retry(job_id: int) -> int:
     """Queue a job's failed and cancelled images again and wake the workers; how many. Raises NotFound."""
     with services().database.begin() as session:
-        job = _existing(session, job_id)
+        job = existing_job(session, job_id, to_change=True)
         image_ids = jobs.retry(session, job)
         priority = job.priority
+        audit.did(session, Action.RETRIED, Kind.JOB, job_id, f"{len(image_ids)} images")
     ring(image_ids[:RING_AT_ONCE], priority)
     return len(image_ids)
 
@@ -168,10 +171,21 @@ def retry_image(image_id: int) -> bool:
         image = session.get(Image, image_id)
         if image is None:
             raise NotFound(f"There is no image {image_id}.")
+        existing_job(session, image.job_id, to_change=True)
         queued = jobs.retry_image(session, image)
+        if queued:
+            audit.did(session, Action.RETRIED, Kind.IMAGE, image_id)
     if queued:
         ring([image_id], image.priority)
     return queued
+
+
+def cancel(job_id: int) -> int:
+    """Cancel what is still queued of a job; how many images. Raises NotFound."""
+    with services().database.begin() as session:
+        cancelled = jobs.cancel(session, existing_job(session, job_id, to_change=True), now(session))
+        audit.did(session, Action.CANCELLED, Kind.JOB, job_id, f"{cancelled} images")
+    return cancelled
 
 
 def ring(image_ids: Sequence[int], priority: Priority) -> None:
@@ -207,7 +221,10 @@ def _admit(request: UploadRequest) -> None:
 
 def _priority(job_id: int) -> Priority:
     with services().database.read() as session:
-        return _existing(session, job_id).priority
+        job = session.get(Job, job_id)
+    if job is None or job.deleted_at is not None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job.priority
 
 
 def _store_all(files: Iterable[FileStorage]) -> list[NewImage | Rejected]:
@@ -237,10 +254,10 @@ def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
 def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | Rejected]:
     new = [item for item in stored if isinstance(item, NewImage)]
     with services().database.begin() as session:
-        job = _existing(session, job_id)
+        job = existing_job(session, job_id)
         if job.cancelled_at is not None:
             raise Conflict(f"Job {job_id} was cancelled; retry it first, or start a new one.")
-        images = jobs.add_images(session, job, new, now(session))
+        images = _add(session, job, new)
     return _ring_for(job, images, stored)
 
 
@@ -251,6 +268,16 @@ def _create(
     return jobs.create(session, user_id=user_id, name=name, priority=priority, client_key=client_key, now=now(session))
 
 
+def _add(session: Session, job: Job, new: Sequence[NewImage]) -> list[Image]:
+    """Rows for bytes that are stored. Raises StorageUnavailable: a deletion has just removed some of them."""
+    if not retention.hold(session, (item.sha256 for item in new), services().store.exists):
+        raise StorageUnavailable("The last job with one of these images was deleted at this moment.")
+    images = jobs.add_images(session, job, new, now(session))
+    if new:
+        audit.did(session, Action.SUBMITTED, Kind.JOB, job.id, f"{len(new)} images")
+    return images
+
+
 def _ring_for(job: Job, images: Sequence[Image], stored: Sequence[NewImage | Rejected]) -> list[Image | Rejected]:
     """Wake the workers for the committed `images` of a job; the answer for each of the files that were `stored`."""
     silent = {i.id for i in images if i.state is ImageState.QUEUED and i.published_at is None}
@@ -259,8 +286,9 @@ def _ring_for(job: Job, images: Sequence[Image], stored: Sequence[NewImage | Rej
     return [item if isinstance(item, Rejected) else next(rest) for item in stored]
 
 
-def _existing(session: Session, job_id: int) -> Job:
-    job = session.get(Job, job_id)
-    if job is None:
+def existing_job(session: Session, job_id: int, *, to_change: bool = False) -> Job:
+    """The job, locked until the end of the transaction, so that nobody deletes it meanwhile. Uploads share the lock."""
+    job = session.get(Job, job_id, with_for_update={"key_share": True} if to_change else {"read": True})
+    if job is None or job.deleted_at is not None:
         raise NotFound(f"There is no job {job_id}.")
     return job

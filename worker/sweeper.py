@@ -1,6 +1,5 @@
 """Leaves no image behind: takes back expired leases and rings for queued images whose doorbell was lost.
 
-Between sweeps it removes bytes that belong to no image (`worker.orphans`).
 
 Any number of sweepers may run: each step is a conditional UPDATE, and a doorbell too many finds nothing to do.
 Imports no torch.
@@ -19,14 +18,13 @@ from celery import Celery
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import logs
-from core.errors import StorageUnavailable
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
 from core.storage import LocalBlobStore
 from db import claims, jobs, workers
 from db.session import Database, now
 from db.states import Priority
-from worker.orphans import Orphans
+from worker.janitor import Janitor
 
 GRACE_S = 2.0
 """Whoever queued an image rings for it within this time; after it, we do."""
@@ -99,14 +97,12 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
-    orphans = Orphans(database, LocalBlobStore(settings.blobs))
+    janitor = Janitor(settings, database, LocalBlobStore(settings.blobs))
     log.info("sweeper_ready", interval_s=settings.sweep_interval_s)
     while not stop.wait(settings.sweep_interval_s):
         try:
             sweeper.sweep()
-            orphans.step_if_due()
+            janitor.step()
         except SQLAlchemyError as error:
             log.warning("database_unreachable", error=type(error).__name__)
-        except StorageUnavailable as error:
-            log.warning("storage_unavailable", error=error.message)
     database.dispose()

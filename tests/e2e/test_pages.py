@@ -43,6 +43,7 @@ PATHS = [
     "/images/2",
     "/images/3",
     "/status",
+    "/audit",
     "/models/" + FAKE_SHA256,
     "/nothing",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, abort, request
 from flask_login import current_user
 
+from web import permissions
 from web.pages import words
 
 blueprint = Blueprint("pages", __name__)
@@ -22,6 +23,7 @@ NAVIGATION = (
     ("pages.jobs", "Jobs", ("pages.job", "pages.image")),
     ("pages.history", "History", ()),
     ("pages.status", "Status", ("pages.model",)),
+    ("pages.audit", "Audit log", ()),
 )
 """Endpoint, label, and the endpoints of the pages below it."""
 
@@ -35,7 +37,13 @@ def _add_filters(state: Any) -> None:
 def _common() -> dict[str, Any]:
     """Nothing here may touch the database: error pages show it while that is down."""
     # The proxy asks the database only when a template looks at it.
-    return {"navigation": NAVIGATION, "api_root": API_ROOT, "notice": NOTICE, "current_user": current_user}
+    return {
+        "navigation": NAVIGATION,
+        "api_root": API_ROOT,
+        "notice": NOTICE,
+        "current_user": current_user,
+        "may_open": lambda endpoint: permissions.may_open(current_user, endpoint),
+    }
 
 
 def cursor() -> int | None:

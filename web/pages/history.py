@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import TypeVar
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
 from flask import render_template, request
@@ -12,18 +10,19 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from db import queries
+from db.audit import Kind
 from db.models import Image
 from db.queries import Filters, Page
 from db.states import Decision, ImageState
-from web import uploads
+from web import audit, permissions, uploads
+from web.auth import user
 from web.pages.base import API_ROOT, blueprint, cursor
+from web.pages.forms import days, member
 from web.pages.words import iso
 from web.services import services
 
 IMAGES_ON_A_PAGE = 50
 MAX_FILENAME_CHARS = 200
-
-Word = TypeVar("Word", Decision, ImageState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +56,11 @@ class HistoryForm:
 
     def filters(self) -> Filters:
         """Raises ValueError, with a sentence for the user: a field holds no such value."""
-        since, last_day = _day("from", self.from_day), _day("to", self.to_day)
-        if since and last_day and last_day < since:
-            raise ValueError("The day “from” is after the day “to”: swap them.")
-        try:
-            until = last_day + timedelta(days=1) if last_day else None
-        except OverflowError:
-            raise ValueError("The day “to” is too far in the future.") from None
+        since, until = days(self.from_day, self.to_day)
         return Filters(
             filename=self.filename or None,
-            decision=_member(Decision, self.decision),
-            state=_member(ImageState, self.state),
+            decision=member(Decision, self.decision),
+            state=member(ImageState, self.state),
             since=since,
             until=until,
         )
@@ -84,6 +77,8 @@ def history() -> ResponseReturnValue:
         error = str(wrong)
     else:
         csv_link = csv_url(filters)
+        audit.saw(Kind.RESULTS, None, "page", "list")
+        filters = replace(filters, user_id=permissions.narrowed(user()))
         with services().database.read() as session:
             page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE)
     html = render_template(
@@ -96,6 +91,7 @@ def history() -> ResponseReturnValue:
         states=list(ImageState),
         cursor=cursor(),
         next_cursor=page.next_cursor,
+        everybody=permissions.narrowed(user()) is None,
     )
     return html, 400 if error else 200
 
@@ -111,22 +107,3 @@ def csv_url(filters: Filters) -> str:
         "to": filters.until and iso(filters.until),
     }
     return f"{API_ROOT}/results?{urlencode({name: value for name, value in query.items() if value})}"
-
-
-def _day(name: str, given: str) -> datetime | None:
-    """The start of a day, UTC."""
-    if not given:
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(given), time(), UTC)
-    except ValueError:
-        raise ValueError(f"The day “{name}” is no date: write it as 2026-11-23.") from None
-
-
-def _member(kind: type[Word], given: str) -> Word | None:
-    if not given:
-        return None
-    try:
-        return kind(given)
-    except ValueError:
-        raise ValueError("The filter holds a word that is not in its list: choose one from the list.") from None

@@ -1,21 +1,35 @@
-"""One image: the X-ray, what the model said of it and what that is worth, or why there is no result."""
+"""One image: the X-ray, what the model said of it and what that is worth or why it said nothing, and reviews."""
 
 from __future__ import annotations
 
-from flask import abort, flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from db import queries, workers
+from db.audit import Kind
 from db.models import Image
 from db.queries import Filters
 from db.session import now
-from db.states import FINAL_STATES, Decision, ImageState
-from web import uploads
+from db.states import FINAL_STATES, Decision, ImageState, Opinion
+from web import audit, permissions, reviews, uploads
+from web.auth import user
 from web.pages.base import API_ROOT, MAX_ID, blueprint
 from web.pages.verdict import absence, verdict
-from web.pages.words import DECISION_WORDS, prediction
+from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
+from web.permissions import Permission
 from web.services import services
+
+
+@blueprint.post(f"/images/<int(max={MAX_ID}):image_id>/review")
+def review(image_id: int) -> ResponseReturnValue:
+    try:
+        opinion = Opinion(request.form.get("opinion", ""))
+    except ValueError:
+        abort(400, "Choose whether you agree, disagree or are unsure, and save again.")
+    reviews.review(image_id, opinion, request.form.get("note", ""))
+    flash("Your review is saved.", "good")
+    return redirect(url_for("pages.image", image_id=image_id), 303)
 
 
 @blueprint.get(f"/images/<int(max={MAX_ID}):image_id>")
@@ -27,6 +41,7 @@ def image(image_id: int) -> str:
         previous_id = _neighbour(session, found, before=True)
         next_id = _neighbour(session, found, before=False)
         someone_works = bool(workers.alive(session, now(session)))
+    audit.saw(Kind.IMAGE, image_id, "page", "file", "map", "result")
     newest = prediction(found)
     missing = absence(found, someone_works=someone_works)
     has_map = newest is not None and newest.cam is not None and newest.decision is not Decision.REFUSED
@@ -40,6 +55,10 @@ def image(image_id: int) -> str:
         absence=missing,
         image_words=DECISION_WORDS[newest.decision] if newest else missing.title,
         over=is_over(found),
+        may_retry=permissions.may(user(), Permission.CHANGE_JOBS, found.job.user_id),
+        may_review=permissions.may_open(user(), "pages.review"),
+        opinions=OPINION_WORDS,
+        max_note_chars=reviews.MAX_NOTE_CHARS,
         previous_id=previous_id,
         next_id=next_id,
     )

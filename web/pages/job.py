@@ -1,4 +1,4 @@
-"""Jobs: the list, one job with its progress and images, cancel and retry."""
+"""Jobs: the list, one job with its progress and images; cancel, retry, delete."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from db import jobs as job_changes
 from db import queries, workers
-from db.models import Job, User
-from db.queries import Filters, Progress
+from db.audit import Kind
+from db.models import Image, Job, User
+from db.queries import Filters, Page, Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState
-from web import uploads
+from web import audit, deletion, permissions, uploads
+from web.auth import user
 from web.pages.base import MAX_ID, blueprint, cursor
 from web.pages.words import DECISION_WORDS, STATE_WORDS, counted
+from web.permissions import Permission
 from web.services import services
 
 JOBS_ON_A_PAGE = 25
@@ -40,13 +42,21 @@ def job(job_id: int) -> str:
     with services().database.read() as session:
         found = _existing(session, job_id)
         progress = queries.progress(session, found)
-        page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE, newest_first=False)
+        shown = permissions.may(user(), Permission.SEE_IMAGES, found.user_id)
+        page: Page[Image] = Page([], None)
+        if shown:
+            page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE, newest_first=False)
         owner = session.get_one(User, found.user_id).name
         someone_works = bool(workers.alive(session, now(session)))
     over = is_over(progress)
+    if shown:
+        audit.saw(Kind.JOB, job_id, "page", "list")
     return render_template(
         "job.html",
         job=found,
+        shown=shown,
+        may_change=permissions.may(user(), Permission.CHANGE_JOBS, found.user_id),
+        may_delete=permissions.may(user(), Permission.DELETE_JOBS, found.user_id),
         owner=owner,
         progress=progress,
         over=over,
@@ -63,9 +73,10 @@ def job(job_id: int) -> str:
 
 @blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/cancel")
 def cancel_job(job_id: int) -> ResponseReturnValue:
-    with services().database.begin() as session:
-        cancelled = job_changes.cancel(session, _existing(session, job_id), now(session))
-    flash(f"{counted(cancelled, 'queued image')} cancelled. Images already being screened are finished.", "good")
+    flash(
+        f"{counted(uploads.cancel(job_id), 'queued image')} cancelled. Images already being screened are finished.",
+        "good",
+    )
     return redirect(url_for("pages.job", job_id=job_id), 303)
 
 
@@ -73,6 +84,13 @@ def cancel_job(job_id: int) -> ResponseReturnValue:
 def retry_job(job_id: int) -> ResponseReturnValue:
     flash(f"{counted(uploads.retry(job_id), 'image')} queued again.", "good")
     return redirect(url_for("pages.job", job_id=job_id), 303)
+
+
+@blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/delete")
+def delete_job(job_id: int) -> ResponseReturnValue:
+    images = deletion.delete_job(job_id)
+    flash(f"Job {job_id} deleted with {counted(images, 'image')}, their results and their reviews.", "good")
+    return redirect(url_for("pages.jobs"), 303)
 
 
 def is_over(progress: Progress) -> bool:
@@ -111,6 +129,6 @@ def _filters(job_id: int, show: str) -> Filters:
 
 def _existing(session: Session, job_id: int) -> Job:
     found = session.get(Job, job_id)
-    if found is None:
+    if found is None or found.deleted_at is not None:
         abort(404, f"There is no job {job_id}.")
     return found

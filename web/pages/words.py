@@ -8,7 +8,7 @@ from typing import Any
 
 from db.models import Image, Prediction
 from db.queries import Progress
-from db.states import Decision, ImageState, JobState, Priority
+from db.states import Decision, ImageState, JobState, Opinion, Priority
 
 DECISION_WORDS = {
     Decision.PNEUMONIA: "Pneumonia suspected",
@@ -24,6 +24,8 @@ STATE_WORDS = {
     ImageState.CANCELLED: "Cancelled",
     JobState.EMPTY: "No images",
 }
+
+OPINION_WORDS = {Opinion.AGREE: "Agree", Opinion.DISAGREE: "Disagree", Opinion.UNSURE: "Unsure"}
 
 PRIORITY_WORDS = {Priority.INTERACTIVE: "at once", Priority.BULK: "in the background"}
 
@@ -58,6 +60,11 @@ def day_and_time(moment: datetime) -> str:
     """'23 Nov 2026, 14:50', in UTC; the page says so beside it."""
     moment = moment.astimezone(UTC)
     return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+def to_the_second(moment: datetime) -> str:
+    """'2026-11-23 14:50:07', in UTC: for lists in which the order within a minute counts."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def duration(span: timedelta) -> str:
@@ -120,6 +127,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "decision_word": _word(DECISION_WORDS),
     "iso": iso,
     "kind_of_file": kind_of_file,
+    "opinion_word": _word(OPINION_WORDS),
     "percent": percent,
     "prediction": prediction,
     "priority_word": _word(PRIORITY_WORDS),
@@ -127,4 +135,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "short_hash": short_hash,
     "state_word": _word(STATE_WORDS),
     "strip_parts": strip_parts,
+    "to_the_second": to_the_second,
 }

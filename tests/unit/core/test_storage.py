@@ -235,3 +235,20 @@ def test_a_storage_error_does_not_tell_a_path(store: LocalBlobStore, tmp_path: P
     with pytest.raises(StorageUnavailable) as caught:
         store.spool(LIMIT)
     assert str(tmp_path) not in caught.value.message
+
+
+def test_old_blobs_are_listed_by_their_first_byte(store: LocalBlobStore) -> None:
+    old, young = put(store, b"old"), put(store, b"young")
+    os.utime(store.root / old[:2] / old, (1000, 1000))
+    assert store.stored_before(int(old[:2], 16), 2000) == [old]
+    assert store.stored_before(int(young[:2], 16), 2000) == []
+    assert store.stored_before(int(old[:2], 16), 1000) == []
+
+
+def test_spools_of_uploads_that_were_cut_off_are_dropped(store: LocalBlobStore) -> None:
+    old, young = store.spool(LIMIT), store.spool(LIMIT)
+    os.utime(old.path, (1000, 1000))
+    assert store.drop_spools(2000) == 1
+    assert [path.name for path in (store.root / "incoming").iterdir()] == [young.path.name]
+    old.close()
+    young.close()

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, select, text
+from sqlalchemy import DateTime, bindparam, inspect, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from db import migrate
-from db.models import Base, Image, Prediction
+from db.models import Base, Image, Job, Prediction, Token
 from db.session import Database
-from db.states import Decision, ImageState, Priority, Role
+from db.states import Decision, ImageState, Opinion, Priority, Role
 from tests import factories
 
 TABLES = set(Base.metadata.tables) | {"alembic_version"}
-AT = "'2026-01-01 00:00:00.000000+00:00'"
 
 
 def tables(url: str) -> set[str]:
@@ -56,48 +55,36 @@ def test_a_downgrade_to_base_leaves_no_table_and_can_be_undone(empty_database_ur
     assert tables(empty_database_url) == TABLES
 
 
-def old_image(session: Session) -> None:
-    """A queued image, in the columns of the first release: the models of today have more."""
-    for statement in (
-        f"INSERT INTO users (id, name, role, created_at) VALUES (1, 'ada', 'admin', {AT})",
-        f"INSERT INTO jobs (id, name, priority, user_id, created_at) VALUES (1, 'ward 3', 'bulk', 1, {AT})",
-        "INSERT INTO images (id, job_id, filename, sha256, media_type, size_bytes, width_px, height_px, state,"
-        f" priority, attempt, created_at) VALUES (1, 1, 'a.png', 'a', 'image/png', 1, 1, 1, 'queued', 'bulk', 0, {AT})",
-    ):
-        session.execute(text(statement))
+AT = bindparam("at", datetime(2026, 11, 23, tzinfo=UTC), DateTime(timezone=True))
+
+ROWS_OF_0001 = (
+    "INSERT INTO users (name, role, created_at) VALUES ('ada', 'admin', :at)",
+    "INSERT INTO tokens (user_id, token_sha256, created_at) VALUES (1, 't', :at)",
+    "INSERT INTO jobs (name, priority, user_id, created_at) VALUES ('ward 3', 'bulk', 1, :at)",
+    "INSERT INTO images (job_id, filename, sha256, media_type, size_bytes, width_px, height_px, state, priority,"
+    " attempt, created_at) VALUES (1, 'a.png', 'b', 'image/png', 1, 1, 1, 'done', 'bulk', 1, :at)",
+    "INSERT INTO models (sha256, name, card, created_at) VALUES ('m', 'model', '{}', :at)",
+    "INSERT INTO predictions (image_id, model_sha256, probability, threshold, decision, created_at)"
+    " VALUES (1, 'm', 0.75, 0.5, 'pneumonia', :at)",
+)
+"""As the first release writes them, and goes on writing them while the next one is rolled out."""
 
 
-def test_images_of_before_crashes_were_counted_have_none(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url, "0002")
-    database = Database(empty_database_url)
-    with database.begin() as session:
-        old_image(session)
-    migrate.upgrade(empty_database_url)
-    with database.read() as session:
-        assert session.scalars(select(Image.crashes)).all() == [0]
-    migrate.downgrade(empty_database_url, "0002")
-    with database.read() as session:
-        assert session.execute(text("SELECT state FROM images")).scalar_one() == "queued"
-    database.dispose()
-
-
-def test_predictions_of_before_the_domain_score_are_kept(empty_database_url: str) -> None:
+def test_rows_of_before_are_kept_and_the_release_of_before_can_go_on_writing(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url, "0001")
     database = Database(empty_database_url)
     with database.begin() as session:
-        old_image(session)
-        session.execute(text(f"INSERT INTO models (sha256, name, card, created_at) VALUES ('f', 'm', '{{}}', {AT})"))
-        session.execute(
-            text(
-                "INSERT INTO predictions (image_id, model_sha256, probability, threshold, decision, created_at)"
-                f" VALUES (1, 'f', 0.75, 0.5, 'pneumonia', {AT})"
-            )
-        )
+        for statement in ROWS_OF_0001:
+            session.execute(text(statement).bindparams(AT))
     migrate.upgrade(empty_database_url)
-    with database.read() as session:
+    with database.begin() as session:
+        session.execute(text(ROWS_OF_0001[2]).bindparams(AT))
         kept = session.scalars(select(Prediction)).one()
         assert (kept.probability, kept.decision) == (0.75, Decision.PNEUMONIA)
         assert (kept.domain_score, kept.domain_limit, kept.reason, kept.cam) == (None, None, None, None)
+        assert [job.deleted_at for job in session.scalars(select(Job))] == [None, None]
+        assert session.scalars(select(Token.scopes)).all() == [None]
+        assert session.scalars(select(Image.crashes)).all() == [0]
     migrate.downgrade(empty_database_url, "0001")
     with database.read() as session:
         assert session.execute(text("SELECT probability FROM predictions")).scalar_one() == 0.75
@@ -137,6 +124,7 @@ COLUMNS: list[tuple[str, str, type[StrEnum]]] = [
     ("jobs", "priority", Priority),
     ("users", "role", Role),
     ("predictions", "decision", Decision),
+    ("reviews", "opinion", Opinion),
 ]
 
 

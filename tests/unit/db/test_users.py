@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from core.errors import ConfigurationError
 from db import users
-from db.models import Token, User
+from db.models import Token
 from db.session import Database, now
-from db.states import Role
+from db.states import Role, Scope
 from tests import factories
 
 PASSWORD = "correct horse battery"
@@ -105,7 +105,10 @@ def test_a_token_gives_its_user_and_is_kept_only_as_a_hash(database: Database) -
         user = factories.user(session)
         token = users.create_token(session, user, now=now(session))
         assert token.startswith("pns_")
-        assert users.check_token(session, token, now(session)) is user
+        found = users.check_token(session, token, now(session))
+        assert found is not None
+        assert found.user is user
+        assert users.scopes_of(found) is None
         assert token not in session.scalars(select(Token.token_sha256)).one()
 
 
@@ -131,5 +134,14 @@ def test_revoking_ends_all_tokens_of_one_user(database: Database) -> None:
         tokens = [users.create_token(session, user, now=now(session)) for user in (ada, ada, bob)]
         session.flush()
         assert users.revoke_tokens(session, ada) == 2
-        assert [users.check_token(session, token, now(session)) for token in tokens] == [None, None, bob]
-    assert isinstance(bob, User)
+        left = [users.check_token(session, token, now(session)) for token in tokens]
+        assert [token and token.user for token in left] == [None, None, bob]
+
+
+def test_a_token_of_some_scopes_says_which(database: Database) -> None:
+    with database.begin() as session:
+        scopes = [Scope.SUBMIT, Scope.READ, Scope.READ]
+        token = users.create_token(session, factories.user(session), now=now(session), scopes=scopes)
+        found = users.check_token(session, token, now(session))
+        assert found is not None
+        assert users.scopes_of(found) == {Scope.READ, Scope.SUBMIT}

@@ -9,14 +9,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
-from werkzeug.routing import Rule
 
 from db import users
 from db.models import User
 from db.session import now
 from tests import factories
 from tests.conftest import PASSWORD
-from web.auth import PUBLIC_ENDPOINTS, identity
+from web.auth import identity
 from web.services import Services
 
 
@@ -59,27 +58,6 @@ def test_a_revoked_token_is_401(app: Flask, services: Services, token: str) -> N
     with services.database.begin() as session:
         users.revoke_tokens(session, users.find(session, "ada"))
     assert whoami(app, f"Bearer {token}") == 401
-
-
-def rules(app: Flask) -> list[Rule]:
-    return [rule for rule in app.url_map.iter_rules() if not rule.endpoint.endswith("static")]
-
-
-def test_every_address_but_the_public_ones_demands_a_user(app: Flask) -> None:
-    client = app.test_client()
-    seen = set()
-    for rule in rules(app):
-        url = rule.rule.split("<")[0] + "1" + rule.rule.rpartition(">")[2] if "<" in rule.rule else rule.rule
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            response = client.open(url, method=method)
-            refused = response.status_code == 401 or "/login" in response.headers.get("Location", "")
-            assert refused == (rule.endpoint not in PUBLIC_ENDPOINTS), f"{method} {rule.rule}"
-            seen.add(rule.endpoint)
-    assert seen >= PUBLIC_ENDPOINTS - {"static"}
-
-
-def test_only_health_the_sign_in_page_and_its_files_are_public() -> None:
-    assert {"static", "pages.login", "health.healthz", "health.readyz", "health.metrics"} == PUBLIC_ENDPOINTS
 
 
 def test_a_stranger_on_a_page_is_sent_to_sign_in_and_back(browser: FlaskClient) -> None:

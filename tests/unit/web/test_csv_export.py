@@ -36,6 +36,7 @@ def test_an_empty_list_is_a_header_alone(client: FlaskClient) -> None:
 
 def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Services) -> None:
     job_id = send(client, ("a.png", factories.png(brightness=0.7)))
+    client.post("/api/v1/images/1/review", json={"opinion": "agree", "note": "left base"})
     (line,) = table(client, f"/api/v1/jobs/{job_id}/images?format=csv")
     (image,) = client.get(f"/api/v1/jobs/{job_id}/images").get_json()["items"]
     assert line == {
@@ -48,6 +49,9 @@ def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Service
         "error": "",
         "image_id": str(image["id"]),
         "reason": "",
+        "review": "agree",
+        "reviewer": "ada",
+        "review_note": "left base",
     }
     assert eager.celery.conf.task_always_eager
 

@@ -13,7 +13,7 @@ from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Page, Visitor
 
 HOSTILE = "\"><img src=x onerror=alert(1)>'.png"
-PATHS = ["/", "/jobs", "/jobs/1", "/jobs/1?show=failed", "/history", "/history?from=x", "/status", "/nothing"]
+PATHS = ["/", "/jobs", "/jobs/1", "/jobs/1?show=failed", "/history", "/history?from=x", "/status", "/audit", "/nothing"]
 IMAGES = [f"/images/{i}" for i in range(1, 7)]
 STATIC = Path(web.__file__).parent / "static"
 

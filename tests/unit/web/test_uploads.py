@@ -214,7 +214,7 @@ def test_one_image_becomes_an_interactive_job_of_its_own(client: FlaskClient, se
     assert response.status_code == 202
     assert response.headers["Location"] == f"/api/v1/images/{body['id']}"
     job = client.get(f"/api/v1/jobs/{body['job_id']}").get_json()
-    assert (job["priority"], job["total"], job["name"]) == ("interactive", 1, "child.png")
+    assert (job["priority"], job["total"], job["name"]) == ("interactive", 1, "1 image")
     assert spools(services) == []
 
 

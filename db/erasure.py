@@ -1,0 +1,101 @@
+"""Carries out what `db/retention.py` plans, transaction by transaction. Several processes may do so at once."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.storage import BlobStore
+from db import audit, retention
+from db.audit import Action, Actor, Kind
+from db.models import Job
+from db.session import Database, now
+
+LEFT_BEHIND_S = 24 * 3600.0
+"""A blob without a row and a spool this old belong to no upload that is still under way."""
+
+PREFIXES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """`blobs`: how many were removed from the store. `done`: nothing is left to do."""
+
+    blobs: int
+    done: bool
+
+
+def erase(database: Database, store: BlobStore, *, for_s: float = math.inf) -> Erased:
+    """Erase deleted jobs, then the bytes that no image names, for about `for_s`.
+
+    Raises:
+        StorageUnavailable: the rows are gone; the bytes wait for the next try.
+    """
+    deadline_s = time.monotonic() + for_s
+    with database.read() as session:
+        deleted = retention.deleted_jobs(session)
+    for job_id in deleted:
+        while not _erase_some(database, job_id):
+            if time.monotonic() >= deadline_s:
+                return Erased(0, done=False)
+    blobs = 0
+    while (found := _remove_some(database, store)) is not None:
+        blobs += found
+        if time.monotonic() >= deadline_s:
+            return Erased(blobs, done=False)
+    return Erased(blobs, done=True)
+
+
+def _erase_some(database: Database, job_id: int) -> bool:
+    with database.begin() as session:
+        return retention.erase_some(session, job_id, now(session))
+
+
+def _remove_some(database: Database, store: BlobStore) -> int | None:
+    """None: nothing was asked for. Looks before it takes a lock that uploads would wait for."""
+    with database.read() as session:
+        if not retention.removals_pending(session):
+            return None
+    with database.begin() as session:
+        return retention.remove_some(session, store, now(session))
+
+
+def left_behind_since() -> float:
+    """Seconds of the epoch, by this host's clock, which also stamps the files."""
+    return time.time() - LEFT_BEHIND_S
+
+
+def count_expired(database: Database, *, older_than: timedelta) -> int:
+    """How many jobs `purge` would mark."""
+    with database.read() as session:
+        return len(retention.expired_jobs(session, before=now(session) - older_than))
+
+
+def purge(database: Database, actor: Actor, *, older_than: timedelta, limit: int = 100) -> list[int]:
+    """Mark some of the jobs in which nothing has happened for that long as deleted; their ids, empty when it was all.
+
+    `erase` does the rest.
+    """
+    with database.begin() as session:
+        at = now(session)
+        expired = list(retention.expired_jobs(session, before=at - older_than, limit=limit))
+        for job_id in expired:
+            images = retention.mark_deleted(session, session.get_one(Job, job_id), at)
+            detail = f"{images} images, idle for {older_than.days} days"
+            audit.record(session, actor, Action.PURGED, at, kind=Kind.JOB, object_id=job_id, detail=detail)
+    return expired
+
+
+def find_left_behind(database: Database, store: BlobStore, first_byte: int, *, dry_run: bool = False) -> int:
+    """Mark for removal the old blobs of this first byte that no image names; how many. `erase` does the rest."""
+    count = 0
+    old = store.stored_before(first_byte, left_behind_since())
+    for start in range(0, len(old), retention.ERASE_LIMIT):
+        with database.begin() as session:
+            unnamed = retention.unnamed(session, old[start : start + retention.ERASE_LIMIT])
+            count += len(unnamed)
+            if not dry_run:
+                retention.ask_removal(session, unnamed, now(session))
+    return count

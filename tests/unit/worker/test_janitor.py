@@ -1,0 +1,130 @@
+"""The sweeper's other half: purges, removes, and does a little at a time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from core.errors import StorageUnavailable
+from db.models import AuditEntry, Image, Job
+from db.session import now
+from db.states import ImageState
+from tests import factories
+from web.services import Services
+from worker.janitor import REFUSED_S, ROUND_S, Janitor
+
+DAY_S = 24 * 3600.0
+CONTENT = b"bytes that no row names"
+
+
+@pytest.fixture
+def time_s() -> list[float]:
+    """The janitor's clock; a test moves it."""
+    return [0.0]
+
+
+@pytest.fixture
+def make(services: Services, time_s: list[float]) -> Callable[[int], Janitor]:
+    def janitor(retention_days: int = 0) -> Janitor:
+        settings = services.settings.model_copy(update={"retention_days": retention_days})
+        return Janitor(settings, services.database, services.store, lambda: time_s[0])
+
+    return janitor
+
+
+def stored(services: Services, content: bytes, *, age_s: float) -> str:
+    """A blob without a row; its sha256."""
+    spool = services.store.spool(100)
+    spool.write(content)
+    sha256 = services.store.put(spool)
+    path = services.settings.blobs / sha256[:2] / sha256
+    os.utime(path, (time.time() - age_s,) * 2)
+    return sha256
+
+
+def old_job(services: Services, *, days: int) -> int:
+    with services.database.begin() as session:
+        job = factories.job(session, factories.user(session))
+        (image,) = factories.images(session, job, 1)
+        job.created_at = image.created_at = image.finished_at = now(session) - timedelta(days=days)
+        image.state = ImageState.DONE
+        return job.id
+
+
+def count(services: Services, table: type[Job | Image | AuditEntry]) -> int:
+    with services.database.read() as session:
+        return session.scalars(select(func.count()).select_from(table)).one()
+
+
+def whole_round(janitor: Janitor, time_s: list[float]) -> None:
+    for _ in range(256):
+        janitor.step()
+        time_s[0] += ROUND_S / 256
+
+
+def test_in_an_hour_it_removes_what_a_crash_left_a_day_ago(
+    services: Services, make: Callable[..., Janitor], time_s: list[float]
+) -> None:
+    left = stored(services, CONTENT, age_s=DAY_S + 60)
+    young = stored(services, b"an upload that is still under way", age_s=DAY_S - 60)
+    spool = services.store.spool(100)
+    os.utime(spool.path, (time.time() - DAY_S - 60,) * 2)
+    whole_round(make(), time_s)
+    assert not services.store.exists(left)
+    assert services.store.exists(young)
+    assert not spool.path.exists()
+    spool.close()
+
+
+def test_bytes_that_a_row_names_stay_however_old(
+    services: Services, make: Callable[..., Janitor], time_s: list[float]
+) -> None:
+    sha256 = stored(services, CONTENT, age_s=400 * DAY_S)
+    old_job(services, days=400)
+    with services.database.begin() as session:
+        session.scalars(select(Image)).one().sha256 = sha256
+    whole_round(make(), time_s)
+    assert services.store.exists(sha256)
+
+
+def test_old_jobs_are_purged_only_if_the_operator_said_when(services: Services, make: Callable[..., Janitor]) -> None:
+    job_id = old_job(services, days=31)
+    make(0).step()
+    assert (count(services, Job), count(services, AuditEntry)) == (1, 0)
+    make(32).step()
+    assert count(services, Job) == 1
+    make(30).step()
+    assert (count(services, Job), count(services, Image)) == (0, 0)
+    with services.database.read() as session:
+        entry = session.scalars(select(AuditEntry)).one()
+    assert (entry.actor, entry.action, entry.object_id) == ("(sweeper)", "purged", job_id)
+
+
+def test_a_deletion_that_was_cut_off_goes_on(services: Services, make: Callable[..., Janitor]) -> None:
+    job_id = old_job(services, days=1)
+    with services.database.begin() as session:
+        session.get_one(Job, job_id).deleted_at = now(session)
+    make().step()
+    assert (count(services, Job), count(services, Image)) == (0, 0)
+
+
+def test_a_storage_that_refuses_stops_nothing(
+    services: Services, make: Callable[..., Janitor], monkeypatch: pytest.MonkeyPatch, time_s: list[float]
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageUnavailable("The disk is gone.")
+
+    left = stored(services, CONTENT, age_s=2 * DAY_S)
+    janitor = make()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(services.store), "delete", fail)
+        whole_round(janitor, time_s)
+        assert services.store.exists(left)
+    time_s[0] += REFUSED_S
+    janitor.step()
+    assert not services.store.exists(left)

@@ -1,0 +1,42 @@
+"""What a person says of a prediction: the one path of pages and API."""
+
+from __future__ import annotations
+
+from werkzeug.exceptions import Conflict, NotFound
+
+from db import queries
+from db.audit import Action, Kind
+from db.models import Review
+from db.session import now
+from db.states import Opinion
+from web import audit, uploads
+from web.auth import user
+from web.services import services
+
+MAX_NOTE_CHARS = 500
+
+
+def review(image_id: int, opinion: Opinion, note: str) -> None:
+    """Add the signed-in user's review of what the newest model said of an image.
+
+    Raises:
+        NotFound: no such image.
+        Conflict: it has no prediction.
+    """
+    with services().database.begin() as session:
+        image = queries.image(session, image_id)
+        if image is None:
+            raise NotFound(f"There is no image {image_id}.")
+        uploads.existing_job(session, image.job_id)  # nobody deletes it under our hands
+        if not image.predictions:
+            raise Conflict(f"There is nothing to review yet: image {image_id} is {image.state}.")
+        session.add(
+            Review(
+                prediction_id=image.predictions[-1].id,
+                user_id=user().id,
+                opinion=opinion,
+                note=" ".join(note.split())[:MAX_NOTE_CHARS],
+                created_at=now(session),
+            )
+        )
+        audit.did(session, Action.REVIEWED, Kind.IMAGE, image_id, opinion)
