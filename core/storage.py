@@ -47,7 +47,7 @@ class Spool(io.RawIOBase):
         self.size_bytes += len(data)
         if not self.too_large:
             self._digest.update(data)
-            with _storage_errors("write to"):
+            with storage_errors("write to"):
                 self._file.write(data)
         return len(data)
 
@@ -55,7 +55,7 @@ class Spool(io.RawIOBase):
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        with _storage_errors("write to"):  # it writes out what is still in the buffer
+        with storage_errors("write to"):  # it writes out what is still in the buffer
             return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -81,6 +81,20 @@ class Spool(io.RawIOBase):
         super().close()
 
 
+def new_spool(directory: Path, max_bytes: int) -> Spool:
+    """An empty spool in `directory`. Raises StorageUnavailable if the file system refuses."""
+    with storage_errors("write to"):
+        descriptor, name = tempfile.mkstemp(dir=directory, prefix="upload-")
+        return Spool(os.fdopen(descriptor, "w+b"), Path(name), max_bytes)
+
+
+def checked(sha256: str) -> str:
+    """`sha256`, which so can name a file or an object and nothing else. Raises ValueError if it is none."""
+    if not SHA256_HEX.fullmatch(sha256):
+        raise ValueError("not a sha256 in lower-case hex")
+    return sha256
+
+
 class BlobStore(Protocol):
     def spool(self, max_bytes: int) -> Spool: ...
     def put(self, spool: Spool) -> str: ...
@@ -98,7 +112,7 @@ class LocalBlobStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._spools = root / "incoming"
-        with _storage_errors("create"):
+        with storage_errors("create"):
             self._spools.mkdir(parents=True, exist_ok=True, mode=0o700)
             for first_byte in range(256):
                 (root / f"{first_byte:02x}").mkdir(exist_ok=True, mode=0o700)
@@ -106,15 +120,13 @@ class LocalBlobStore:
 
     def spool(self, max_bytes: int) -> Spool:
         """An empty spool on the same file system as the blobs."""
-        with _storage_errors("write to"):
-            descriptor, name = tempfile.mkstemp(dir=self._spools, prefix="upload-")
-            return Spool(os.fdopen(descriptor, "w+b"), Path(name), max_bytes)
+        return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:
         """Keep the spool's bytes, durably; returns their sha256. The spool is used up."""
         sha256 = spool.sha256
         target = self._path(sha256)
-        with _storage_errors("write to"):
+        with storage_errors("write to"):
             if not target.exists():
                 spool.sync()
                 spool.path.replace(target)
@@ -124,29 +136,32 @@ class LocalBlobStore:
 
     def open(self, sha256: str) -> BinaryIO:
         """Raises BlobMissing: there is no such blob."""
-        with _storage_errors("read"):
+        with storage_errors("read"):
             try:
                 return self._path(sha256).open("rb")
             except FileNotFoundError:
-                raise BlobMissing("The image's bytes are missing from the storage.") from None
+                raise missing() from None
 
     def exists(self, sha256: str) -> bool:
-        with _storage_errors("read"):
+        with storage_errors("read"):
             return self._path(sha256).is_file()
 
     def delete(self, sha256: str) -> None:
         """Deleting what is not there is no error."""
-        with _storage_errors("delete from"):
+        with storage_errors("delete from"):
             self._path(sha256).unlink(missing_ok=True)
 
     def _path(self, sha256: str) -> Path:
-        if not SHA256_HEX.fullmatch(sha256):
-            raise ValueError("not a sha256 in lower-case hex")
-        return self.root / sha256[:2] / sha256
+        return self.root / checked(sha256)[:2] / sha256
+
+
+def missing() -> BlobMissing:
+    return BlobMissing("The image's bytes are missing from the storage.")
 
 
 @contextlib.contextmanager
-def _storage_errors(action: str) -> Iterator[None]:
+def storage_errors(action: str) -> Iterator[None]:
+    """What the operating system refuses, as StorageUnavailable: it could not `action` the storage."""
     try:
         yield
     except OSError as error:
