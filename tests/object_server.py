@@ -5,26 +5,29 @@ It keeps objects in memory and speaks the protocol (buckets, multipart, ranges, 
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
+import obstore
+from obstore.store import S3Store
 
 from tests.polling import wait_until
 
 BUCKET = "radiographs"
+START_TIMEOUT_S = 200.0
 
 
 class ObjectServer:
-    """Listens on `host`; `stop` and `start` make it lose everything, like a bucket that was emptied."""
+    """Listens on `host`; makes the bucket that `settings` name."""
 
-    def __init__(self, host: str = "127.0.0.1", prefix: Sequence[str] = ()) -> None:
+    def __init__(self, host: str) -> None:
         self.host = host
         self.port = _free_port()
-        self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -43,23 +46,41 @@ class ObjectServer:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "moto.server", "-H", self.host, "-p", str(self.port)]
-        self._process = subprocess.Popen([*self._prefix, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(self._makes_bucket, timeout_s=60)
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self._makes_bucket, timeout_s=START_TIMEOUT_S)
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
+            self._process.kill()
             self._process.wait(timeout=20)
             self._process = None
 
-    def objects(self) -> str:
-        """The server's own list of what it holds, as XML."""
-        return httpx.get(f"{self.endpoint}/{BUCKET}", trust_env=False).raise_for_status().text
+    def pause(self) -> None:
+        """Take connections and answer none."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def objects(self) -> list[str]:
+        """The names of all objects in the bucket."""
+        return [item["path"] for page in obstore.list(self._bucket()) for item in page]
 
     def overwrite(self, sha256: str, data: bytes) -> None:
         """Put other bytes where a blob is."""
-        url = f"{self.endpoint}/{BUCKET}/images/{sha256[:2]}/{sha256}"
-        httpx.put(url, content=data, trust_env=False).raise_for_status()
+        obstore.put(self._bucket(), f"images/{sha256[:2]}/{sha256}", data)
+
+    def _bucket(self) -> S3Store:
+        return S3Store(
+            BUCKET,
+            endpoint=self.endpoint,
+            region="us-east-1",
+            access_key_id=self.settings["s3_access_key_id"],
+            secret_access_key=self.settings["s3_secret_access_key"],
+            client_options={"allow_http": True},
+        )
 
     def _makes_bucket(self) -> bool:
         try:
@@ -71,8 +92,9 @@ class ObjectServer:
 
 
 @contextmanager
-def serve() -> Iterator[ObjectServer]:
-    server = ObjectServer()
+def serve(host: str = "127.0.0.1") -> Iterator[ObjectServer]:
+    """A server for the length of the `with` block."""
+    server = ObjectServer(host)
     server.start()
     try:
         yield server

@@ -150,6 +150,10 @@ def _prediction(row: models.Prediction | None) -> Prediction | None:
 
 
 class ImageList(Schema):
+    model_config = ConfigDict(extra="forbid") | {  # type: ignore[assignment]  # a key of flask-openapi3's
+        "openapi_extra": {"content": {"text/csv": {"schema": {"type": "string"}}}}
+    }
+
     items: list[Image]
     next_cursor: int | None
 

@@ -1,8 +1,8 @@
 """The process that libFuzzer drives: one decode an input. Its arguments are libFuzzer's.
 
 An input is a finding if anything but a PneumoscreenError comes out of it, if it takes more than two seconds of
-processor time, or (libFuzzer's -rss_limit_mb) too much memory. Coverage guides through Python, ours and Pillow's; libjpeg and zlib are not
-instrumented, and see what mutations that keep lengths and checksums right bring them.
+processor time, or (libFuzzer's -rss_limit_mb) too much memory. Coverage guides through Python, ours and Pillow's;
+libjpeg and zlib are not instrumented, and see what mutations that keep lengths and checksums right bring them.
 """
 
 from __future__ import annotations
