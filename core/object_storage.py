@@ -55,11 +55,11 @@ class S3BlobStore:
             ),
         )
         self._spools = settings.spools
-        with storage_errors("create"):
-            self._spools.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def spool(self, max_bytes: int) -> Spool:
-        """An empty spool on the local disk."""
+        """An empty spool on the local disk, for which only the web process needs one."""
+        with storage_errors("create"):
+            self._spools.mkdir(parents=True, exist_ok=True, mode=0o700)
         return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:

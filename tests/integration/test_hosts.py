@@ -49,7 +49,7 @@ def test_a_host_that_is_cut_off_loses_its_images_to_others_and_joins_again(
 ) -> None:
     url = database.url_at(two_hosts.first, database.new_database())
     migrate.upgrade(url)
-    site = make_site(url, broker.url, **objects.settings)
+    site = make_site(url, broker.url, **objects.settings, max_attempts=10)
     site.start_sweeper()
     with two_hosts.on_second():
         site.start_worker(forward_s=0.3)
