@@ -18,7 +18,7 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && grep -F '$(CURDIR)/$(VENV)' $(
 endif
 endif
 
-.PHONY: help install run test lint format types faults bench docs lock clean
+.PHONY: help install run test lint format types faults fuzz audit bench docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,12 @@ types: install ## Type check (mypy, strict)
 
 faults: install ## Kill and starve the parts of a running service, and see that no image is lost
 	$(BIN)/python -m tests.faults $(ARGS)
+
+fuzz: install ## Fuzz the image decoder, guided by coverage (longer with ARGS="--seconds 600")
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+audit: install ## Look for known vulnerabilities of our dependencies
+	$(BIN)/python -m scripts.audit $(ARGS)
 
 bench: install ## Measure the speed of this machine
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -79,11 +79,11 @@ def purge(
 
     from cli import database
     from core import settings
-    from core.storage import LocalBlobStore
+    from core.stores import open_store
     from db import audit, erasure
 
     with database.connected() as open_database:
-        store = LocalBlobStore(settings.load().blobs)
+        store = open_store(settings.load())
         jobs = 0
         if older_than_days is not None:
             age = timedelta(days=older_than_days)

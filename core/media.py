@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import struct
+import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from core import parts
 from core.errors import CorruptImage, EmptyFile, TooManyPixels, UnsupportedType
 
 MAX_PIXELS = 100_000_000
 """100 megapixels: five times the largest detector, 100 MB as 8-bit gray."""
 
+MAX_SIDE_PX = 65_535
+"""The most that a JPEG can have. A PNG of one column and 100 million rows would cost 4 GB for its row pointers."""
+
 # Our own limit, checked on the header below, stands in for Pillow's, which only warns up to twice its value.
 Image.MAX_IMAGE_PIXELS = None
 
 PILLOW_FORMATS = ("JPEG", "PNG")
-MEDIA_TYPES = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png"}
-"""By Pillow's name of the format; MPO is a JPEG with more pictures behind the first, as some cameras write it."""
+_JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 # Leading bytes of what people send by mistake, to name it in the error.
 _OTHERS: tuple[tuple[bytes, str], ...] = (
@@ -51,27 +55,54 @@ def sniff(file: BinaryIO, *, max_pixels: int = MAX_PIXELS) -> MediaInfo:
         EmptyFile: the file has no bytes.
         UnsupportedType: the file is not a JPEG or PNG image.
         CorruptImage: it begins like one, but its header cannot be read.
-        TooManyPixels: the header claims more than `max_pixels`.
+        TooManyPixels: the header claims more than `max_pixels`, or a side longer than `MAX_SIDE_PX`.
     """
     head = file.read(132)
     file.seek(0)
     if not head:
         raise EmptyFile("The file is empty (0 bytes).")
-    if not head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+    if not head.startswith((_JPEG, _PNG)):
         raise UnsupportedType(f"Not a JPEG or PNG image: this looks like {_describe(head)}.")
     try:
-        with Image.open(file, formats=PILLOW_FORMATS) as image:
-            info = MediaInfo(MEDIA_TYPES[image.format or ""], *image.size)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, KeyError, struct.error) as error:
-        raise CorruptImage("The image's header is damaged or cut short.") from error
+        info = _png(head) if head.startswith(_PNG) else _jpeg(file)
     finally:
         file.seek(0)
+    if max(info.width_px, info.height_px) > MAX_SIDE_PX:
+        raise TooManyPixels(
+            f"The image has {info.width_px} x {info.height_px} pixels; a side may have {MAX_SIDE_PX:,}."
+        )
     if info.width_px * info.height_px > max_pixels:
         raise TooManyPixels(
             f"The image has {info.width_px} x {info.height_px} pixels; "
             f"the limit is {max_pixels / 1e6:g} megapixels. Scale it down first."
         )
     return info
+
+
+def _png(head: bytes) -> MediaInfo:
+    """Its first chunk, IHDR, at a fixed place (PNG, section 11.2.1)."""
+    width_px, height_px = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    sound = head[8:16] == b"\0\0\0\x0dIHDR" and zlib.crc32(head[12:29]).to_bytes(4, "big") == head[29:33]
+    if not sound or not width_px or not height_px:
+        raise CorruptImage("The image's header is damaged or cut short.")
+    return MediaInfo("image/png", width_px, height_px)
+
+
+def _jpeg(file: BinaryIO) -> MediaInfo:
+    """Its start of frame, wherever before the first scan (ITU-T T.81, section B.2.2)."""
+    found: MediaInfo | None = None
+    for part in parts.jpeg_head(file):
+        if part.kind in parts.FRAMES:
+            file.seek(part.body)
+            frame = file.read(6)
+            if found is not None or len(frame) < 6 or part.end - part.body < 6:
+                raise CorruptImage("The image's header is damaged or cut short.")
+            if frame[0] != 8:
+                raise UnsupportedType(f"A JPEG image of {frame[0]} bits a sample is not read: save it as PNG.")
+            found = MediaInfo("image/jpeg", int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big"))
+    if found is None or not found.width_px or not found.height_px:
+        raise CorruptImage("The image's header is damaged or cut short.")
+    return found
 
 
 def _describe(head: bytes) -> str:

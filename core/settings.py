@@ -41,6 +41,16 @@ class Settings(BaseModel):
     redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Valkey or Redis.")
     secret_key: SecretStr = Field(SecretStr(""), description="Signs session cookies; the web process needs it.")
     blob_dir: Path | None = Field(None, description="Where image bytes live; default: blobs/ in the data directory.")
+    storage_url: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]+(/[\w./-]*)?)?$")] = Field(
+        "", description="`s3://bucket/prefix` keeps image bytes in S3-compatible object storage instead of `blob_dir`."
+    )
+    s3_endpoint: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = Field(
+        "", description="Address of an S3-compatible server; default: that of AWS in the region."
+    )
+    s3_region: str = Field("us-east-1", description="Region of the bucket.")
+    s3_access_key_id: SecretStr = Field(SecretStr(""), description="Access key; default: that of the AWS instance.")
+    s3_secret_access_key: SecretStr = Field(SecretStr(""), description="Secret that belongs to the access key.")
+    s3_timeout_s: Seconds = Field(30.0, description="Longest single request to the object storage.")
     models_dir: Path | None = Field(None, description="Imported checkpoints; default: models/ in the data directory.")
 
     max_upload_bytes: Count = Field(64_000_000, description="Largest single file accepted.")
@@ -107,6 +117,11 @@ class Settings(BaseModel):
     @property
     def blobs(self) -> Path:
         return self.blob_dir or self.data_dir / "blobs"
+
+    @property
+    def spools(self) -> Path:
+        """Where uploads wait for the object storage."""
+        return self.data_dir / "incoming"
 
     @property
     def models(self) -> Path:

@@ -105,6 +105,29 @@ class Spool(io.RawIOBase):
         super().close()
 
 
+def new_spool(directory: Path, max_bytes: int) -> Spool:
+    """An empty spool in `directory`. Raises StorageUnavailable if the file system refuses."""
+    with storage_errors("write to"):
+        descriptor, name = tempfile.mkstemp(dir=directory, prefix="upload-")
+        return Spool(os.fdopen(descriptor, "w+b"), Path(name), max_bytes)
+
+
+def drop_spools(directory: Path, time_s: float) -> int:
+    """Remove the spools in `directory` not written to since `time_s` (seconds of the epoch); how many."""
+    with storage_errors("delete from"), os.scandir(directory) as entries:
+        left = [Path(e.path) for e in entries if _written_s(e) < time_s]
+        for path in left:
+            path.unlink(missing_ok=True)
+    return len(left)
+
+
+def checked(sha256: str) -> str:
+    """`sha256`, which so can name a file or an object and nothing else. Raises ValueError if it is none."""
+    if not SHA256_HEX.fullmatch(sha256):
+        raise ValueError("not a sha256 in lower-case hex")
+    return sha256
+
+
 class BlobStore(Protocol):
     def spool(self, max_bytes: int) -> Spool: ...
     def put(self, spool: Spool) -> str: ...
@@ -136,9 +159,7 @@ class LocalBlobStore:
 
     def spool(self, max_bytes: int) -> Spool:
         """An empty spool on the same file system as the blobs."""
-        with storage_errors("write to"):
-            descriptor, name = tempfile.mkstemp(dir=self._spools, prefix="upload-")
-            return Spool(os.fdopen(descriptor, "w+b"), Path(name), max_bytes)
+        return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:
         """Keep the spool's bytes, durably; returns their sha256. The spool is used up."""
@@ -146,7 +167,7 @@ class LocalBlobStore:
         target = self._path(sha256)
         with storage_errors("write to"):
             try:
-                os.utime(target)  # it is young again: `discard` leaves it alone
+                os.utime(target)  # it is young again: `stored_before` leaves it out
             except FileNotFoundError:
                 spool.sync()
                 spool.path.replace(target)
@@ -160,7 +181,7 @@ class LocalBlobStore:
             try:
                 return self._path(sha256).open("rb")
             except FileNotFoundError:
-                raise BlobMissing("The image's bytes are missing from the storage.") from None
+                raise missing() from None
 
     def exists(self, sha256: str) -> bool:
         with storage_errors("read"):
@@ -178,20 +199,18 @@ class LocalBlobStore:
 
     def drop_spools(self, time_s: float) -> int:
         """Remove what uploads that were cut off left behind, not written to since `time_s`; how many."""
-        with storage_errors("delete from"), os.scandir(self._spools) as entries:
-            left = [Path(e.path) for e in entries if _written_s(e) < time_s]
-            for path in left:
-                path.unlink(missing_ok=True)
-        return len(left)
+        return drop_spools(self._spools, time_s)
 
     def free_bytes(self) -> int | None:
         with storage_errors("read"):
             return shutil.disk_usage(self.root).free
 
     def _path(self, sha256: str) -> Path:
-        if not SHA256_HEX.fullmatch(sha256):
-            raise ValueError("not a sha256 in lower-case hex")
-        return self.root / sha256[:2] / sha256
+        return self.root / checked(sha256)[:2] / sha256
+
+
+def missing() -> BlobMissing:
+    return BlobMissing("The image's bytes are missing from the storage.")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ WORKDIR /src
 COPY pyproject.toml requirements.lock ./
 RUN python -m venv --without-pip /opt/venv && \
     uv pip install --python /opt/venv/bin/python --compile-bytecode \
-        --requirements pyproject.toml --extra worker --constraints requirements.lock
+        --requirements pyproject.toml --extra worker --extra s3 --constraints requirements.lock
 COPY README.md LICENSE NOTICE ./
 COPY core core
 COPY model model

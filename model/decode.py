@@ -21,7 +21,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
         EmptyFile: there are no bytes.
         UnsupportedType: not a JPEG or PNG image.
         TooManyPixels: the header claims more than `max_pixels`; nothing was decoded then.
-        CorruptImage: damaged or cut short.
+        CorruptImage: damaged, cut short, or made to take long.
     """
-    sniff(io.BytesIO(data), max_pixels=max_pixels)
-    return raster.decode(data)
+    info = sniff(io.BytesIO(data), max_pixels=max_pixels)
+    return raster.decode(data, (info.width_px, info.height_px))

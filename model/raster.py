@@ -8,41 +8,76 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops
 
-from core.errors import CorruptImage
+from core import parts
 from core.media import PILLOW_FORMATS
+from model import orientation
 
 # What Pillow raises on damaged bytes, depending on which chunk or marker is hit. A Warning is here for processes
 # that turn warnings into errors.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, EOFError, OverflowError,
-           struct.error, zlib.error, Warning)  # fmt: skip
+_DAMAGE = (OSError, SyntaxError, AssertionError, ValueError, TypeError, LookupError, AttributeError, EOFError,
+           OverflowError, struct.error, zlib.error, Warning)  # fmt: skip
 
 _BIT_DEPTHS = (8, 10, 12, 14, 16)
 """Depths that X-ray detectors and their exports use."""
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+_EXIF = b"Exif\0\0"
 
-def decode(data: bytes) -> NDArray[np.uint8]:
-    """Decode a JPEG or PNG that `core.media.sniff` let through; returns uint8 (H, W).
+
+def decode(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode a JPEG or PNG for which `core.media.sniff` found `size`, (width, height); returns uint8 (H, W).
+
+    The time it takes grows with the bytes and with the pixels, at most `parts.MAX_SCANS` times these.
 
     Raises:
-        CorruptImage: damaged or cut short.
+        CorruptImage: damaged, cut short, or made to take long.
     """
+    pixels, turn = (_png if data.startswith(_PNG) else _jpeg)(data)
     try:
-        with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
+        with Image.open(io.BytesIO(pixels), formats=PILLOW_FORMATS) as image:
+            if image.size != size:  # a second header behind the one whose size was checked
+                raise parts.damaged()
             image.load()
-            return _gray(ImageOps.exif_transpose(image))
+            return _gray(image if turn == orientation.UPRIGHT else image.transpose(orientation.TURNS[turn]))
     except _DAMAGE as error:
-        raise CorruptImage("The image is damaged or cut short, and cannot be decoded.") from error
+        raise parts.damaged() from error
+
+
+def _png(data: bytes) -> tuple[bytes, int]:
+    """The file with nothing but its pixels, and its orientation."""
+    kept, turn = [_PNG], orientation.UPRIGHT
+    for part in parts.png_chunks(data):
+        if part.for_pixels:
+            kept.append(data[part.start : part.end])
+        elif part.kind == b"eXIf":
+            turn = orientation.read(data[part.body : part.end - 4])
+    return b"".join(kept), turn
+
+
+def _jpeg(data: bytes) -> tuple[bytes, int]:
+    """The file with nothing but its pixels, and its orientation."""
+    kept, turn, last = [b"\xff\xd8"], orientation.UPRIGHT, 0
+    for part in parts.jpeg_head(io.BytesIO(data)):
+        last = part.start
+        body = data[part.body : part.end]
+        if part.kind == parts.EXIF_SEGMENT and body.startswith(_EXIF):
+            turn = orientation.read(body.removeprefix(_EXIF))
+        elif part.for_pixels and part.kind != parts.START_OF_SCAN:
+            kept.append(data[part.start : part.end])
+    kept.append(data[last : parts.end_of_jpeg(data, last)])
+    return b"".join(kept), turn
 
 
 def _gray(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
-        return scale_to_8_bit(np.asarray(image).astype(np.uint16))
+        return scale_to_8_bit(np.asarray(image).astype(np.uint16, copy=False))
     if image.has_transparency_data:
-        # Outside the collimated field an X-ray is black, so transparency shows black.
-        opaque = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", opaque.size, "black"), opaque)
+        # Outside the collimated field an X-ray is black, so transparency shows black. Channel by channel, as four at
+        # a time would take four times the memory.
+        opaque = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+        image = ImageChops.multiply(opaque.convert("L"), opaque.getchannel("A"))
     if image.mode != "L":
         image = image.convert("RGB").convert("L")
     return np.asarray(image, dtype=np.uint8).copy()
@@ -59,4 +94,6 @@ def scale_to_8_bit(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
     largest = int(pixels.max())
     bits = next(depth for depth in _BIT_DEPTHS if depth >= largest.bit_length())
     top = (1 << bits) - 1
-    return ((pixels.astype(np.uint32) * 255 + top // 2) // top).astype(np.uint8)
+    every = np.arange(top + 1, dtype=np.uint32)
+    table: NDArray[np.uint8] = ((every * 255 + top // 2) // top).astype(np.uint8)
+    return table[pixels]

@@ -39,6 +39,10 @@ class PostgresServer:
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://postgres@/{name}?host={self.directory}&port={self.port}"
 
+    def url_at(self, host: str, url: str) -> str:
+        """The same database as `url`, for clients that reach the server at an address it listens on."""
+        return f"postgresql+psycopg://postgres@{host}:{self.port}/{make_url(url).database}"
+
     def new_database(self, template: str = "template1") -> str:
         """The URL of a fresh database: empty, or a copy of the one named `template`, which nobody may be using."""
         name = next(self._names)
@@ -112,8 +116,11 @@ class PostgresServer:
 
 
 @contextmanager
-def serve() -> Iterator[PostgresServer]:
-    """A server for the length of the `with` block. Skips the test if PostgreSQL is not installed, except in CI."""
+def serve(listen_on: str = "") -> Iterator[PostgresServer]:
+    """A server for the length of the `with` block, on a unix socket and, if given, an address.
+
+    Skips the test if PostgreSQL is not installed, except in CI.
+    """
     binaries = _binaries()
     if binaries is None:
         absent("PostgreSQL's server programs (initdb, postgres) are not installed")
@@ -127,8 +134,11 @@ def serve() -> Iterator[PostgresServer]:
         data = directory / "data"
         initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd="/")
+        with (data / "pg_hba.conf").open("a") as access:
+            access.write("host all all samenet trust\n" if listen_on else "")
         port = _free_port()
-        options = [f"-k{directory}", f"-p{port}", "-clisten_addresses=", "-cfsync=off", "-cmax_connections=200"]
+        listen = f"-clisten_addresses={listen_on}"
+        options = [f"-k{directory}", f"-p{port}", listen, "-cfsync=off", "-cmax_connections=200"]
         command = [str(binaries / "postgres"), "-D", str(data), *options]
         server = PostgresServer(directory, port, command, user)
         server.start()

@@ -1,4 +1,4 @@
-"""A Valkey server in a temporary directory, on a unix socket, that tests may stop and start again."""
+"""A Valkey server in a temporary directory, on a unix socket or an address, that tests may stop and start again."""
 
 from __future__ import annotations
 
@@ -12,21 +12,28 @@ from pathlib import Path
 from cli import embedded
 from tests.polling import wait_until
 
+TCP_PORT = 6379
+"""Where one that listens on an address does; that address is in a network of the test's own."""
+
 
 class ValkeyServer:
     """Keeps its data, and so the messages in its queues, from `stop` to `start`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, listen_on: str = "") -> None:
         self.socket = directory / "valkey.sock"
+        self._address = listen_on
+        network = (
+            ("--port", str(TCP_PORT), "--bind", listen_on, "--protected-mode", "no") if listen_on else ("--port", "0")
+        )
         self._command = [
-            *(str(embedded.find_server()), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(directory)),
+            *(str(embedded.find_server()), *network, "--unixsocket", str(self.socket), "--dir", str(directory)),
             *("--appendonly", "yes", "--save", "", "--logfile", str(directory / "log")),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return embedded.url(self.socket)
+        return f"redis://{self._address}:{TCP_PORT}/0" if self._address else embedded.url(self.socket)
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command)
@@ -58,10 +65,10 @@ class ValkeyServer:
 
 
 @contextmanager
-def serve() -> Iterator[ValkeyServer]:
-    """A server for the length of the `with` block."""
+def serve(listen_on: str = "") -> Iterator[ValkeyServer]:
+    """A server for the length of the `with` block; listens on an address too if one is given."""
     with tempfile.TemporaryDirectory(prefix="pns-vk-", dir="/tmp") as name:
-        server = ValkeyServer(Path(name))
+        server = ValkeyServer(Path(name), listen_on)
         server.start()
         try:
             yield server

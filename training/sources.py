@@ -9,11 +9,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from core.errors import ConfigurationError
 
 CLASSES = ("NORMAL", "PNEUMONIA")
 SUFFIXES = {".jpeg", ".jpg", ".png"}
+MAX_FILE_BYTES = 64_000_000
+"""Of one member of an archive; as much as the service takes by default."""
 _LABELS = {"normal": 0, "0": 0, "pneumonia": 1, "1": 1}
 
 
@@ -71,27 +74,41 @@ def _candidates(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 def _in_class_folders(candidates: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[Item]:
     for name, load in candidates:
-        path = PurePosixPath(name)
-        hidden = path.name.startswith("._")  # macOS leaves these beside each file
-        if path.suffix.lower() in SUFFIXES and path.parent.name in CLASSES and not hidden:
-            yield Item(name, CLASSES.index(path.parent.name), patient_of(name), load)
+        if _is_wanted(name):
+            yield Item(name, CLASSES.index(PurePosixPath(name).parent.name), patient_of(name), load)
+
+
+def _is_wanted(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = path.name.startswith("._")  # macOS leaves these beside each file
+    return path.suffix.lower() in SUFFIXES and path.parent.name in CLASSES and not hidden
 
 
 def _tar_members(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Nothing is unpacked to the disk, and links are not followed."""
     with tarfile.open(source) as archive:
         for member in archive:
-            file = archive.extractfile(member)
+            file = archive.extractfile(member) if member.isfile() and _is_wanted(member.name) else None
             if file is not None:
-                data = file.read()
+                data = _read(file, member.name)
                 yield member.name, lambda data=data: data  # type: ignore[misc]  # a default binds this member's bytes
 
 
 def _zip_members(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist():
-            if not member.is_dir():
-                data = archive.read(member)
+            if not member.is_dir() and _is_wanted(member.filename):
+                with archive.open(member) as file:
+                    data = _read(file, member.filename)
                 yield member.filename, lambda data=data: data  # type: ignore[misc]  # as above
+
+
+def _read(file: IO[bytes], name: str) -> bytes:
+    """All of a member, whatever size its entry claims."""
+    data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise ConfigurationError(f"{name} unpacks to more than {MAX_FILE_BYTES / 1e6:g} MB, the limit of one image.")
+    return data
 
 
 def _rows(source: Path) -> Iterator[Item]:

@@ -32,8 +32,10 @@ SECURITY_SCHEMES: Any = {
     "token": {"type": "http", "scheme": "bearer"},
     "session": {"type": "apiKey", "in": "cookie", "name": "session"},
 }
-PROBLEMS = dict.fromkeys((401, 403, 404, 422), s.Problem)
+PROBLEMS = dict.fromkeys((400, 401, 403, 404, 413, 415, 422, 503), s.Problem)
+"""What any operation may answer."""
 NO_ROOM: dict[Any, Any] = dict.fromkeys((429, 507), s.Problem)
+FILE: Any = {"content": {"image/jpeg": {}, "image/png": {}}}
 
 blueprint = APIBlueprint(
     "api",
@@ -86,7 +88,7 @@ def list_jobs(query: s.JobsQuery) -> Response:
     return _json(s.JobList(items=items, next_cursor=page.next_cursor))
 
 
-@blueprint.get("/jobs/<int:job_id>", responses={200: s.Job})
+@blueprint.get("/jobs/<int:job_id>", responses={200: s.Job, 304: None})
 def read_job(path: s.JobPath) -> Response:
     """A job's progress. Poll with If-None-Match, no faster than Retry-After says; without one it is finished."""
     with services().database.read() as session:
@@ -98,7 +100,7 @@ def read_job(path: s.JobPath) -> Response:
     return _conditional(response)
 
 
-@blueprint.post("/jobs/<int:job_id>/images", responses={201: s.ReceivedList, 409: s.Problem, 413: s.Problem} | NO_ROOM)
+@blueprint.post("/jobs/<int:job_id>/images", responses={201: s.ReceivedList, 409: s.Problem} | NO_ROOM)
 def upload_images(path: s.JobPath, form: s.Upload) -> Response:
     """Send files (multipart field `files`). Sending a file of the same name and content again changes nothing.
 
@@ -128,7 +130,7 @@ def add_known_images(path: s.JobPath, body: s.KnownFiles) -> Response:
     return _json(s.KnownList(images=answers), exclude_none=True)
 
 
-@blueprint.post("/images", responses={202: s.Image, 413: s.Problem, 415: s.Problem} | NO_ROOM)
+@blueprint.post("/images", responses={202: s.Image} | NO_ROOM)
 def upload_image(form: s.SingleUpload) -> Response:
     """Send one image (multipart field `file`) as an interactive job of its own."""
     item = uploads.receive_single(user().id, form.file)
@@ -151,7 +153,7 @@ def _image_row(session: Session, image_id: int) -> tables.Image:
     return row
 
 
-@blueprint.get("/images/<int:image_id>", responses={200: s.Image})
+@blueprint.get("/images/<int:image_id>", responses={200: s.Image, 304: None})
 def read_image(path: s.ImagePath) -> Response:
     """One image with its prediction or its error. Retry-After is set until it is finished."""
     with services().database.read() as session:
@@ -163,7 +165,7 @@ def read_image(path: s.ImagePath) -> Response:
     return _conditional(response)
 
 
-@blueprint.get("/images/<int:image_id>/file", responses={200: {"content": {"image/*": {}}}})
+@blueprint.get("/images/<int:image_id>/file", responses={200: FILE, 206: FILE, 304: None, 416: s.Problem})
 def read_image_file(path: s.ImagePath) -> Response:
     """The bytes that were uploaded."""
     with services().database.read() as session:
@@ -180,7 +182,7 @@ def read_image_file(path: s.ImagePath) -> Response:
     return response
 
 
-@blueprint.get("/images/<int:image_id>/cam", responses={200: {"content": {"image/png": {}}}})
+@blueprint.get("/images/<int:image_id>/cam", responses={200: {"content": {"image/png": {}}}, 304: None})
 def read_image_cam(path: s.ImagePath) -> Response:
     """Where the newest model saw evidence of pneumonia: a PNG to lay over the image, stretched to its size."""
     with services().database.read() as session:

@@ -10,13 +10,31 @@ from flask import Blueprint, current_app, render_template
 from flask_openapi3.openapi import OpenAPI
 
 SWAGGER_FILES = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
+PROBLEM = "#/components/schemas/Problem"
 
 blueprint = Blueprint("api_docs", __name__, static_folder=SWAGGER_FILES, static_url_path="/api/docs/assets")
 
 
 @blueprint.get("/openapi.json")
 def document() -> dict[str, Any]:
-    return cast(dict[str, Any], cast(OpenAPI, current_app).api_doc)
+    made = cast(dict[str, Any], cast(OpenAPI, current_app).api_doc)
+    return made | {"paths": {path: _with_problems(operations) for path, operations in made["paths"].items()}}
+
+
+def _with_problems(operations: dict[str, Any]) -> dict[str, Any]:
+    """The operations of a path; flask-openapi3 calls every body JSON, where errors have a type of their own."""
+    return {
+        method: operation
+        | {"responses": {status: _as_problem(answer) for status, answer in operation["responses"].items()}}
+        for method, operation in operations.items()
+    }
+
+
+def _as_problem(answer: dict[str, Any]) -> dict[str, Any]:
+    body = answer.get("content", {}).get("application/json", {})
+    if body.get("schema", {}).get("$ref") != PROBLEM:
+        return answer
+    return answer | {"content": {"application/problem+json": body}}
 
 
 @blueprint.get("/api/docs")

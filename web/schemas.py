@@ -169,6 +169,10 @@ def _review(row: models.Review) -> Review:
 
 
 class ImageList(Schema):
+    model_config = ConfigDict(extra="forbid") | {  # type: ignore[assignment]  # a key of flask-openapi3's
+        "openapi_extra": {"content": {"text/csv": {"schema": {"type": "string"}}}}
+    }
+
     items: list[Image]
     next_cursor: int | None
 

@@ -11,7 +11,8 @@ from flask import current_app
 
 from core.queue import connect, make_celery
 from core.settings import Settings
-from core.storage import BlobStore, LocalBlobStore
+from core.storage import BlobStore
+from core.stores import open_store
 from db.session import Database
 from web.recently import Recently
 
@@ -33,7 +34,7 @@ def connect_all(settings: Settings) -> Services:
     return Services(
         settings=settings,
         database=Database(settings.database),
-        store=LocalBlobStore(settings.blobs),
+        store=open_store(settings),
         celery=make_celery(settings),
         broker=connect(settings),
     )

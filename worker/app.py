@@ -15,7 +15,7 @@ from core import logs
 from core.errors import ConfigurationError
 from core.queue import QUEUES, make_celery
 from core.settings import Settings
-from core.storage import LocalBlobStore
+from core.stores import open_store
 from db import workers
 from db.session import Database, now
 from model import engines
@@ -39,7 +39,7 @@ def run(settings: Settings) -> int:
     pipeline = Pipeline(
         settings,
         database,
-        LocalBlobStore(settings.blobs),
+        open_store(settings),
         lambda: engines.load(entry, settings.engine),
         f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(2)}",
     )

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import logs
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
-from core.storage import LocalBlobStore
+from core.stores import open_store
 from db import claims, jobs, workers
 from db.session import Database, now
 from db.states import Priority
@@ -97,7 +97,7 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
-    janitor = Janitor(settings, database, LocalBlobStore(settings.blobs))
+    janitor = Janitor(settings, database, open_store(settings))
     log.info("sweeper_ready", interval_s=settings.sweep_interval_s)
     while not stop.wait(settings.sweep_interval_s):
         try:

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -24,10 +26,12 @@ from db.session import Database, now
 from tests import factories, valkey
 from tests.conftest import REPOSITORY
 from tests.polling import wait_until
+from tests.postgres import PostgresServer
 from tests.valkey import ValkeyServer
 from web.app import create_app
 from web.services import Services, connect_all
 
+MakeSite = Callable[..., "Site"]
 SWEEPER = "from core import settings; from worker import sweeper; sweeper.run(settings.load())"
 
 
@@ -48,7 +52,7 @@ class Site:
         stack.callback(self.database.dispose)
         stack.callback(self.services.broker.close)
         with self.database.begin() as session:
-            token = users.create_token(session, factories.user(session), now=now(session))
+            self.token = token = users.create_token(session, factories.user(session), now=now(session))
         self.client: FlaskClient = create_app(settings, self.services).test_client()
         self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
 
@@ -73,7 +77,14 @@ class Site:
     def start_sweeper(self) -> subprocess.Popen[bytes]:
         return self._start(["-c", SWEEPER])
 
-    def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+    def start_web(self) -> subprocess.Popen[bytes]:
+        """On the port of the settings; returns once it answers."""
+        key = {"SECRET_KEY": self.settings.secret_key.get_secret_value(), "WEB_PORT": str(self.settings.web_port)}
+        process = self._start(["-m", "cli", "web"], **key)
+        wait_until(lambda: _answers(f"http://127.0.0.1:{self.settings.web_port}/healthz"), timeout_s=30)
+        return process
+
+    def _start(self, arguments: list[str], **more: str) -> subprocess.Popen[bytes]:
         given = {
             "DATABASE_URL": self.settings.database,
             "REDIS_URL": self.settings.redis,
@@ -82,7 +93,12 @@ class Site:
             "LEASE_S": str(self.settings.lease_s),
             "HEARTBEAT_S": str(self.settings.heartbeat_s),
             "SWEEP_INTERVAL_S": str(self.settings.sweep_interval_s),
-        }
+            "STORAGE_URL": self.settings.storage_url,
+            "S3_ENDPOINT": self.settings.s3_endpoint,
+            "S3_ACCESS_KEY_ID": self.settings.s3_access_key_id.get_secret_value(),
+            "S3_SECRET_ACCESS_KEY": self.settings.s3_secret_access_key.get_secret_value(),
+            "BLOB_DIR": str(self.settings.blobs),
+        } | more
         plain = {name: value for name, value in os.environ.items() if not name.startswith("PNEUMOSCREEN_")}
         environment = plain | {f"PNEUMOSCREEN_{name}": value for name, value in given.items()}
         process = subprocess.Popen([sys.executable, *arguments], cwd=REPOSITORY, env=environment)
@@ -107,6 +123,13 @@ class Site:
             return list(session.scalars(select(Prediction.image_id).order_by(Prediction.id)))
 
 
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
 def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
     """Ask the process to end; its exit status."""
     if process.poll() is None:
@@ -115,11 +138,11 @@ def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
 
 
 @pytest.fixture
-def make_site(tmp_path: Path) -> Iterator[Callable[[str, str], Site]]:
-    """`make_site(database_url, broker_url)`."""
+def make_site(tmp_path: Path) -> Iterator[MakeSite]:
+    """`make_site(database_url, broker_url)`; more settings as keywords."""
     with ExitStack() as stack:
 
-        def make(database_url: str, broker_url: str) -> Site:
+        def make(database_url: str, broker_url: str, **more: Any) -> Site:
             (tmp_path / "data").mkdir()
             settings = Settings(
                 data_dir=tmp_path / "data",
@@ -130,6 +153,7 @@ def make_site(tmp_path: Path) -> Iterator[Callable[[str, str], Site]]:
                 lease_s=2.0,
                 heartbeat_s=0.3,
                 sweep_interval_s=0.1,
+                **more,
             )
             return Site(settings, stack)
 
@@ -137,6 +161,13 @@ def make_site(tmp_path: Path) -> Iterator[Callable[[str, str], Site]]:
 
 
 @pytest.fixture
-def site(make_site: Callable[[str, str], Site], database_url: str, broker: ValkeyServer) -> Site:
+def postgresql_url(postgresql: PostgresServer, migrated_postgresql: str) -> Iterator[str]:
+    """A migrated PostgreSQL database without a row."""
+    with postgresql.database(migrated_postgresql) as url:
+        yield url
+
+
+@pytest.fixture
+def site(make_site: MakeSite, database_url: str, broker: ValkeyServer) -> Site:
     """Once on SQLite, once on PostgreSQL."""
     return make_site(database_url, broker.url)

@@ -122,3 +122,13 @@ def test_blobs_and_models_live_in_the_data_directory_unless_told_otherwise(tmp_p
     assert (inside.blobs, inside.models) == (tmp_path / "blobs", tmp_path / "models")
     elsewhere = Settings(data_dir=tmp_path, blob_dir=Path("/b"), models_dir=Path("/m"))
     assert (elsewhere.blobs, elsewhere.models) == (Path("/b"), Path("/m"))
+
+
+@pytest.mark.parametrize("url", ["", "s3://radiographs", "s3://radiographs/ward-3/images"])
+def test_a_storage_url_is_a_bucket_or_nothing(url: str) -> None:
+    assert settings.load({"PNEUMOSCREEN_STORAGE_URL": url}).storage_url == url
+
+
+@pytest.mark.parametrize("url", ["radiographs", "https://radiographs", "s3://", "s3://../up", "gs://radiographs"])
+def test_another_storage_url_is_named(url: str) -> None:
+    assert "PNEUMOSCREEN_STORAGE_URL" in sentence({"PNEUMOSCREEN_STORAGE_URL": url})

@@ -9,6 +9,8 @@ from PIL import Image
 
 from core.errors import PneumoscreenError
 from model.decode import decode
+from tests import hostile
+from tests.fuzz.seeds import seeds
 from tests.unit.model.factories import encode
 
 MODES = {"PNG": ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"], "JPEG": ["L", "RGB", "CMYK", "YCbCr"]}
@@ -56,6 +58,30 @@ def test_cut_anywhere(kind_mode: tuple[str, str], length: int) -> None:
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"]))
 def test_noise_behind_a_signature(noise: bytes, signature: bytes) -> None:
     _decodes_or_explains(signature + noise)
+
+
+@relaxed
+@given(st.sampled_from(seeds()), st.data())
+def test_parts_left_out_doubled_and_shuffled(seed: bytes, data: st.DataObject) -> None:
+    is_png = seed.startswith(hostile.PNG_SIGNATURE)
+    pieces = [hostile.chunk(*part) for part in hostile.png_parts(seed)] if is_png else hostile.jpeg_parts(seed)
+    chosen = data.draw(st.lists(st.sampled_from(pieces), max_size=len(pieces) + 3))
+    _decodes_or_explains((hostile.PNG_SIGNATURE if is_png else b"\xff\xd8\xff") + b"".join(chosen))
+
+
+@relaxed
+@given(st.sampled_from(seeds()), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 7)), min_size=1, max_size=12))
+def test_flipped_bits_below_right_checksums(seed: bytes, flips: list[tuple[float, int]]) -> None:
+    damaged = bytearray(seed)
+    for share, bit in flips:
+        damaged[int(share * (len(damaged) - 1))] ^= 1 << bit
+    _decodes_or_explains(hostile.mended(bytes(damaged)))
+
+
+@relaxed
+@given(st.sampled_from(seeds()), st.floats(0, 1), st.binary(max_size=64))
+def test_cut_short_with_something_else_behind(seed: bytes, share: float, tail: bytes) -> None:
+    _decodes_or_explains(seed[: int(len(seed) * share)] + tail)
 
 
 def _decodes_or_explains(data: bytes) -> None:

@@ -10,7 +10,22 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = {"help", "install", "run", "test", "lint", "format", "types", "faults", "bench", "docs", "lock", "clean"}
+TARGETS = {
+    "help",
+    "install",
+    "run",
+    "test",
+    "lint",
+    "format",
+    "types",
+    "faults",
+    "fuzz",
+    "audit",
+    "bench",
+    "docs",
+    "lock",
+    "clean",
+}
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 

@@ -50,6 +50,29 @@ def test_archives_give_the_same_as_the_folder(folder: Path, tmp_path: Path, kind
     assert seen(archive) == seen(folder)
 
 
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_a_member_that_unpacks_to_more_than_an_image_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    folder = tmp_path / "set" / "NORMAL"
+    folder.mkdir(parents=True)
+    (folder / "bomb.png").write_bytes(bytes(2000))
+    archive = Path(shutil.make_archive(str(tmp_path / "archive"), kind, tmp_path / "set"))
+    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 1000)
+    with pytest.raises(ConfigurationError, match=r"NORMAL/bomb\.png unpacks to more than"):
+        list(sources.items(archive))
+
+
+def test_a_link_in_a_tar_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    archive = tmp_path / "set.tar"
+    with tarfile.open(archive, "w") as out:
+        link = tarfile.TarInfo("NORMAL/a.png")
+        link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "secret")
+        out.addfile(link)
+    assert list(sources.items(archive)) == []
+
+
 def write_csv(folder: Path, text: str) -> Path:
     file = folder / "list.csv"
     file.write_text(text)

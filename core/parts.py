@@ -1,0 +1,134 @@
+"""The parts of a JPEG (segments) and a PNG (chunks), walked without believing what they claim.
+
+Pillow reads every part of a file, whether the pixels need it or not, and small parts can be made to cost gigabytes
+or hours: an EXIF directory of which each entry claims all of the file, a million text chunks, a thousand scans. So
+nothing but the parts listed here as pixels ever reaches it, and their number is limited.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from core.errors import CorruptImage
+
+MAX_PARTS = 100_000
+"""Of one file. A PNG of 64 MB that is cut into chunks of 8 kB has 8000."""
+MAX_SCANS = 64
+"""Of a JPEG. Progressive encoders write about ten; each costs a pass over all pixels, however few bytes it has."""
+MAX_PADDING_BYTES = 64
+"""Between two segments of a JPEG."""
+
+START_OF_SCAN = 0xDA
+END_OF_IMAGE = 0xD9
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Start of frame: the segment that says how large the image is."""
+EXIF_SEGMENT = 0xE1
+
+# Frames, Huffman and arithmetic tables, quantisation, restart interval, scans; JFIF and Adobe say what the colours are.
+_JPEG_PIXELS = FRAMES | {0xC4, 0xCC, 0xDB, 0xDD, START_OF_SCAN, 0xE0, 0xEE}
+# 0xFF that is followed by neither a stuffed zero, nor more padding, nor a restart marker.
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+_STANDALONE = frozenset({0x01, 0xD8, END_OF_IMAGE})
+
+_PNG_CHUNK = struct.Struct(">I4s")
+_PNG_CHUNK_EXTRA = 12
+"""Length, kind and checksum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`kind` is a JPEG marker's second byte or a PNG chunk's name; `start` to `end` is all of it, `body` the inside."""
+
+    kind: int | bytes
+    start: int
+    body: int
+    end: int
+
+    @property
+    def for_pixels(self) -> bool:
+        """Whether the pixels depend on it. Of a PNG's optional chunks, written in lower case, only transparency."""
+        if isinstance(self.kind, bytes):
+            return not self.kind[:1].islower() or self.kind == b"tRNS"
+        return self.kind in _JPEG_PIXELS
+
+
+def jpeg_head(file: BinaryIO) -> Iterator[Part]:
+    """The segments of a JPEG up to the first scan, that one included.
+
+    Raises:
+        CorruptImage: the file ends before the first scan, holds something between its segments, or too many of them.
+    """
+    position = 2
+    for _ in range(MAX_PARTS):
+        file.seek(position)
+        ahead = file.read(MAX_PADDING_BYTES)
+        found = _MARKER.search(ahead)
+        if found is None:
+            raise damaged()
+        kind, start = found[1][0], position + found.start()
+        file.seek(start + 2)
+        body = file.read(2)
+        if kind in _STANDALONE or len(body) < 2:
+            raise damaged()
+        position = start + 2 + int.from_bytes(body, "big")
+        yield Part(kind, start, start + 4, position)
+        if kind == START_OF_SCAN:
+            return
+    raise too_many("segments")
+
+
+def end_of_jpeg(data: bytes, first_scan: int) -> int:
+    """Where a JPEG ends whose first scan starts at `first_scan`; what may follow is no part of the picture.
+
+    Raises:
+        CorruptImage: it has more than `MAX_SCANS` scans, or too many segments.
+    """
+    position, scans = first_scan, 0
+    for _ in range(MAX_PARTS):
+        found = _MARKER.search(data, position)
+        if found is None:
+            return len(data)
+        kind, position = found[1][0], found.end()
+        if kind == END_OF_IMAGE:
+            return position
+        scans += kind == START_OF_SCAN
+        if scans > MAX_SCANS:
+            raise CorruptImage(
+                f"The JPEG image has more than {MAX_SCANS} scans, which would take too long to decode. Save it anew."
+            )
+        if kind not in _STANDALONE:
+            position += int.from_bytes(data[position : position + 2], "big")
+    raise too_many("segments")
+
+
+def png_chunks(data: bytes) -> Iterator[Part]:
+    """The chunks of a PNG up to its end; what may follow is no part of the picture.
+
+    Raises:
+        CorruptImage: a chunk reaches beyond the file, or there are too many.
+    """
+    position = 8
+    for _ in range(MAX_PARTS):
+        if position + _PNG_CHUNK_EXTRA > len(data):
+            raise damaged()
+        length, kind = _PNG_CHUNK.unpack_from(data, position)
+        end = position + _PNG_CHUNK_EXTRA + length
+        if end > len(data):
+            raise damaged()
+        yield Part(kind, position, position + _PNG_CHUNK.size, end)
+        if kind == b"IEND":
+            return
+        position = end
+    raise too_many("chunks")
+
+
+def damaged() -> CorruptImage:
+    return CorruptImage("The image is damaged or cut short, and cannot be decoded.")
+
+
+def too_many(what: str) -> CorruptImage:
+    return CorruptImage(f"The image is cut into more than {MAX_PARTS:,} {what}. Save it anew.")

@@ -1,0 +1,86 @@
+"""Web and workers as processes of their own that share nothing but a database, a broker and a storage."""
+
+from __future__ import annotations
+
+import io
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests import factories, object_server
+from tests.integration.conftest import MakeSite, Site, stop
+from tests.object_server import ObjectServer
+from tests.polling import wait_until
+from tests.valkey import ValkeyServer
+
+pytestmark = pytest.mark.integration
+
+IMAGES = 24
+
+
+@pytest.fixture
+def server() -> Iterator[ObjectServer]:
+    with object_server.serve() as server:
+        yield server
+
+
+def upload(site: Site, count: int) -> dict[int, bytes]:
+    """Through the web process; each image's id and bytes."""
+    sent = [factories.png(seed, size_px=(16, 16)) for seed in range(count)]
+    headers = {"Authorization": f"Bearer {site.token}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{site.settings.web_port}", headers=headers, trust_env=False) as web:
+        job_id = web.post("/api/v1/jobs", json={"priority": "bulk"}).raise_for_status().json()["id"]
+        files = [("files", (f"{n}.png", io.BytesIO(data))) for n, data in enumerate(sent)]
+        answer = web.post(f"/api/v1/jobs/{job_id}/images", files=files).raise_for_status().json()
+        ids = [item["id"] for item in answer["images"]]
+        assert web.get(f"/api/v1/images/{ids[0]}/file").raise_for_status().content == sent[0]
+    return dict(zip(ids, sent, strict=True))
+
+
+@pytest.mark.parametrize("storage", ["s3", "folder"])
+def test_workers_join_and_leave_in_the_middle_of_a_job(
+    storage: str, make_site: MakeSite, postgresql_url: str, broker: ValkeyServer, tmp_path: Path, request: Any
+) -> None:
+    where = request.getfixturevalue("server").settings if storage == "s3" else {"blob_dir": tmp_path / "shared"}
+    site = make_site(postgresql_url, broker.url, web_port=free_port(), **where)
+    site.start_web()
+    site.start_sweeper()
+    killed = site.start_worker(forward_s=0.2)
+    sent = upload(site, IMAGES)
+    wait_until(lambda: site.count("done") > 0, timeout_s=60)
+    stop(killed, signal.SIGKILL)
+    leaving = site.start_worker(forward_s=0.1)
+    site.start_worker(forward_s=0.1)
+    assert stop(leaving) == 0
+    wait_until(lambda: site.count("done") == IMAGES, timeout_s=60)
+    assert sorted(site.predicted()) == sorted(sent)
+    if storage == "s3":
+        assert not list(site.settings.spools.iterdir())
+        assert not site.settings.blobs.exists()
+
+
+def test_a_storage_that_is_away_costs_no_accepted_image(
+    make_site: MakeSite, postgresql_url: str, broker: ValkeyServer, server: ObjectServer
+) -> None:
+    site = make_site(postgresql_url, broker.url, **server.settings, max_attempts=50, s3_timeout_s=1)
+    ids = site.upload(3)
+    server.pause()
+    site.start_sweeper()
+    site.start_worker()
+    wait_until(lambda: any(image.attempt > 1 for image in site.images()), timeout_s=60)
+    assert site.count("done") == 0
+    server.resume()
+    wait_until(lambda: site.count("done") == 3, timeout_s=60)
+    assert sorted(site.predicted()) == ids
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
