@@ -33,8 +33,10 @@ $(STAMP): requirements.lock pyproject.toml Makefile scripts/install.sh scripts/f
 run: install ## Start everything embedded: web page, API, queue, worker
 	@exec $(BIN)/pneumoscreen up $(ARGS)
 
+# Tests of one file share what they start (a service, a database server), so a file stays in one process.
 test: install lint types ## Lint, type check, then all tests with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+		--cov --cov-report=term:skip-covered $(ARGS)
 
 lint: install ## Check style, formatting and who imports whom
 	$(BIN)/ruff check .
