@@ -184,7 +184,7 @@ def run(images: int, out: Path) -> None:
         site = Site(directory, stack)
         site.start_all()
         client = stack.enter_context(
-            httpx.Client(base_url=site.url, headers={"Authorization": f"Bearer {site.token}"}, timeout=60)
+            httpx.Client(base_url=site.url, headers={"Authorization": f"Bearer {site.token}"}, timeout=600)
         )
         samples = Samples()
         started_s = time.monotonic()
