@@ -114,7 +114,7 @@ class Site:
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=30).json().get("workers", 0) > 0
+            return int(httpx.get(f"{self.url}/readyz", timeout=30).json().get("workers", 0)) > 0
         except (httpx.HTTPError, ValueError):
             return False
 
@@ -184,7 +184,7 @@ def run(images: int, out: Path) -> None:
         site = Site(directory, stack)
         site.start_all()
         client = stack.enter_context(
-            httpx.Client(base_url=site.url, headers={"Authorization": f"Bearer {site.token}"}, timeout=60)
+            httpx.Client(base_url=site.url, headers={"Authorization": f"Bearer {site.token}"}, timeout=600)
         )
         samples = Samples()
         started_s = time.monotonic()

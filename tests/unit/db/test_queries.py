@@ -248,10 +248,25 @@ def oldest(session: Session) -> None:
     queries.backlog(session, now(session))
 
 
-@pytest.mark.parametrize("action", [claim, sweep])
-def test_queued_images_are_found_in_order_by_their_own_index(desk: Desk, action: Callable[[Session], None]) -> None:
+def progress_of_first(session: Session) -> None:
+    queries.progress(session, session.get_one(Job, 1))
+
+
+@pytest.mark.parametrize(
+    ("action", "index"),
+    [(claim, "ix_images_queued"), (sweep, "ix_images_unpublished"), (progress_of_first, "ix_images_progress")],
+)
+def test_what_is_asked_all_the_time_is_found_by_its_own_index(
+    desk: Desk, action: Callable[[Session], None], index: str
+) -> None:
     desk.job(3)
-    assert "ix_images_queued" in plans(desk, action)
+    assert index in plans(desk, action)
+
+
+@pytest.mark.parametrize("action", [claim, sweep])
+def test_a_few_ids_are_not_looked_for_among_all_queued_images(desk: Desk, action: Callable[[Session], None]) -> None:
+    desk.job(3)
+    assert "ix_images_state" not in plans(desk, action)
 
 
 @pytest.mark.parametrize("action", [claim, sweep, reap, oldest])
