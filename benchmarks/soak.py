@@ -114,7 +114,7 @@ class Site:
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=30).json().get("workers", 0) > 0
+            return int(httpx.get(f"{self.url}/readyz", timeout=30).json().get("workers", 0)) > 0
         except (httpx.HTTPError, ValueError):
             return False
 

@@ -153,7 +153,7 @@ class Client:
             if self.stopping.is_set():
                 raise Interrupted
             response = self._http.request(method, path, **arguments)
-            code = _problem(response).get("code") if response.status_code in (429, 507) else None
+            code = str(_problem(response).get("code")) if response.status_code in (429, 507) else ""
             if code not in FULL or (code == "storage_full" and waited_s >= MAX_STORAGE_WAIT_S):
                 return response
             asked_s = retry_after_s(response.headers)
@@ -178,7 +178,7 @@ class Client:
         if response.is_redirect:
             raise ServiceError(f"{self.url} redirects to {response.headers.get('Location')}: give --url that.", status)
         problem = _problem(response)
-        detail = problem.get("detail") or problem.get("title")
+        detail = str(problem.get("detail") or problem.get("title") or "") or None
         if detail is None and status == httpx.codes.NOT_FOUND:
             raise ServiceError(_not_ours(self.url), status)
         raise ServiceError(f"{self.url} answered {status}: {detail or response.reason_phrase}", status)

@@ -76,9 +76,12 @@ def claim(
             break
         of_priority = Image.priority == priority
         if _any_queued(session, of_priority & _SUSPECTED):
+            if claims or not alone:
+                return claims
             # The one with the fewest crashes, lest a worker that dies again and again counts against the same one.
             least = pick_queued(of_priority & _SUSPECTED, 1, order=(Image.crashes, Image.id))
-            return claims or (lease.take(least) if alone else [])
+            if suspect := lease.take(least):  # else another worker is claiming it at this moment
+                return suspect
         claims += _claim_fairly(lease, of_priority & _UNSUSPECTED, limit - len(claims))
     return claims
 

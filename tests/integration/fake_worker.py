@@ -23,7 +23,7 @@ from model.results import Results
 from tests.fakes import FAKE_SHA256, FakePredictor
 from worker import app
 
-POISON_ABOVE = 200
+POISON_ABOVE = 120
 
 
 class SlowPredictor(FakePredictor):

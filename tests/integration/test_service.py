@@ -109,3 +109,15 @@ def test_two_workers_share_a_job(site: Site) -> None:
     wait_until(lambda: site.count("done") == 60, timeout_s=30)
     assert sorted(site.predicted()) == ids
     assert len({image.worker for image in site.images()}) == 2
+
+
+def test_workers_may_join_and_leave_in_the_middle_of_a_job(site: Site) -> None:
+    first = site.start_worker(forward_s=0.1)
+    ids = site.upload(60)
+    wait_until(lambda: site.count("done") > 0, timeout_s=30)
+    site.start_worker(forward_s=0.1)
+    assert stop(first) == 0
+    wait_until(lambda: site.count("done") == 60, timeout_s=30)
+    assert sorted(site.predicted()) == ids
+    assert len({image.worker for image in site.images()}) == 2
+    assert {image.attempt for image in site.images()} == {1}

@@ -61,6 +61,38 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
     assert len(script.requests) == 3
 
 
+def full(status: int, code: str, retry_after: str = "0") -> httpx.Response:
+    body = {"detail": "No place for more.", "code": code}
+    return httpx.Response(status, json=body, headers={"Retry-After": retry_after})
+
+
+def test_a_full_queue_is_waited_for_however_long_and_said() -> None:
+    script = Script(*(full(429, "queue_full") for _ in range(clients.ATTEMPTS + 5)), ok())
+    waiting = client(script)
+    words: list[str] = []
+    waiting.on_wait = words.append
+
+    assert waiting.job(1).body == JOB
+    assert set(words) == {"the service asks to wait, its queue is full; next try in 0 s"}
+
+
+def test_a_full_disk_is_waited_for_and_an_error_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "MAX_STORAGE_WAIT_S", 0.02)
+    script = Script(*(full(507, "storage_full", "0.01") for _ in range(3)))
+
+    with pytest.raises(ServiceError, match="No place for more"):
+        client(script).job(1)
+    assert script.answers == []
+
+
+def test_a_wait_for_room_ends_when_the_command_is_stopped() -> None:
+    stopped = client(Script(full(429, "queue_full", "100"), ok()))
+    stopped.on_wait = lambda _words: stopped.stopping.set()
+
+    with pytest.raises(Interrupted):
+        stopped.job(1)
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 413, 422])
 def test_what_will_not_pass_is_not_tried_again(status: int) -> None:
     script = Script(httpx.Response(status, json={"detail": "Job 1 was cancelled."}))

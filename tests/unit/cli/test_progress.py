@@ -62,3 +62,22 @@ def test_a_bar_counts_on_stderr(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert captured.out == ""
     assert "2/3" in captured.err
     assert "a [note]" in captured.err
+
+
+def test_why_it_stands_still_is_said_beside_the_count_until_it_moves(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+
+    with LineMeter("Sending", 9, clock=clock) as lines:
+        lines.show(3, 9)
+        lines.waiting("its queue is full")
+        lines.waiting("its queue is full")
+        lines.show(9, 9)
+
+    assert capsys.readouterr().err.splitlines() == ["Sending: 3 of 9 (its queue is full)", "Sending: 9 of 9"]
+
+
+def test_the_bar_says_it_in_its_label(capsys: pytest.CaptureFixture[str]) -> None:
+    with BarMeter("Sending", 9) as bar:
+        bar.waiting("its queue is full")
+
+    assert "Sending (its queue is full)" in capsys.readouterr().err

@@ -121,6 +121,23 @@ def test_every_file_is_sent_once_in_chunks() -> None:
     assert (run.sent.accepted, run.sent.uploaded, run.sent.rejected) == (150, 150, 0)
 
 
+def test_a_file_for_which_the_disk_had_no_space_is_sent_again() -> None:
+    class Filling(FakeClient):
+        """Has space for one file a request."""
+
+        def send(self, job_id: int, files: Sequence[tuple[str, BinaryIO]]) -> list[dict[str, Any]]:
+            full = {"error": {"code": "storage_full", "message": "No space."}}
+            return [*super().send(job_id, files[:1]), *([full] * (len(files) - 1))]
+
+    client = Filling()
+    run = Upload(client, concurrency=1)
+
+    run.run(*sources(3))
+
+    assert client.sent == [["0.png"], ["1.png"], ["2.png"]]
+    assert (run.sent.uploaded, run.rejected) == (3, [])
+
+
 def test_what_the_service_has_is_not_sent() -> None:
     client = FakeClient()
     client.known_sha256s = {hashlib.sha256(PNG).hexdigest()}

@@ -34,6 +34,9 @@ class FakeMeter:
     def show(self, done: int, total: int) -> None:
         self.shown.append((done, total))
 
+    def waiting(self, words: str) -> None:
+        raise AssertionError("a look at a job is never asked to wait for room")
+
     def note(self, line: str) -> None:
         self.notes.append(line)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core.errors import BlobMissing, StorageUnavailable
+from core.errors import BlobMissing, StorageFull, StorageUnavailable
 from core.storage import LocalBlobStore
 
 LIMIT = 1000
@@ -170,33 +171,45 @@ def full(*_: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_full_disk_is_storage_unavailable_and_leaves_no_blob(
-    store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told_apart_and_leaves_no_blob(store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with store.spool(LIMIT) as spool:
         spool.write(b"radiograph")
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(StorageUnavailable, match="No space left on device"):
+        with pytest.raises(StorageFull, match="The disk of the image storage is full"):
             store.put(spool)
         assert not store.exists(spool.sha256)
     assert files(store) == []
 
 
-def test_a_disk_that_fills_up_while_writing_is_storage_unavailable(store: LocalBlobStore) -> None:
+def test_a_disk_that_fills_up_while_writing_is_a_state_of_the_spool(store: LocalBlobStore) -> None:
     with store.spool(10_000_000) as spool, Path("/dev/full").open("r+b", buffering=0) as device:
         os.dup2(device.fileno(), spool._file.fileno())
-        with pytest.raises(StorageUnavailable, match="No space left on device"):
-            spool.write(b"x" * 1_000_000)
+        assert spool.write(b"x" * 1_000_000) == 1_000_000
+        assert spool.full
+        assert (spool.write(b"more"), spool.seek(0)) == (4, 0)
     assert files(store) == []
 
 
-def test_a_disk_found_full_when_the_last_bytes_are_written_out_is_storage_unavailable(store: LocalBlobStore) -> None:
+def test_so_is_a_disk_found_full_when_the_last_bytes_are_written_out(store: LocalBlobStore) -> None:
     with store.spool(LIMIT) as spool, Path("/dev/full").open("r+b", buffering=0) as device:
         os.dup2(device.fileno(), spool._file.fileno())
         spool.write(b"x")
-        with pytest.raises(StorageUnavailable, match="No space left on device"):
-            spool.seek(0)
+        assert not spool.full
+        spool.seek(0)
+        assert spool.full
     assert files(store) == []
+
+
+def test_a_spool_given_up_frees_its_space_at_once(store: LocalBlobStore) -> None:
+    with store.spool(1_000_000) as spool:
+        spool.write(b"x" * 500_000)
+        spool.give_up()
+        assert spool.path.stat().st_size == 0
+    assert files(store) == []
+
+
+def test_free_space_is_that_of_the_disk(store: LocalBlobStore) -> None:
+    assert store.free_bytes() == pytest.approx(shutil.disk_usage(store.root).free, rel=0.1)
 
 
 def test_a_root_that_cannot_be_made_is_storage_unavailable(tmp_path: Path) -> None:

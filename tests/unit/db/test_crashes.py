@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
 
 from db import claims
@@ -54,6 +55,18 @@ def test_a_worker_with_images_in_hand_gets_no_suspect_and_nothing_in_its_stead(d
     desk.job(2)
     assert desk.claim(alone=False) == []
     assert ids(desk.claim(alone=True)) == suspects
+
+
+def test_a_suspect_that_another_worker_is_claiming_does_not_keep_the_others_waiting(desk: Desk) -> None:
+    if desk.database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    desk.job(1)
+    desk.claim()
+    desk.reap()
+    _, bulk = desk.job(2)
+    with desk.database.begin() as session:
+        claims.claim(session, worker="w1", limit=2, lease_s=9, now=now(session))
+        assert ids(desk.claim(worker="w2")) == bulk
 
 
 def test_the_poison_fails_and_its_mates_do_not_even_of_a_batch_that_crashes_again_and_again(desk: Desk) -> None:

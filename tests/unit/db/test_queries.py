@@ -54,6 +54,14 @@ def test_a_job_part_of_which_is_finished_is_running_though_nobody_holds_the_rest
     assert progress(desk, job).state is JobState.RUNNING
 
 
+def test_images_that_a_worker_of_the_release_before_finished_are_counted_too(desk: Desk) -> None:
+    job, _ = desk.job(3)
+    desk.finish(desk.claim(2))
+    with desk.database.begin() as session:
+        session.execute(text("UPDATE images SET decision = NULL WHERE id = 1"))
+    assert progress(desk, job).decisions[Decision.PNEUMONIA] == 2
+
+
 def test_a_cancelled_job_runs_until_the_last_worker_is_done(desk: Desk) -> None:
     job, _ = desk.job(2)
     held = desk.claim(1)
@@ -240,10 +248,25 @@ def oldest(session: Session) -> None:
     queries.backlog(session, now(session))
 
 
-@pytest.mark.parametrize("action", [claim, sweep])
-def test_queued_images_are_found_in_order_by_their_own_index(desk: Desk, action: Callable[[Session], None]) -> None:
+def progress_of_first(session: Session) -> None:
+    queries.progress(session, session.get_one(Job, 1))
+
+
+@pytest.mark.parametrize(
+    ("action", "index"),
+    [(claim, "ix_images_queued"), (sweep, "ix_images_unpublished"), (progress_of_first, "ix_images_progress")],
+)
+def test_what_is_asked_all_the_time_is_found_by_its_own_index(
+    desk: Desk, action: Callable[[Session], None], index: str
+) -> None:
     desk.job(3)
-    assert "ix_images_queued" in plans(desk, action)
+    assert index in plans(desk, action)
+
+
+@pytest.mark.parametrize("action", [claim, sweep])
+def test_a_few_ids_are_not_looked_for_among_all_queued_images(desk: Desk, action: Callable[[Session], None]) -> None:
+    desk.job(3)
+    assert "ix_images_state" not in plans(desk, action)
 
 
 @pytest.mark.parametrize("action", [claim, sweep, reap, oldest])

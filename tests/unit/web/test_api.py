@@ -138,6 +138,7 @@ def test_a_job_that_has_not_changed_is_not_sent_again(client: FlaskClient) -> No
         ("GET", "/jobs/404/images"),
         ("POST", "/jobs/404/cancel"),
         ("POST", "/jobs/404/retry"),
+        ("POST", "/images/404/retry"),
         ("GET", "/images/404"),
         ("GET", "/images/404/file"),
         ("GET", "/nothing"),
@@ -339,6 +340,15 @@ def test_a_retry_screens_what_failed_once_more(client: FlaskClient, eager: Servi
     assert client.post(f"/api/v1/jobs/{job_id}/retry").get_json() == {"changed": 1}
     assert client.get(f"/api/v1/jobs/{job_id}").get_json()["counts"]["failed"] == 1
     assert eager.celery.conf.task_always_eager
+
+
+def test_one_image_is_retried_by_itself(client: FlaskClient) -> None:
+    job_id, (first, _) = uploaded(client, 2)
+    client.post(f"/api/v1/jobs/{job_id}/cancel")
+    assert client.post(f"/api/v1/images/{first}/retry").get_json() == {"changed": 1}
+    assert client.post(f"/api/v1/images/{first}/retry").get_json() == {"changed": 0}
+    counts = client.get(f"/api/v1/jobs/{job_id}").get_json()["counts"]
+    assert (counts["queued"], counts["cancelled"]) == (1, 1)
 
 
 def known(client: FlaskClient, job_id: int, wanted: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -156,3 +156,20 @@ def test_an_older_model_says_that_it_cannot_tell(reader: Visitor, add_job: AddJo
     page = reader.get("/images/1")
     assert "This model can't tell" in page.text
     assert page.all("image") == []
+
+
+@pytest.mark.parametrize("state", [ImageState.FAILED, ImageState.CANCELLED])
+def test_an_image_without_result_can_be_retried(reader: Visitor, add_job: AddJob, state: ImageState) -> None:
+    add_job(("a.png", state))
+    assert any(form.get("action") == "/images/1/retry" for form in reader.get("/images/1").all("form"))
+    assert reader.post("/images/1/retry", {}).location == "/images/1"
+    page = reader.get("/images/1")
+    assert "The image is queued again." in page.text
+    assert not any(form.get("action") == "/images/1/retry" for form in page.all("form"))
+
+
+def test_what_did_not_fail_is_not_retried(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("a.png", 0.9))
+    reader.post("/images/1/retry", {})
+    assert "Nothing to retry" in reader.get("/images/1").text
+    assert reader.post("/images/404/retry", {}).status == 404

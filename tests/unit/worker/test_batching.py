@@ -47,6 +47,21 @@ def test_outcomes_come_in_the_order_of_the_items(pool: ThreadPoolExecutor, predi
     assert levels(outcomes) == [[3, 1, 2], [5], [4, 0]]
 
 
+def test_an_empty_batch_asks_for_the_outcomes_of_all_before_it(
+    pool: ThreadPoolExecutor, predictor: FakePredictor
+) -> None:
+    seen: list[int] = []
+
+    def batches() -> Iterator[list[int]]:
+        for items in ([1], [], [2], [3], []):
+            yield items
+            seen.append(len(predictor.batch_sizes))
+
+    outcomes = list(screen_batches(batches(), gray, predictor, pool))
+    assert levels(outcomes) == [[1], [2], [3]]
+    assert seen == [0, 1, 1, 2, 3]
+
+
 def test_no_batches_give_no_outcomes(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
     assert screen([], pool, predictor) == []
     assert predictor.batch_sizes == []

@@ -7,6 +7,7 @@ import io
 import os
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -119,6 +120,26 @@ def test_interactive_images_go_before_bulk_ones(submit: Submit, make: Make) -> N
     submit(*pngs(2, brightness=0.6), priority=Priority.INTERACTIVE)
     make(predictor=Noting()).drain()
     assert order == [0.6, 0.6, 0.3, 0.3, 0.3, 0.3]
+
+
+def test_a_suspect_is_tried_with_nothing_else_in_hand(services: Services, submit: Submit, make: Make) -> None:
+    submit(*pngs(3, brightness=0.6))
+    with services.database.begin() as session:
+        claims.claim(session, worker="killed", limit=3, lease_s=0.001, now=now(session) - timedelta(seconds=1))
+        claims.reap(session, max_attempts=3, now=now(session))
+    submit(*pngs(6, brightness=0.3))
+    running: list[int] = []
+
+    class Noting(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
+            running.append(states(services).count("running"))
+            return super().predict(batch)
+
+    noting = Noting()
+    make(predictor=noting).drain()
+    assert noting.batch_sizes == [1, 1, 1, 4, 2]
+    assert running == [1, 1, 1, 6, 2]
+    assert states(services) == ["done"] * 9
 
 
 def test_an_empty_queue_is_no_work(pipeline: Pipeline, predictor: FakePredictor) -> None:
