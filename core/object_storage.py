@@ -11,7 +11,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -20,6 +20,9 @@ from obstore.store import S3Store
 from core.errors import BlobMissing, StorageUnavailable
 from core.settings import Settings
 from core.storage import SHA256_HEX, Spool, checked, drop_spools, missing, new_spool, storage_errors
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 CONNECT_TIMEOUT_S = 5
 MAX_RETRIES = 2
@@ -48,7 +51,7 @@ class S3BlobStore:
                 "allow_http": settings.s3_endpoint.startswith("http://"),
             },
             retry_config={"max_retries": MAX_RETRIES, "retry_timeout": timedelta(seconds=RETRY_TIMEOUT_S)},
-            **_given(
+            config=_given(
                 endpoint=settings.s3_endpoint,
                 access_key_id=settings.s3_access_key_id.get_secret_value(),
                 secret_access_key=settings.s3_secret_access_key.get_secret_value(),
@@ -137,8 +140,8 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _given(**options: str) -> dict[str, str]:
-    return {name: value for name, value in options.items() if value}
+def _given(**options: str) -> S3Config:
+    return cast("S3Config", {name: value for name, value in options.items() if value})
 
 
 @contextlib.contextmanager

@@ -33,6 +33,6 @@ def fabric(precision: str, count: int | None = None) -> Fabric:
 def place(fabric: Fabric, module: nn.Module) -> nn.Module:
     """The module on its process's device, its statistics of batch normalisation taken over all GPUs at once."""
     if fabric.world_size > 1 and fabric.device.type == "cuda":  # torch has it for CUDA alone
-        module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     placed: nn.Module = fabric.to_device(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return placed

@@ -149,7 +149,7 @@ def _match_spectra(gray: Tensor, spectra: Tensor, share: Tensor) -> Tensor:
     ramp = ((rings - ANATOMY) / (DETAIL - ANATOMY)).clamp(0, 1)
     exponent = 0.5 * share * ramp * _smooth(spectra - _log_power(transformed))
     gain = exponent.clamp(-math.log(MAX_GAIN), math.log(MAX_GAIN)).exp()
-    scaled = torch.fft.irfft2(transformed * gain[:, _rings()], s=(SIDE, SIDE))
+    scaled: Tensor = torch.fft.irfft2(transformed * gain[:, _rings()], s=(SIDE, SIDE))
     top, left = ((SIDE - side) // 2 for side in gray.shape[1:])
     inner = scaled[:, top : top + gray.shape[1], left : left + gray.shape[2]]
     return inner.clamp(0, 1).mul(255).round().to(torch.uint8)
@@ -160,7 +160,8 @@ def _transform(gray: Tensor) -> Tensor:
     height, width = gray.shape[1:]
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
     padding = (left, SIDE - width - left, top, SIDE - height - top)
-    return torch.fft.rfft2(functional.pad(gray.unsqueeze(1), padding, mode="reflect").squeeze(1))
+    transformed: Tensor = torch.fft.rfft2(functional.pad(gray.unsqueeze(1), padding, mode="reflect").squeeze(1))
+    return transformed
 
 
 def _log_power(transformed: Tensor) -> Tensor:

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from core.storage import BlobStore
-from db import audit, erasure, jobs, retention
+from db import audit, claims, erasure, jobs, retention
+from db.claims import Scored
 from db.models import AuditEntry, BlobRemoval, Image, Job, Prediction, Review
 from db.session import Database, now
-from db.states import ImageState, Opinion
+from db.states import Decision, ImageState, Opinion, Priority
 from tests import factories
 from tests.unit.db.conftest import Desk
 
@@ -147,11 +148,11 @@ def test_an_image_that_a_worker_holds_is_finished_into_nothing(desk: Desk, store
 
 def test_a_worker_that_finishes_during_the_erasure_is_waited_for(desk: Desk, store: FakeStore) -> None:
     job, _ = desk.job(2)
-    claims = desk.claim(2)
+    claimed = desk.claim(2)
     mark(desk, job)
     with desk.database.begin() as session:
-        scored = [jobs.Scored(claim, 0.7, jobs.Decision.PNEUMONIA) for claim in claims]
-        jobs.finish(session, scored, model_sha256="f" * 64, threshold=0.5, worker="w1", now=now(session))
+        scored = [Scored(claim, 0.7, Decision.PNEUMONIA) for claim in claimed]
+        claims.finish(session, scored, model_sha256="f" * 64, threshold=0.5, worker="w1", now=now(session))
         session.flush()
         eraser = started(lambda: erase(desk, store))
         eraser.join(0.3)
@@ -258,8 +259,9 @@ def test_an_upload_asks_the_store_only_when_something_was_deleted(desk: Desk, st
 
 def test_the_key_of_a_deleted_job_is_free(desk: Desk) -> None:
     def create(session: Session) -> tuple[Job, bool]:
-        made = {"name": "n", "priority": jobs.Priority.BULK, "client_key": "k", "now": now(session)}
-        return jobs.create(session, user_id=desk.user.id, **made)
+        return jobs.create(
+            session, user_id=desk.user.id, name="n", priority=Priority.BULK, client_key="k", now=now(session)
+        )
 
     with desk.database.begin() as session:
         job, _ = create(session)

@@ -55,7 +55,8 @@ def test_the_other_class_is_drawn_where_it_is_asked_for() -> None:
 def test_crossed_copies_change_places() -> None:
     pixels, labels = images()
     copies = restyle.crossed(pixels, labels, (1.0, 1.0), seed=0)
-    assert (copies.shape, copies.dtype) == (pixels.shape, np.uint8)
+    assert copies.shape == pixels.shape
+    assert copies.dtype == np.uint8
     assert detail(copies[labels == 0]) < 0.5 * detail(pixels[labels == 0])
     assert detail(copies[labels == 1]) > 2 * detail(pixels[labels == 1])
     assert abs(copies[labels == 0].mean() - 125) < 5  # half of the way from 100 to 150
