@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from db.models import Image
 from tests.faults.load import Load
 from tests.faults.profile import Profile
-from tests.faults.stack import Stack
+from tests.faults.stack import START_TIMEOUT_S, Stack
 from tests.faults.verdict import Verdict, judge, judge_storage, stored, wait_until_final
 from tests.service import wait_until
 
@@ -34,10 +34,10 @@ class Run:
     def order(self, point: str, action: str) -> None:
         """Let a process do `action` when it next reaches `point`; returns once it has."""
         self.stack.orders.give(point, action)
-        self.stack.orders.wait_until_taken(point, timeout_s=self.profile.patience_s)
+        self.stack.orders.wait_until_taken(point, timeout_s=START_TIMEOUT_S)
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        wait_until(condition, timeout_s=self.profile.patience_s, what=what)
+        wait_until(condition, timeout_s=START_TIMEOUT_S, what=what)  # it may be a process that has to start
 
     def pause(self) -> None:
         """For as long as servers stay paused in this profile."""

@@ -62,15 +62,13 @@ def fell_behind(run: Run, rows: list[Image]) -> list[str]:
 
 def stop_past_lease(run: Run) -> None:
     """A worker that does nothing until its lease is over and others have its images; it then goes on."""
-    run.stack.orders.give("forward", "stop")
-    run.stack.orders.wait_until_taken("forward", timeout_s=run.profile.patience_s)
+    run.order("forward", "stop")
     time.sleep(run.profile.lease_s * 1.5)
 
 
 def stop_in_transaction(run: Run) -> None:
     """The same, with the locks of its rows held."""
-    run.stack.orders.give("before_commit", "stop")
-    run.stack.orders.wait_until_taken("before_commit", timeout_s=run.profile.patience_s)
+    run.order("before_commit", "stop")
     time.sleep(run.profile.lease_s * 1.5)
 
 
