@@ -23,7 +23,7 @@ NAVIGATION = (
     ("pages.jobs", "Jobs", ("pages.job", "pages.image")),
     ("pages.history", "History", ()),
     ("pages.status", "Status", ("pages.model",)),
-    ("pages.audit", "Audit log", ()),
+    ("pages.audit", "Audit", ()),
 )
 """Endpoint, label, and the endpoints of the pages below it."""
 
