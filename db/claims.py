@@ -119,7 +119,11 @@ def _claim_fairly(lease: _Lease, condition: ColumnElement[bool], limit: int) -> 
     shares = deal(_waiting(lease.session, condition, limit), limit)
     claims: list[Claim] = []
     if len(shares) > 1:
-        picks = [pick_queued((Image.user_id == user) & condition, n, name=f"of_{user}") for user, n in shares.items()]
+        # Named by their places, not by the users, so that SQLAlchemy compiles the statement once.
+        picks = [
+            pick_queued((Image.user_id == user) & condition, places, name=f"share_{number}")
+            for number, (user, places) in enumerate(shares.items())
+        ]
         claims = lease.take(select(union_all(*picks).subquery().c.id))
     if len(claims) < limit:
         claims += lease.take(pick_queued(condition, limit - len(claims)))
