@@ -33,7 +33,9 @@ POLYGLOTS = {
 @pytest.mark.parametrize("name", POLYGLOTS)
 def test_a_polyglot_comes_back_as_an_image_in_a_sandbox(client: FlaskClient, name: str) -> None:
     data = POLYGLOTS[name]
-    sent = client.post("/api/v1/images", data={"file": FileStorage(io.BytesIO(data), "page.html", "text/html")})
+    sent = client.post(
+        "/api/v1/images", data={"file": FileStorage(io.BytesIO(data), "page.html", content_type="text/html")}
+    )
     assert sent.status_code == 202
     answer = client.get(f"/api/v1/images/{sent.get_json()['id']}/file")
     assert answer.data == data
@@ -45,7 +47,9 @@ def test_a_polyglot_comes_back_as_an_image_in_a_sandbox(client: FlaskClient, nam
 
 @pytest.mark.parametrize("data", [a_zip(), HTML, a_zip() + factories.png(), b"GIF89a" + factories.jpeg()])
 def test_what_does_not_begin_as_an_image_is_415(client: FlaskClient, data: bytes) -> None:
-    sent = client.post("/api/v1/images", data={"file": FileStorage(io.BytesIO(data), "chest.png", "image/png")})
+    sent = client.post(
+        "/api/v1/images", data={"file": FileStorage(io.BytesIO(data), "chest.png", content_type="image/png")}
+    )
     assert sent.status_code == 415
 
 
