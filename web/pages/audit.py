@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -93,7 +94,8 @@ def object_url(entry: AuditEntry) -> str:
     """Where the thing itself is shown; empty if it has no page."""
     for kind, (endpoint, argument) in PAGES.items():
         if entry.object_kind == kind and entry.object_id is not None:
-            return url_for(endpoint, **{argument: entry.object_id})
+            values: dict[str, Any] = {argument: entry.object_id}
+            return url_for(endpoint, **values)
     return ""
 
 

@@ -36,7 +36,7 @@ def test_a_token_of_some_scopes(invoke: Invoke, store: Database) -> None:
     with store.read() as session:
         found = users.check_token(session, token, now(session))
         assert found is not None
-        assert users.scopes_of(found) == {Scope.READ, Scope.SUBMIT}
+        assert users.scopes_of(found) == frozenset({Scope.READ, Scope.SUBMIT})
     assert "read submit" in invoke("token", "list").stdout
     assert invoke("token", "create", "gateway", "--scope", "everything").exit_code == 2
 

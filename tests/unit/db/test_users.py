@@ -144,4 +144,4 @@ def test_a_token_of_some_scopes_says_which(database: Database) -> None:
         token = users.create_token(session, factories.user(session), now=now(session), scopes=scopes)
         found = users.check_token(session, token, now(session))
         assert found is not None
-        assert users.scopes_of(found) == {Scope.READ, Scope.SUBMIT}
+        assert users.scopes_of(found) == frozenset({Scope.READ, Scope.SUBMIT})

@@ -10,13 +10,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from db import audit as log
 from db.models import AuditEntry, Image
 from db.states import ImageState
 from tests import factories
 from tests.conftest import PASSWORD
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
-from web import audit, recently
+from web import recently
 from web.pages.audit import ENTRIES_ON_A_PAGE
 from web.recently import Recently
 from web.services import Services
@@ -88,7 +89,7 @@ def test_nothing_is_shown_that_cannot_be_written_down(
         raise OperationalError("insert", {}, Exception("disk full"))
 
     add_job((SECRET, 0.9))
-    monkeypatch.setattr(audit.audit, "record", fail)
+    monkeypatch.setattr(log, "record", fail)
     response = client.get("/images/1")
     assert response.status_code == 503
     assert SECRET not in response.get_data(as_text=True)

@@ -9,11 +9,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from core.errors import StorageUnavailable
+from db import erasure
 from db.models import Image, Job
 from tests import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
-from web import deletion
 from web.services import Services
 
 
@@ -49,7 +49,7 @@ def test_what_is_being_erased_is_out_of_sight_at_once(
     send(client)
     with client.get(path) as response:
         assert response.status_code == 200
-    monkeypatch.setattr(deletion.erasure, "erase", lambda *_, **__: None)  # as if the process had died here
+    monkeypatch.setattr(erasure, "erase", lambda *_, **__: None)  # as if the process had died here
     client.delete("/api/v1/jobs/1")
     assert client.get(path).status_code == 404
     assert client.get("/api/v1/results").get_json()["items"] == []

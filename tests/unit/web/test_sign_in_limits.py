@@ -41,9 +41,8 @@ def test_the_sixth_guess_is_429_whether_or_not_there_is_such_a_user(
 
 
 def test_the_right_password_opens_again_after_the_wait(stranger: Visitor, clock: list[datetime]) -> None:
-    for _ in range(LIMIT + 1):
-        page = stranger.sign_in("ada", "wrong")
-    assert page.status == 429
+    statuses = [stranger.sign_in("ada", "wrong").status for _ in range(LIMIT + 1)]
+    assert statuses[-1] == 429
     clock[0] += PER_NAME_AND_ADDRESS.window
     assert stranger.sign_in("ada", PASSWORD).status == 303
 
@@ -61,9 +60,8 @@ def test_tokens_and_open_sessions_go_on(
     reader: Visitor, client: FlaskClient, clock: list[datetime], services: Services
 ) -> None:
     guesser = Visitor(create_app(services.settings, services).test_client())
-    for _ in range(LIMIT + 1):
-        page = guesser.sign_in("ada", "wrong")
-    assert page.status == 429
+    statuses = [guesser.sign_in("ada", "wrong").status for _ in range(LIMIT + 1)]
+    assert statuses[-1] == 429
     assert reader.get("/jobs").status == 200
     assert client.get("/api/v1/whoami").status_code == 200
 
