@@ -15,6 +15,9 @@ from web.services import Services
 
 EXAMPLES = 15
 
+# schemathesis reads answers that are files and leaves closing them to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.mark.timeout(300)
 def test_the_api_keeps_to_its_document(app: Flask, eager: Services, client: FlaskClient, token: str) -> None:

@@ -43,6 +43,7 @@ def test_a_polyglot_comes_back_as_an_image_in_a_sandbox(client: FlaskClient, nam
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert "html" not in answer.headers["Content-Disposition"]
+    answer.close()
 
 
 @pytest.mark.parametrize("data", [a_zip(), HTML, a_zip() + factories.png(), b"GIF89a" + factories.jpeg()])
