@@ -94,7 +94,9 @@ def take_unpublished(
     With `rung_before`, also those whose doorbell rang before then, for when the broker has lost its messages.
     What lies as far in the future is as old: its clock has been set back since.
     """
-    silent = [Image.published_at.is_(None) & ~Image.created_at.between(older_than, now + (now - older_than))]
+    silent: list[ColumnElement[bool]] = [
+        Image.published_at.is_(None) & ~Image.created_at.between(older_than, now + (now - older_than))
+    ]
     if rung_before is not None:
         silent.append(~Image.published_at.between(rung_before, now + (now - rung_before)))
     found: list[tuple[int, Priority]] = []

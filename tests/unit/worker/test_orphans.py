@@ -69,5 +69,5 @@ def test_a_folder_is_looked_at_only_when_it_is_due(
     assert sum(orphans.step_if_due() for _ in range(FOLDERS)) == 0
     monkeypatch.setattr(module, "STEP_S", 0.0)
     later = time.monotonic() + 60
-    monkeypatch.setattr(module.time, "monotonic", lambda: later)
+    monkeypatch.setattr("worker.orphans.time.monotonic", lambda: later)
     assert sum(orphans.step_if_due() for _ in range(FOLDERS)) == 1
