@@ -107,10 +107,8 @@ class Stack:
             "SECRET_KEY": self.settings.secret_key.get_secret_value(),
             "LIFELINE_FD": self._lifeline_fd,
         }
-        fields = [
-            *("data_dir", "blob_dir", "web_port", "batch_size", "lease_s", "heartbeat_s", "sweep_interval_s"),
-            *("stale_s", "min_free_disk_bytes"),
-        ]
+        fields = ["data_dir", "blob_dir", "web_port", "batch_size", "lease_s", "heartbeat_s", "sweep_interval_s"]
+        fields += ["stale_s", "min_free_disk_bytes"]
         values |= {field.upper(): getattr(self.settings, field) for field in fields}
         ours = {f"PNEUMOSCREEN_{key}": str(value) for key, value in values.items()}
         ours |= {

@@ -71,8 +71,8 @@ def _restart_workers(run: Run) -> None:
 
 
 def _wait_for_reason(run: Run) -> None:
-    path = str(run.notes["path"])
-    before = run.notes["times_said"]
+    path, before = str(run.notes["path"]), run.notes["times_said"]
+    assert isinstance(before, int)
     run.wait_until(lambda: run.stack.logs().count(path) > before, "a worker to say which model it cannot load")
 
 

@@ -25,16 +25,19 @@ def pause(run: Run) -> None:
     run.pause()
 
 
+def empty(run: Run) -> None:
+    run.stack.broker.flushall()
+
+
+def cut(run: Run) -> None:
+    run.stack.broker.client_kill_filter(_type="normal", skipme=True)
+
+
 ROWS = [
     Row("kill -9 Valkey", "under load", inject=kill),
     Row("Valkey restarted", "under load", inject=restart, short_on="postgresql"),
     Row("Valkey away for a while", "under load", inject=away, restore=lambda run: run.stack.valkey.start()),
-    Row("FLUSHALL", "under load", inject=lambda run: run.stack.broker.flushall(), short_on="postgresql"),
+    Row("FLUSHALL", "under load", inject=empty, short_on="postgresql"),
     Row("Valkey paused (SIGSTOP)", "under load", inject=pause, restore=lambda run: run.stack.valkey.resume()),
-    Row(
-        "connections to Valkey cut",
-        "under load",
-        inject=lambda run: run.stack.broker.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
-        short_on="postgresql",
-    ),
+    Row("connections to Valkey cut", "under load", inject=cut, short_on="postgresql"),
 ]
