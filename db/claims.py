@@ -106,6 +106,11 @@ class _Lease:
         return sorted((Claim(*row) for row in rows), key=lambda c: c.image_id)
 
 
+def suspect_waits(session: Session) -> bool:
+    """Whether an image is queued that has to be claimed alone."""
+    return _any_queued(session, _SUSPECTED)
+
+
 def _any_queued(session: Session, condition: ColumnElement[bool]) -> bool:
     return session.scalars(select(Image.id).where(state_is(ImageState.QUEUED), condition).limit(1)).first() is not None
 

@@ -106,10 +106,14 @@ class Pipeline:
             if batch:
                 self._in_hand |= {claim.image_id for claim in batch}
                 yield batch
-            elif alone:
-                return
+            elif alone or not self._suspect_waits():
+                return  # not asked again: what has just failed for now waits for the sweeper, and not for milliseconds
             if not batch or any(claim.crashes for claim in batch):
                 yield []  # a suspect is next, or was just claimed: it has this process to itself
+
+    def _suspect_waits(self) -> bool:
+        with self._database.read() as session:
+            return claims.suspect_waits(session)
 
     def _claim(self, *, alone: bool) -> list[Claim]:
         with self._database.begin() as session:
