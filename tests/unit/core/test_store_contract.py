@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -154,8 +155,10 @@ def test_a_server_that_does_not_answer_is_storage_unavailable(tmp_path: Path) ->
         s3_access_key_id=SecretStr("key"),
         s3_secret_access_key=SecretStr("very secret"),
     )
-    with pytest.raises(StorageUnavailable) as caught:
-        put(S3BlobStore(silent), b"radiograph")
+    store = S3BlobStore(silent)
+    with closing(store.spool(LIMIT)) as spool, pytest.raises(StorageUnavailable) as caught:
+        spool.write(b"radiograph")
+        store.put(spool)
     assert "127.0.0.1" not in caught.value.message
     assert "secret" not in caught.value.message
 

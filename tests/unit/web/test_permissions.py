@@ -58,6 +58,7 @@ ALLOWED = {
     "POST /jobs/<job_id>/delete": DELETE,
     "GET /images/<image_id>": SEE_IMAGES,
     "POST /images/<image_id>/review": REVIEW,
+    "POST /images/<image_id>/retry": CHANGE,
     "GET /history": SEE_JOBS,
     "GET /status": OPERATE,
     "GET /audit": AUDIT,
@@ -75,6 +76,7 @@ ALLOWED = {
     "GET /api/v1/images/<image_id>/file": SEE_IMAGES,
     "GET /api/v1/images/<image_id>/cam": SEE_IMAGES,
     "POST /api/v1/images/<image_id>/review": REVIEW,
+    "POST /api/v1/images/<image_id>/retry": CHANGE,
     "GET /api/v1/results": SEE_JOBS,
 }
 """`owner` is the clinician whose job it is, `clinician` another one; the last four are tokens of the admin, each with

@@ -143,15 +143,15 @@ def full(*_: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_full_disk_is_503_with_no_row_and_nothing_left(
+def test_a_full_disk_is_507_with_no_row_and_nothing_left(
     client: FlaskClient, services: Services, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as disk:
         disk.setattr("core.storage.os.fsync", full)
         response = send(client, job_id, ("a.png", PNG), ("b.png", PNG))
-    assert (response.status_code, response.get_json()["code"]) == (503, "storage_unavailable")
-    assert response.headers["Retry-After"] == "5"
-    assert "No space left on device" in response.get_json()["detail"]
+    assert (response.status_code, response.get_json()["code"]) == (507, "storage_full")
+    assert response.headers["Retry-After"] == "60"
+    assert "no space" in response.get_json()["detail"]
     assert (count(services, Image), blobs(services), spools(services)) == (0, [], [])
 
 

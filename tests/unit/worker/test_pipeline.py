@@ -235,7 +235,9 @@ def test_one_unreadable_image_among_readable_ones_fails_alone(
         def open(self, sha256: str) -> BinaryIO:
             return Unreadable() if sha256 == unreadable else super().open(sha256)
 
-    make(store=BadSector(services.settings.blobs)).drain()
+    pipeline = make(store=BadSector(services.settings.blobs))
+    while pipeline.drain():
+        pass
     (row, *rest) = rows(services)
     assert (row.id, row.state, row.error_code) == (bad, "failed", "storage_unavailable")
     assert row.error_message == "Could not read the image storage: Input/output error."
