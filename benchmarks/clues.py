@@ -1,4 +1,4 @@
-"""`python -m benchmarks.clues DATA`: how well clues that say nothing of the lungs tell the training classes apart.
+"""`python -m benchmarks.clues DATA`: how well tone and sharpness alone tell the training classes apart.
 
 DATA holds `chest_xray_224.tar` and `originals`. A linear model on each clue alone, fitted on the training part and
 measured on the validation part, which holds other patients; the width over height of the original files by class.

@@ -29,7 +29,7 @@ def confusion(file: Path, matrix: list[list[int]]) -> None:
         axes.text(column, row, f"{count}\n{share:.1%}", ha="center", va="center", color="w" if share > 0.5 else "k")
     axes.set(xticks=(0, 1), yticks=(0, 1), xticklabels=CLASSES, yticklabels=CLASSES)
     axes.set(xlabel="called", ylabel="is", title=f"Test part, {counts.sum()} images")
-    figure.savefig(file, dpi=DPI)
+    figure.savefig(file, dpi=DPI, bbox_inches="tight")  # else the label at the left is cut
 
 
 def curves(file: Path, history: list[Epoch], best_epoch: int) -> None:

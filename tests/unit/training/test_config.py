@@ -23,6 +23,12 @@ def test_default_file_is_valid_and_augments_against_the_trap() -> None:
     assert loaded.finetune.stages[-1].size_px > loaded.finetune.stages[0].size_px
 
 
+def test_quick_recipe_is_valid_and_shorter() -> None:
+    quick, default = (config.load(config.DEFAULT.with_name(f"{name}.toml")) for name in ("quick", "default"))
+    assert quick.finetune.epochs * quick.finetune.seeds < default.finetune.epochs
+    assert quick.distort.restyle.field == default.distort.restyle.field
+
+
 def test_frozen_recipe_is_valid() -> None:
     loaded = config.load(config.DEFAULT.with_name("frozen.toml"))
     assert (loaded.method, loaded.views) == ("frozen", 4)
