@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -90,7 +91,10 @@ class Sweeper:
 
 
 def run(settings: Settings) -> None:
-    """Sweep every `sweep_interval_s` until SIGTERM or SIGINT."""
+    """Sweep every `sweep_interval_s` until SIGTERM or SIGINT.
+
+    The janitor has a thread of its own: a blob store that does not answer must not keep leases from being taken back.
+    """
     logs.configure(settings, "sweeper")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,11 +102,17 @@ def run(settings: Settings) -> None:
     database = Database(settings.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
     janitor = Janitor(settings, database, open_store(settings))
-    log.info("sweeper_ready", interval_s=settings.sweep_interval_s)
-    while not stop.wait(settings.sweep_interval_s):
+    interval_s = settings.sweep_interval_s
+    beside = threading.Thread(target=_repeat, args=(janitor.step, interval_s, stop), name="janitor", daemon=True)
+    beside.start()
+    log.info("sweeper_ready", interval_s=interval_s)
+    _repeat(sweeper.sweep, interval_s, stop)
+    database.dispose()
+
+
+def _repeat(step: Callable[[], object], interval_s: float, stop: threading.Event) -> None:
+    while not stop.wait(interval_s):
         try:
-            sweeper.sweep()
-            janitor.step()
+            step()
         except SQLAlchemyError as error:
             log.warning("database_unreachable", error=type(error).__name__)
-    database.dispose()

@@ -96,6 +96,7 @@ class Site:
             "STORAGE_URL": self.settings.storage_url,
             "S3_ENDPOINT": self.settings.s3_endpoint,
             "S3_ACCESS_KEY_ID": self.settings.s3_access_key_id.get_secret_value(),
+            "S3_TIMEOUT_S": str(self.settings.s3_timeout_s),
             "S3_SECRET_ACCESS_KEY": self.settings.s3_secret_access_key.get_secret_value(),
             "BLOB_DIR": str(self.settings.blobs),
         } | more

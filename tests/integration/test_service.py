@@ -112,12 +112,12 @@ def test_two_workers_share_a_job(site: Site) -> None:
 
 
 def test_workers_may_join_and_leave_in_the_middle_of_a_job(site: Site) -> None:
-    first = site.start_worker(forward_s=0.1)
-    ids = site.upload(60)
+    first = site.start_worker(forward_s=0.5)
+    ids = site.upload(80)  # ten seconds of work for one, which the other is there well before
     wait_until(lambda: site.count("done") > 0, timeout_s=30)
     site.start_worker(forward_s=0.1)
     assert stop(first) == 0
-    wait_until(lambda: site.count("done") == 60, timeout_s=30)
+    wait_until(lambda: site.count("done") == 80, timeout_s=30)
     assert sorted(site.predicted()) == ids
     assert len({image.worker for image in site.images()}) == 2
     assert {image.attempt for image in site.images()} == {1}
