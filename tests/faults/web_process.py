@@ -41,6 +41,6 @@ def watch_commits() -> None:
 
 if __name__ == "__main__":
     clock.install()
-    vars(services)["LocalBlobStore"] = Store
+    vars(services)["open_store"] = lambda configured: Store(configured.blobs)
     watch_commits()
     serve(settings.load())

@@ -118,7 +118,7 @@ def watch_commits() -> None:
 if __name__ == "__main__":
     lifeline.watch_from_environment()
     clock.install()
-    vars(app)["LocalBlobStore"] = Store
+    vars(app)["open_store"] = lambda configured: Store(configured.blobs)
     vars(app)["Pipeline"] = WatchedPipeline
     vars(engines)["load"] = load
     watch_commits()

@@ -46,8 +46,10 @@ def fuzz(directory: Path, *, seconds: int, seed: int = 0) -> Outcome:
         "seed": seed,
     }
     given = [f"-{name}={value}" for name, value in options.items()]
+    # By a shell, which is small: a process inherits the greatest memory of the one that forked it as if it were its
+    # own, and libFuzzer would find that of a large test run.
     run = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.decode_target", *given, str(corpus)],
+        ["/bin/sh", "-c", '"$0" "$@"; exit $?', sys.executable, "-m", "tests.fuzz.decode_target", *given, str(corpus)],
         cwd=REPOSITORY,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

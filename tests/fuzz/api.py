@@ -58,7 +58,8 @@ def fuzz(app: Flask, token: str, known_ids: list[int], *, examples: int, seed: i
     results = list(schema.get_all_operations())
     assert not [result for result in results if isinstance(result, Err)]
     operations = [result.ok() for result in results if isinstance(result, Ok)]
-    operations.sort(key=lambda operation: operation.path.endswith("/cancel"))  # nothing can be added afterwards
+    # Nothing can be added to a cancelled job, and nothing is left of a deleted one.
+    operations.sort(key=lambda operation: (operation.method == "delete", operation.path.endswith("/cancel")))
     for operation in operations:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             _fuzz_operation(operation, mode, headers, known_ids, examples, random.Random(seed), report)

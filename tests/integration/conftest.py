@@ -66,10 +66,12 @@ class Site:
         answer = self.client.post(f"/api/v1/jobs/{job_id}/images", data={"files": parts}).get_json()
         return [item["id"] for item in answer["images"]]
 
-    def start_worker(self, forward_s: float = 0.0) -> subprocess.Popen[bytes]:
-        """Returns once the worker has its model."""
+    def start_worker(self, forward_s: float = 0.0, *, wait: bool = True) -> subprocess.Popen[bytes]:
+        """Returns once the worker has its model, unless it may well be dead by then."""
         before = self.workers()
         process = self._start(["-m", "tests.integration.fake_worker", str(forward_s)])
+        if not wait:
+            return process
         wait_until(lambda: process.poll() is not None or self.workers() > before, timeout_s=30)
         assert process.poll() is None
         return process

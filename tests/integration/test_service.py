@@ -88,12 +88,12 @@ def test_a_poison_image_ends_alone_as_failed_and_its_mates_are_screened(site: Si
     site.start_sweeper()
     deaths = 0
     deadline_s = time.monotonic() + 60
-    worker = site.start_worker()
+    worker = site.start_worker(wait=False)
     while site.count("done") + site.count("failed") < 10:
         assert time.monotonic() < deadline_s
         if worker.poll() is not None:
             deaths += 1
-            worker = site.start_worker()
+            worker = site.start_worker(wait=False)
         time.sleep(0.05)
     failed = [image for image in site.images() if image.state == "failed"]
     assert [image.id for image in failed] == [ids[5]]
