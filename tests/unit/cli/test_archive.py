@@ -52,6 +52,17 @@ def test_members_come_in_the_archives_order(tmp_path: Path) -> None:
         assert [member.name for member in archive.members("a.zip")] == ["a.zip/b.png", "a.zip/dir/a.png"]
 
 
+def test_a_symbolic_link_is_a_small_file_that_nobody_follows(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"not to be sent")
+    link = zipfile.ZipInfo("link.png")
+    link.create_system, link.external_attr = 3, 0o120777 << 16  # Unix; the bytes of a link are where it points to
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(link, str(secret))
+
+    assert read_only_member(tmp_path / "a.zip") == str(secret).encode()
+
+
 def test_a_member_is_unpacked_whole(tmp_path: Path) -> None:
     data = bytes(range(256)) * 8192
     assert len(data) > SPOOL_BYTES, "past the part kept in memory"
