@@ -68,11 +68,11 @@ class Site:
 
     def start_worker(self, forward_s: float = 0.0, *, wait: bool = True) -> subprocess.Popen[bytes]:
         """Returns once the worker has its model, unless it may well be dead by then."""
-        before = self.workers()
+        before = self._worker_names()
         process = self._start(["-m", "tests.integration.fake_worker", str(forward_s)])
         if not wait:
             return process
-        wait_until(lambda: process.poll() is not None or self.workers() > before, timeout_s=30)
+        wait_until(lambda: process.poll() is not None or bool(self._worker_names() - before), timeout_s=60)
         assert process.poll() is None
         return process
 
@@ -109,8 +109,12 @@ class Site:
         return process
 
     def workers(self) -> int:
+        return len(self._worker_names())
+
+    def _worker_names(self) -> set[str]:
+        """A killed one stays among them until its heartbeat is missed, so their number tells little."""
         with self.database.read() as session:
-            return len(workers.alive(session, now(session)))
+            return {worker.name for worker in workers.alive(session, now(session))}
 
     def count(self, state: str) -> int:
         with self.database.read() as session:
