@@ -1,26 +1,27 @@
 """`make faults`: the fault matrix, as often as asked, as a table.
 
-python -m tests.faults --runs 20                     every row, on both databases
+python -m tests.faults --runs 20                     every row, on SQLite and PostgreSQL in turn
+python -m tests.faults --runs 20 --record runs.jsonl go on with a pass that was interrupted
 python -m tests.faults --rows valkey --seed 7        the rows whose name has this in it, as in the pass of that seed
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import signal
 import sys
 import threading
 import time
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults import profile
 from tests.faults.matrix import DATABASES, Row
+from tests.faults.record import Record
 from tests.faults.report import DOCUMENT, Outcome, as_table, caption, summarize, write_into
 from tests.faults.rows import ROWS
 from tests.faults.stack import Kind
@@ -39,24 +40,24 @@ def run_seed(seed: int, row: Row, database: str, number: int = 0) -> int:
     return zlib.crc32(f"{seed}/{row.name}/{database}/{number}".encode())
 
 
-def plan(asked: argparse.Namespace, rows: Sequence[Row], seed: int) -> deque[Task]:
-    """Every row once, then every row again, so that a pass cut short has as many runs of each."""
+def plan(asked: argparse.Namespace, rows: Sequence[Row], seed: int, past: Counter[str]) -> deque[Task]:
+    """Every row once, then every row again, so that a pass cut short has as many runs of each.
+
+    A row's databases take turns; `past` counts the runs of each row that a record already holds.
+    """
     its_profile = profile.SHORT if asked.short else profile.LONG
-    databases = [asked.database] if asked.database else DATABASES
-    return deque(
-        Task(
-            row,
-            Kind(database, its_profile, real_model=asked.real_model),
-            run_seed(seed, row, database, number),
-        )
-        for number in range(asked.runs)
-        for row in rows
-        for database in databases
-        if database in row.databases
-    )
+    tasks: deque[Task] = deque()
+    for number in range(asked.runs):
+        for row in rows:
+            databases = [name for name in row.databases if asked.database in (None, name)]
+            if databases and number >= past[row.name]:
+                database = databases[number % len(databases)]
+                kind = Kind(database, its_profile, real_model=asked.real_model)
+                tasks.append(Task(row, kind, run_seed(seed, row, database, number)))
+    return tasks
 
 
-def work(tasks: deque[Task], outcomes: list[Outcome], deadline_s: float) -> None:
+def work(tasks: deque[Task], outcomes: list[Outcome], deadline_s: float, record: Record) -> None:
     """Take runs from the common queue until it is empty or it is late."""
     with Stacks() as stacks:
         while time.monotonic() < deadline_s:
@@ -66,6 +67,7 @@ def work(tasks: deque[Task], outcomes: list[Outcome], deadline_s: float) -> None
                 return
             outcome = stacks.run(task.row, task.kind, task.seed)
             outcomes.append(outcome)
+            record.add(outcome)
             print(outcome.line(), flush=True)
             if outcome.log:
                 print(outcome.log, file=sys.stderr, flush=True)
@@ -73,7 +75,7 @@ def work(tasks: deque[Task], outcomes: list[Outcome], deadline_s: float) -> None
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="The fault matrix as a table.")
-    parser.add_argument("--runs", type=int, default=1, help="runs of each row on each database (default: 1)")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each row, its databases in turn (default: 1)")
     parser.add_argument("--rows", default="", metavar="TEXT", help="only the rows whose name has this in it")
     parser.add_argument("--database", choices=DATABASES, help="default: both")
     parser.add_argument("--seed", type=int, help="repeats a pass, whose seed is printed at its start")
@@ -82,7 +84,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="runs at once, each on a service of its own (default: 1)")
     parser.add_argument("--minutes", type=float, default=1e6, help="start no run after this time")
     parser.add_argument("--write", action="store_true", help="also put the table into docs/reliability.md")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every run as JSON")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="add a line of JSON a run; runs in it count as done"
+    )
     return parser.parse_args(arguments)
 
 
@@ -91,13 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parse(arguments)
     rows = [row for row in ROWS if asked.rows.lower() in row.name.lower()]
     seed = random.SystemRandom().getrandbits(32) if asked.seed is None else asked.seed
-    tasks = plan(asked, rows, seed)
+    record = Record(asked.record)
+    outcomes = record.read()
+    tasks = plan(asked, rows, seed, Counter(f"{outcome.fault}, {outcome.moment}" for outcome in outcomes))
     print(f"seed {seed}: {len(tasks)} runs", flush=True)
-    outcomes: list[Outcome] = []
     deadline_s = time.monotonic() + asked.minutes * 60
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: tasks.clear())  # the runs under way are finished, and tidied up after
-    runners = [threading.Thread(target=work, args=(tasks, outcomes, deadline_s)) for _ in range(asked.jobs)]
+    runners = [threading.Thread(target=work, args=(tasks, outcomes, deadline_s, record)) for _ in range(asked.jobs)]
     for runner in runners:
         runner.start()
     for runner in runners:
@@ -107,8 +112,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.write:
         its_profile = profile.SHORT if asked.short else profile.LONG
         write_into(DOCUMENT, f"{caption(outcomes, its_profile, real_model=asked.real_model)}\n\n{table}")
-    if asked.json:
-        asked.json.write_text(json.dumps({"seed": seed, "runs": [outcome.as_dict() for outcome in outcomes]}, indent=1))
     return 1 if any(outcome.verdict.problems for outcome in outcomes) else 0
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.faults.profile import Profile
 from tests.faults.verdict import Verdict
@@ -36,9 +35,6 @@ class Outcome:
             f"{self.fault}, {self.moment} [{self.database}, seed {self.seed}]: {self.verdict.images} images,"
             f" recovery {self.verdict.recovery_s:.1f} s: {how}"
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
