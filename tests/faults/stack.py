@@ -181,12 +181,13 @@ class Stack:
 
     def name_of(self, worker: Process) -> str | None:
         """Under which name it leases, once it has its model: host:pid:random."""
-        if not worker.running:
+        pid = worker.pid_if_running()
+        if pid is None:
             return None
         with self.database.read() as session:
             # Not `workers.alive`: the clock of the processes may be another one than ours.
             names = session.scalars(select(Worker.name)).all()
-        return next((name for name in names if name.split(":")[-2] == str(worker.pid)), None)
+        return next((name for name in names if name.split(":")[-2] == str(pid)), None)
 
     def held_by(self, worker: Process) -> int:
         """How many images it has leased."""
