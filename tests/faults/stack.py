@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -208,6 +209,12 @@ class Stack:
     def is_ready(self, worker: Process) -> bool:
         """It runs and has its model."""
         return worker.running and self.name_of(worker) is not None
+
+    @property
+    def worn(self) -> bool:
+        """The images of earlier runs take up half of its small disk."""
+        disk = shutil.disk_usage(self.settings.blobs)
+        return self.on_tmpfs and disk.used * 2 > disk.total
 
     def tails(self, lines: int) -> list[str]:
         """The last lines of each log."""
