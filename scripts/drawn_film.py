@@ -19,7 +19,7 @@ def jpeg(seed: int, *, opacity: float = 0.0) -> bytes:
     x = x * chance.uniform(0.95, 1.05)
     body = _edge(0.72 + 0.1 * y - np.abs(x), 0.04) * _edge(y + 0.85 - 0.25 * np.abs(x), 0.05)
     film = 0.5 * body
-    film -= 0.36 * sum(_ellipse(x, y, side * 0.36, -0.08, 0.27, 0.58) for side in (-1, 1))
+    film -= 0.36 * np.sum([_ellipse(x, y, side * 0.36, -0.08, 0.27, 0.58) for side in (-1, 1)], axis=0)
     film += _ribs(x, y) * body
     film += 0.26 * np.exp(-((x / 0.09) ** 2)) * body
     film += 0.18 * _ellipse(x, y, 0.12, 0.28, 0.26, 0.3)
@@ -41,7 +41,7 @@ def _ribs(x: Film, y: Film) -> Film:
     """Eight pairs, each falling off to the side."""
     middles = np.linspace(-0.68, 0.5, 8)
     slope = 0.28 * np.abs(x) ** 1.6
-    shadows: Film = sum(np.exp(-(((y - middle - slope) / 0.022) ** 2)) for middle in middles)
+    shadows: Film = np.sum([np.exp(-(((y - middle - slope) / 0.022) ** 2)) for middle in middles], axis=0)
     return 0.11 * shadows * _edge(np.abs(x) - 0.08, 0.02)
 
 
