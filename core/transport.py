@@ -20,7 +20,7 @@ log = structlog.get_logger()
 class Channel(redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]  # Kombu has no types
         except (ValueError, TypeError, LookupError, AttributeError) as error:  # no connection error is one of these
             log.warning("message_unreadable", error=type(error).__name__)  # not its text, which may quote the message
             raise Empty from error
