@@ -68,5 +68,7 @@ def _add_parity(row: Row, files: tuple[bytes, ...]) -> None:
     judge = eager.Network()
     of_left, of_right = judge.predict_all(left), judge.predict_all(right)
     row.add("probability_apart_max", float(np.abs(of_left.probability - of_right.probability).max()))
-    row.add("decisions_changed", sum(a != b for a, b in zip(judge.decide(of_left), judge.decide(of_right), strict=True)))
+    row.add(
+        "decisions_changed", sum(a != b for a, b in zip(judge.decide(of_left), judge.decide(of_right), strict=True))
+    )
     row.facts["parity"] = f"over {len(files)} images, judged by eager torch"
