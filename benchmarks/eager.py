@@ -46,3 +46,8 @@ def join(found: list[Results]) -> Results:
         np.concatenate([each.domain_score for each in found]),
         np.concatenate([each.cam for each in found]),
     )
+
+
+def differing(left: list[str], right: list[str]) -> int:
+    """How many of two lists of decisions are not the same."""
+    return sum(a != b for a, b in zip(left, right, strict=True))

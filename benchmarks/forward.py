@@ -86,7 +86,6 @@ def _add_agreement(row: Row, predictor: Predictor, baseline: eager.Network, imag
     of_ours = eager.join([predictor.predict(images[start : start + BATCH]) for start in starts])
     of_eager = baseline.predict_all(images)
     decisions = [decide(result, predictor.threshold, predictor.domain_limit).decision for result in of_ours]
-    changed = sum(a != b for a, b in zip(decisions, baseline.decide(of_eager), strict=True))
-    row.add("decisions_changed", changed)
+    row.add("decisions_changed", eager.differing(decisions, baseline.decide(of_eager)))
     row.add("probability_apart_max", float(np.abs(of_ours.probability - of_eager.probability).max()))
     row.facts["agreement"] = f"over {len(images)} images"
