@@ -9,6 +9,7 @@ import pytest
 from benchmarks import report
 from benchmarks.spread import Spread
 from benchmarks.targets import Target
+from tests.service import REPOSITORY
 from tests.unit.benchmarks.factories import results, row, service_row
 
 AT_LEAST = Target("decode", "ratio", "decode", 1.8)
@@ -74,9 +75,7 @@ def test_text_replaces_what_is_between_the_marks(tmp_path: Path) -> None:
     report.write_into(document, "figures", r"new \1")
     report.write_into(document, "figures", "newer")
 
-    assert document.read_text() == (
-        "a\n<!-- figures: make bench -->\n\nnewer\n\n<!-- end of figures -->\nb\n"
-    )
+    assert document.read_text() == ("a\n<!-- figures: make bench -->\n\nnewer\n\n<!-- end of figures -->\nb\n")
 
 
 def test_a_document_without_the_place_is_refused(tmp_path: Path) -> None:
@@ -86,10 +85,13 @@ def test_a_document_without_the_place_is_refused(tmp_path: Path) -> None:
         report.write_into(tmp_path / "page.md", "figures", "new")
 
 
-@pytest.mark.parametrize(("document", "name"), [("performance.md", "figures"), ("performance.md", "figures of a GPU"), ("sizing.md", "sizing")])
-def test_our_documents_have_their_places(root: Path, tmp_path: Path, document: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("document", "name"),
+    [("performance.md", "figures"), ("performance.md", "figures of a GPU"), ("sizing.md", "sizing")],
+)
+def test_our_documents_have_their_places(tmp_path: Path, document: str, name: str) -> None:
     copy = tmp_path / document
-    copy.write_text((root / "docs" / document).read_text())
+    copy.write_text((REPOSITORY / "docs" / document).read_text())
 
     report.write_into(copy, name, "written by the harness")
 

@@ -35,7 +35,9 @@ def test_no_file_is_no_results(tmp_path: Path) -> None:
     assert results.load(tmp_path / "none.json").rows == {}
 
 
-@pytest.mark.parametrize("text", ["[]", '{"rows": {"decode": {}}}', "not json", '{"rows": {"decode": {"figures": []}}}'])
+@pytest.mark.parametrize(
+    "text", ["[]", '{"rows": {"decode": {}}}', "not json", '{"rows": {"decode": {"figures": []}}}']
+)
 def test_another_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "other.json").write_text(text)
 
