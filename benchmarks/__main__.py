@@ -29,6 +29,7 @@ from benchmarks import (
     report,
     results,
     service,
+    singles,
     sizing,
     targets,
     upload,
@@ -61,6 +62,7 @@ ON_CPU: dict[str, Callable[[Setup], Row]] = {
     "service": service.measure,
     "workers": workers.measure,
     "latency": latency.measure,
+    "singles": singles.measure,
     "history": history_row.measure,
 }
 
