@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 BOUNDARY = "pneumoscreen-benchmark"
 TIMEOUT_S = 120.0
+IDLE_S = 2.0
+"""A connection not used for longer is opened anew: servers close theirs after 5 s, and a body sent into that is lost."""
 
 
 class Refused(Exception):
@@ -81,6 +83,8 @@ class Client:
         except (OSError, http.client.HTTPException):
             connection.close()  # the next request opens it anew
             raise
+        finally:
+            self._own.used_s = time.monotonic()
         if not 200 <= response.status < 300:
             raise Refused(f"{request.path}: {response.status} {body[:300]!r}")
         return Answer(request.numbers, body, time.perf_counter() - started_s)
@@ -100,4 +104,6 @@ class Client:
             address = urlsplit(self.url)
             connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
             self._own.connection = connection
+        elif time.monotonic() - self._own.used_s > IDLE_S:
+            connection.close()
         return connection

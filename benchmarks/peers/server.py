@@ -22,7 +22,7 @@ from benchmarks.peers import environment
 from benchmarks.peers.catalogue import QUIET, Peer, Tuning
 from tests.service import REPOSITORY
 
-START_TIMEOUT_S = 180.0
+START_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 20.0
 
 
