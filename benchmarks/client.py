@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 BOUNDARY = "pneumoscreen-benchmark"
 TIMEOUT_S = 120.0
 IDLE_S = 2.0
-"""A connection not used for longer is opened anew: servers close theirs after 5 s, and a body sent into that is lost."""
+"""A connection unused for longer is opened anew: servers close theirs after 5 s, and a body sent into that is lost."""
 
 
 class Refused(Exception):
