@@ -66,11 +66,12 @@ def chunks(files: Iterable[tuple[str, bytes]], size: int) -> Iterator[list[tuple
 
 @dataclass(slots=True)
 class Client:
-    """Sends to one server. Each thread has a connection of its own."""
+    """Sends to one server. Each thread has a connection of its own, until `close`."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     _own: threading.local = field(default_factory=threading.local, repr=False)
+    _opened: list[http.client.HTTPConnection] = field(default_factory=list, repr=False)
 
     def send(self, request: Request, *, method: str = "POST") -> Answer:
         """Raises Refused, OSError, http.client.HTTPException."""
@@ -95,8 +96,17 @@ class Client:
 
     def send_all(self, requests: Sequence[Request], concurrency: int) -> list[Answer]:
         """All of them, `concurrency` at a time; the answers in the order of the requests."""
-        with ThreadPoolExecutor(concurrency, thread_name_prefix="client") as pool:
-            return list(pool.map(self.send, requests))
+        threads = Client(self.url, self.headers)
+        try:
+            with ThreadPoolExecutor(concurrency, thread_name_prefix="client") as pool:
+                return list(pool.map(threads.send, requests))
+        finally:
+            threads.close()
+
+    def close(self) -> None:
+        """Of every thread; none of them may be sending."""
+        for connection in self._opened:
+            connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
@@ -104,6 +114,7 @@ class Client:
             address = urlsplit(self.url)
             connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
             self._own.connection = connection
+            self._opened.append(connection)
         elif time.monotonic() - self._own.used_s > IDLE_S:
             connection.close()
         return connection

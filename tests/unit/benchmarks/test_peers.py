@@ -42,7 +42,9 @@ def client() -> Iterator[Client]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield Client(f"http://127.0.0.1:{server.server_address[1]}")
+    client = Client(f"http://127.0.0.1:{server.server_address[1]}")
+    yield client
+    client.close()
     server.shutdown()
     thread.join()
     server.server_close()
