@@ -18,7 +18,7 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && grep -F '$(CURDIR)/$(VENV)' $(
 endif
 endif
 
-.PHONY: help install run test lint format types faults fuzz audit bench docs pictures lock clean
+.PHONY: help install run test lint format types faults fuzz audit bench bench-gpu docs pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,8 +61,11 @@ fuzz: install ## Fuzz the image decoder, guided by coverage (longer with ARGS="-
 audit: install ## Look for known vulnerabilities of our dependencies
 	$(BIN)/python -m scripts.audit $(ARGS)
 
-bench: install ## Measure the speed of this machine
+bench: install ## Measure the stages, the whole service and its peers on this machine (a part with ARGS="--rows decode")
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-gpu: install ## The same on a machine with a GPU, in less than 8 minutes
+	$(BIN)/python -m benchmarks --gpu $(ARGS)
 
 docs: install ## Write docs/configuration.md anew
 	$(BIN)/python -m scripts.configuration_docs

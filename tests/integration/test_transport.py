@@ -37,7 +37,7 @@ def receive(app: Celery, count: int) -> list[Any]:
     with app.connection_for_read() as connection, connection.channel() as channel:
         assert isinstance(connection.transport, Transport)
         queues = [app.amqp.queues[name] for name in QUEUES]
-        with Consumer(channel, queues, callbacks=[note], accept=["json"]):
+        with Consumer(channel, queues, callbacks=[note], accept=["json"]):  # type: ignore[no-untyped-call]  # no types
             while len(bodies) < count:
                 connection.drain_events(timeout=20)
     return bodies
