@@ -19,6 +19,7 @@ TARGETS = {
     "format",
     "types",
     "faults",
+    "pictures",
     "fuzz",
     "audit",
     "bench",
