@@ -18,7 +18,7 @@ from core.storage import BlobStore, storage_errors
 from db import claims
 from db.claims import Claim, Failed, Scored
 from db.session import Database, now
-from db.states import Decision
+from db.states import Decision, Priority
 from model import preprocess
 from model.engines import Predictor
 from model.results import Result, decide
@@ -71,7 +71,7 @@ class Pipeline:
 
     def _screen(self) -> None:
         started_at = time.monotonic()
-        for outcomes in screen_batches(self._claims(), self._read, self.predictor, self._pool):
+        for outcomes in screen_batches(self._claims(), self._read, self.predictor, self._pool, self._overtake):
             self._finish(outcomes)
             self.batches += 1
             self.images += len(outcomes)
@@ -110,11 +110,22 @@ class Pipeline:
             if not batch or any(claim.crashes for claim in batch):
                 yield []  # a suspect is next, or was just claimed: it has this process to itself
 
+    def _overtake(self, waiting: Sequence[Claim]) -> list[Claim]:
+        """Interactive images that came after `waiting` was claimed, if it is a bulk batch; a suspect stays alone."""
+        if self._stop.is_set() or any(claim.crashes or claim.priority is Priority.INTERACTIVE for claim in waiting):
+            return []
+        with self._database.read() as session:  # nearly always enough, and without a write
+            if not claims.interactive_waits(session):
+                return []
+        urgent = self._claim(alone=False, priorities=(Priority.INTERACTIVE,))
+        self._in_hand |= {claim.image_id for claim in urgent}
+        return urgent
+
     def _suspect_waits(self) -> bool:
         with self._database.read() as session:
             return claims.suspect_waits(session)
 
-    def _claim(self, *, alone: bool) -> list[Claim]:
+    def _claim(self, *, alone: bool, priorities: Sequence[Priority] = claims.IN_ORDER) -> list[Claim]:
         with self._database.begin() as session:
             return claims.claim(
                 session,
@@ -123,6 +134,7 @@ class Pipeline:
                 lease_s=self._settings.lease_s,
                 now=now(session),
                 alone=alone,
+                priorities=priorities,
             )
 
     def _read(self, claim: Claim) -> NDArray[np.uint8]:
