@@ -9,6 +9,7 @@ python -m benchmarks --gpu                       the rows of a GPU machine (`mak
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -139,6 +140,7 @@ def write_documents(found: Results, on_gpu: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when everything that was asked for was measured, else 1; missed targets are figures, not failures."""
     asked = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     try:
         if asked.gpu:
             gpu.require()
