@@ -1,6 +1,5 @@
 """Leaves no image behind: takes back expired leases and rings for queued images whose doorbell was lost.
 
-
 Any number of sweepers may run: each step is a conditional UPDATE, and a doorbell too many finds nothing to do.
 Imports no torch.
 """
@@ -91,7 +90,7 @@ class Sweeper:
 
 
 def run(settings: Settings) -> None:
-    """Sweep every `sweep_interval_s` until SIGTERM or SIGINT.
+    """Sweep at once, then every `sweep_interval_s`, until SIGTERM or SIGINT.
 
     The janitor has a thread of its own: a blob store that does not answer must not keep leases from being taken back.
     """
@@ -111,8 +110,9 @@ def run(settings: Settings) -> None:
 
 
 def _repeat(step: Callable[[], object], interval_s: float, stop: threading.Event) -> None:
-    while not stop.wait(interval_s):
+    while not stop.is_set():
         try:
             step()
         except SQLAlchemyError as error:
             log.warning("database_unreachable", error=type(error).__name__)
+        stop.wait(interval_s)
