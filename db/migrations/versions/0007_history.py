@@ -1,0 +1,85 @@
+"""Indexes that keep the history quick over a million images, by time, user, decision, rare state and part of a name"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+class Index(NamedTuple):
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    where: str | None = None
+
+
+NEW = (
+    Index("ix_images_job_id_id", "images", ("job_id", "id")),
+    Index("ix_images_created_at_id", "images", ("created_at", "id")),
+    Index("ix_images_user_id_created_at_id", "images", ("user_id", "created_at", "id")),
+    Index("ix_images_decided", "images", ("decision", "created_at", "id"), "decision IS NOT NULL"),
+    Index("ix_images_queued_created_at_id", "images", ("created_at", "id"), "state = 'queued'"),
+    Index("ix_images_failed_created_at_id", "images", ("created_at", "id"), "state = 'failed'"),
+    Index("ix_images_cancelled_created_at_id", "images", ("created_at", "id"), "state = 'cancelled'"),
+    Index("ix_images_finished", "images", ("state", "finished_at"), "finished_at IS NOT NULL"),
+    Index("ix_images_progress", "images", ("job_id", "state", "decision", "id", "finished_at")),
+)
+OLD = (
+    Index("ix_images_progress", "images", ("job_id", "state", "decision", "finished_at")),
+    Index("ix_images_state_finished_at", "images", ("state", "finished_at")),
+    Index("ix_predictions_decision_image_id", "predictions", ("decision", "image_id")),
+)
+
+# Three-letter pieces of the file names. On SQLite a table of its own, kept by triggers, which a batch operation of
+# Alembic on `images` would lose.
+SQLITE_NAMES = (
+    "CREATE VIRTUAL TABLE image_names USING fts5(filename, content='images', content_rowid='id', tokenize='trigram')",
+    "CREATE TRIGGER image_names_insert AFTER INSERT ON images BEGIN "
+    "INSERT INTO image_names(rowid, filename) VALUES (new.id, new.filename); END",
+    "CREATE TRIGGER image_names_delete AFTER DELETE ON images BEGIN "
+    "INSERT INTO image_names(image_names, rowid, filename) VALUES ('delete', old.id, old.filename); END",
+    "CREATE TRIGGER image_names_update AFTER UPDATE OF filename ON images BEGIN "
+    "INSERT INTO image_names(image_names, rowid, filename) VALUES ('delete', old.id, old.filename); "
+    "INSERT INTO image_names(rowid, filename) VALUES (new.id, new.filename); END",
+    "INSERT INTO image_names(image_names) VALUES ('rebuild')",
+)
+POSTGRESQL_NAMES = (
+    "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+    "CREATE INDEX ix_images_filename ON images USING gin (lower(filename) gin_trgm_ops)",
+)
+
+
+def upgrade() -> None:
+    # What the release before the one that added these columns wrote without them. Lists now trust them.
+    newest = "(SELECT decision FROM predictions WHERE image_id = images.id ORDER BY id DESC LIMIT 1)"
+    op.execute(f"UPDATE images SET decision = {newest} WHERE state = 'done' AND decision IS NULL")  # noqa: S608
+    owner = "(SELECT user_id FROM jobs WHERE jobs.id = images.job_id)"
+    op.execute(f"UPDATE images SET user_id = {owner} WHERE user_id IS NULL")  # noqa: S608
+    _replace(OLD, NEW)
+    for statement in SQLITE_NAMES if op.get_bind().dialect.name == "sqlite" else POSTGRESQL_NAMES:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("insert", "delete", "update"):
+            op.execute(f"DROP TRIGGER image_names_{verb}")
+        op.execute("DROP TABLE image_names")
+    else:
+        op.execute("DROP INDEX ix_images_filename")  # the extension stays: it may have been there before
+    _replace(NEW, OLD)
+
+
+def _replace(old: tuple[Index, ...], new: tuple[Index, ...]) -> None:
+    for index in old:
+        op.drop_index(index.name, table_name=index.table)
+    for index in new:
+        where = None if index.where is None else sa.text(index.where)
+        op.create_index(index.name, index.table, list(index.columns), sqlite_where=where, postgresql_where=where)
