@@ -151,21 +151,21 @@ class Image(Base):
         Index("ix_images_job_id_state_id", "job_id", "state", "id"),
         # All that a job's progress is made of: read from the index alone, a hundred thousand images take milliseconds.
         Index("ix_images_progress", "job_id", "state", "decision", "id", "finished_at"),
-        # These small indexes hold just the rows in work, whatever the size of the archive behind them.
+        # These small indexes hold just the rows in work, whatever the size of the archive behind them. Where rows are
+        # counted they begin with the state, though it is always the same: SQLite would else look it up in each row.
         _partial("ix_images_queued", "priority", "id", where="state = 'queued'"),
         _partial("ix_images_queued_of_user", "user_id", "priority", "id", where="state = 'queued'"),
         _partial("ix_images_unpublished", "priority", "id", where="state = 'queued' AND published_at IS NULL"),
         _partial("ix_images_suspected", "priority", "crashes", "id", where="state = 'queued' AND crashes > 0"),
-        _partial("ix_images_running", "lease_expires_at", where="state = 'running'"),
+        _partial("ix_images_running", "state", "lease_expires_at", where="state = 'running'"),
         Index("ix_images_sha256", "sha256"),
         # The history, by whatever leads it (`db/narrowing.py`). Those of the rare states hold nothing else.
         Index("ix_images_created_at_id", "created_at", "id"),
         Index("ix_images_user_id_created_at_id", "user_id", "created_at", "id"),
         _partial("ix_images_decided", "decision", "created_at", "id", where="decision IS NOT NULL"),
-        *(
-            _partial(f"ix_images_{state}_created_at_id", "created_at", "id", where=f"state = '{state}'")
-            for state in (ImageState.QUEUED, ImageState.FAILED, ImageState.CANCELLED)
-        ),
+        _partial("ix_images_waiting", "state", "created_at", "id", where="state = 'queued'"),
+        _partial("ix_images_failed", "state", "created_at", "id", "user_id", where="state = 'failed'"),
+        _partial("ix_images_cancelled", "state", "created_at", "id", "user_id", where="state = 'cancelled'"),
         _partial("ix_images_finished", "state", "finished_at", where="finished_at IS NOT NULL"),
         {"sqlite_autoincrement": True},
     )

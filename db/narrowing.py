@@ -71,12 +71,27 @@ def narrowed(filters: Filters, after: Start | None, *, newest_first: bool) -> Se
     return _in_order(select(Image).where(*_conditions(filters, after, newest_first)), filters, newest_first)
 
 
-def among_the_next(filters: Filters, after: Start | None, *, newest_first: bool) -> Select[Image]:
-    """As `narrowed`, but only those of the next `LOOK_THROUGH` whose name matches."""
-    unnamed = replace(filters, filename=None)
-    near = _in_order(select(Image.id).where(*_conditions(unnamed, after, newest_first)), filters, newest_first)
-    query = select(Image).where(Image.id.in_(select(near.limit(LOOK_THROUGH).subquery().c.id)), _named(filters))
-    return _in_order(query, filters, newest_first)
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """The rows that follow the start of a page, as far as names are looked for one by one."""
+
+    images: Select[Image]
+    are_all: bool
+
+
+def nearby(session: Session, filters: Filters, after: Start | None, *, newest_first: bool) -> Nearby:
+    """As `narrowed`, but only among the next `LOOK_THROUGH` that meet the leading condition."""
+    leading = {name: value for name, value in _wanted(filters).items() if name in _leading(filters)}
+    led = Filters(**leading, since=filters.since, until=filters.until)
+    within = [*_terms(led, lead=True), *_between(led, after, newest_first)]  # all of it in the index
+    query = _in_order(select(Image.created_at, Image.id).where(*within), led, newest_first)
+    last = session.execute(query.offset(LOOK_THROUGH).limit(1)).one_or_none()
+    if last is None:
+        return Nearby(narrowed(filters, after, newest_first=newest_first), are_all=True)
+    row, here = tuple_(Image.created_at, Image.id), tuple_(literal(last.created_at, UtcDateTime()), last.id)
+    nearer = replace(filters, since=None) if newest_first else replace(filters, until=None)  # one limit at each end
+    images = narrowed(nearer, after, newest_first=newest_first)
+    return Nearby(images.where(row > here if newest_first else row < here), are_all=False)
 
 
 def by_name(session: Session, filters: Filters, after: Start | None, *, newest_first: bool) -> Select[Image]:
@@ -102,17 +117,23 @@ def _conditions(
 ) -> list[ColumnElement[bool]]:
     # What is being erased is out of sight at once. There are few such jobs, and they have an index of their own.
     conditions = [Image.job_id.not_in(select(Job.id).where(Job.deleted_at.is_not(None)))]
-    leading = _leading(filters) if lead else ()
-    state = ImageState.DONE if filters.decision is not None else filters.state  # none but these have a decision
-    if state != (filters.state or state):
-        return [false()]
-    wanted = {"job_id": filters.job_id, "user_id": filters.user_id, "state": state, "decision": filters.decision}
-    for name, value in wanted.items():
-        if value is not None:
-            conditions.append(_equals(getattr(Image, name), value, leads=name in leading))
+    if filters.decision is not None and filters.state not in (None, ImageState.DONE):
+        return [false()]  # see _wanted
     if filters.filename:
         conditions.append(_named(filters))
-    return conditions + _between(filters, after, newest_first)
+    return [*conditions, *_terms(filters, lead=lead), *_between(filters, after, newest_first)]
+
+
+def _wanted(filters: Filters) -> dict[str, Any]:
+    """Values by column. What has a decision is done, and only that."""
+    state = filters.state if filters.decision is None else ImageState.DONE
+    wanted = {"job_id": filters.job_id, "user_id": filters.user_id, "state": state, "decision": filters.decision}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _terms(filters: Filters, *, lead: bool) -> list[ColumnElement[bool]]:
+    leading = _leading(filters) if lead else ()
+    return [_equals(getattr(Image, name), value, leads=name in leading) for name, value in _wanted(filters).items()]
 
 
 def _leading(filters: Filters) -> tuple[str, ...]:

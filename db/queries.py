@@ -49,15 +49,13 @@ class Page(Generic[Row]):
 def progress(session: Session, job: Job) -> Progress:
     counts = dict.fromkeys(ImageState, 0)
     decisions = dict.fromkeys(Decision, 0)
-    last: datetime | None = None
     rows = session.execute(
-        select(Image.state, Image.decision, func.count(), func.max(Image.finished_at))
+        select(Image.state, Image.decision, func.count())
         .where(Image.job_id == job.id)
         .group_by(Image.state, Image.decision)
     )
-    for image_state, decision, count, finished_at in rows:
+    for image_state, decision, count in rows:
         counts[image_state] += count
-        last = max((t for t in (last, finished_at) if t is not None), default=None)
         if decision is not None:
             decisions[Decision(decision)] += count
         elif image_state is ImageState.DONE:
@@ -65,7 +63,12 @@ def progress(session: Session, job: Job) -> Progress:
                 decisions[word] += its_count
     state = _job_state(counts, cancelled=job.cancelled_at is not None)
     over = state in (JobState.DONE, JobState.CANCELLED)
-    return Progress(state, counts, decisions, last if over else None)
+    return Progress(state, counts, decisions, _finished_at(session, job) if over else None)
+
+
+def _finished_at(session: Session, job: Job) -> datetime | None:
+    """Asked only once a job is over: it takes as long as all the counts."""
+    return session.scalars(select(func.max(Image.finished_at)).where(Image.job_id == job.id)).one()
 
 
 def _decisions_not_noted(session: Session, job: Job) -> Sequence[tuple[Decision, int]]:
@@ -115,8 +118,9 @@ def images(
         return session.scalars(_with_results(query).limit(limit + 1)).all()
 
     if filters.filename and filters.job_id is None:
-        found = read(narrowing.among_the_next(filters, start, newest_first=newest_first))
-        if len(found) > limit:
+        near = narrowing.nearby(session, filters, start, newest_first=newest_first)
+        found = read(near.images)
+        if near.are_all or len(found) > limit:
             return _page(found, limit)
         if len(filters.filename) >= narrowing.INDEXED_PIECE:
             return _page(read(narrowing.by_name(session, filters, start, newest_first=newest_first)), limit)

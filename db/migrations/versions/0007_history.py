@@ -25,14 +25,16 @@ NEW = (
     Index("ix_images_created_at_id", "images", ("created_at", "id")),
     Index("ix_images_user_id_created_at_id", "images", ("user_id", "created_at", "id")),
     Index("ix_images_decided", "images", ("decision", "created_at", "id"), "decision IS NOT NULL"),
-    Index("ix_images_queued_created_at_id", "images", ("created_at", "id"), "state = 'queued'"),
-    Index("ix_images_failed_created_at_id", "images", ("created_at", "id"), "state = 'failed'"),
-    Index("ix_images_cancelled_created_at_id", "images", ("created_at", "id"), "state = 'cancelled'"),
+    Index("ix_images_waiting", "images", ("state", "created_at", "id"), "state = 'queued'"),
+    Index("ix_images_failed", "images", ("state", "created_at", "id", "user_id"), "state = 'failed'"),
+    Index("ix_images_cancelled", "images", ("state", "created_at", "id", "user_id"), "state = 'cancelled'"),
+    Index("ix_images_running", "images", ("state", "lease_expires_at"), "state = 'running'"),
     Index("ix_images_finished", "images", ("state", "finished_at"), "finished_at IS NOT NULL"),
     Index("ix_images_progress", "images", ("job_id", "state", "decision", "id", "finished_at")),
 )
 OLD = (
     Index("ix_images_progress", "images", ("job_id", "state", "decision", "finished_at")),
+    Index("ix_images_running", "images", ("lease_expires_at",), "state = 'running'"),
     Index("ix_images_state_finished_at", "images", ("state", "finished_at")),
     Index("ix_predictions_decision_image_id", "predictions", ("decision", "image_id")),
 )
