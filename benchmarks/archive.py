@@ -94,7 +94,9 @@ class Filler:
         rare = f"-{RARE_NAME}" if image_id == self._rows // 20 else ""
         year, number = sent_at.year, pick.randrange(1_000_000)
         filename = f"{year}/{pick.choice(NAMES)}{rare}-{number:06d}_{image_id}.jpeg"
-        finished_at = sent_at + timedelta(seconds=pick.randrange(1, 60)) if state in ("done", "failed", "cancelled") else None
+        finished_at = (
+            sent_at + timedelta(seconds=pick.randrange(1, 60)) if state in ("done", "failed", "cancelled") else None
+        )
         decision = pick.choice(DECISIONS) if state == "done" else None
         error = ("corrupt_image", "Its data ends too early.") if state == "failed" else (None, None)
         # job_id … created_at, finished_at: in the order of IMAGE_COLUMNS.

@@ -78,9 +78,7 @@ class Site:
 
     def first_bytes(self, path: str) -> None:
         """Until the first piece of a streamed answer; the rest is not asked for."""
-        answer = self.client.get(
-            path, headers={"Authorization": f"Bearer {self.archive.admin_token}"}, buffered=False
-        )
+        answer = self.client.get(path, headers={"Authorization": f"Bearer {self.archive.admin_token}"}, buffered=False)
         next(iter(answer.response))
         answer.close()
 

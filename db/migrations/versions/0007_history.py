@@ -54,7 +54,7 @@ SQLITE_NAMES = (
 )
 POSTGRESQL_NAMES = (
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-    "CREATE INDEX ix_images_filename ON images USING gin (lower(filename) gin_trgm_ops)",
+    "CREATE INDEX ix_images_filename ON images USING gin (filename gin_trgm_ops)",
 )
 
 

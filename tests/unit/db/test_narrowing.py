@@ -87,7 +87,9 @@ def in_pages(database: Database, filters: Filters, limit: int, *, newest_first: 
 
 
 days = st.none() | st.integers(-12, 13).map(lambda day: DAY_ZERO + timedelta(days=day))
-parts = st.none() | st.sampled_from(["", "a", "sca", "SCAN", "o'h", "0%", "_", '"', '" AND', "\\sl", "y*z", "n-T", "zzz"])
+parts = st.none() | st.sampled_from(
+    ["", "a", "sca", "SCAN", "o'h", "0%", "_", '"', '" AND', "\\sl", "y*z", "n-T", "zzz"]
+)
 any_filters = st.builds(
     Filters,
     job_id=st.none() | st.none() | st.integers(1, 6),
