@@ -2,8 +2,9 @@
 
 Fills a database of 1,000 images, one of a hundredth of `--rows` and one of all of them, on SQLite and on a PostgreSQL
 of its own (in memory, without fsync), then asks the real Flask application through its test client, in this process:
-each request alternately of the small and the large database, so that other load on the machine hits both alike. Then
-claims and finishes batches of 16 at 1,000 queued images and at a tenth of `--rows`, by the worker's own functions.
+each request alternately of the small and the large database, so that other load on the machine hits both alike. The
+small database often has less than a page of what is asked for: the ratio is to its full first page if that is slower.
+Then claims and finishes batches of 16 at 1,000 queued images and at a tenth of `--rows`, by the worker's functions.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -55,10 +56,11 @@ class Figure:
     small_p95_ms: float
     large_median_ms: float
     large_p95_ms: float
+    full_page_p95_ms: float = 0
 
     @property
     def ratio(self) -> float:
-        return self.large_p95_ms / self.small_p95_ms
+        return self.large_p95_ms / max(self.small_p95_ms, self.full_page_p95_ms)
 
 
 class Site:
@@ -240,9 +242,13 @@ def measure(name: str, rows: int, only: str, stack: ExitStack, *, export: bool) 
         return stack.enter_context(site(url, size, directory))
 
     small, middle, large = opened(SMALL), opened(max(SMALL * 10, rows // 100)), opened(rows)
+    full_page_p95_ms: dict[str, float] = {}
     for (case, who, path), (_, _, large_path) in zip(requests(small.archive), requests(large.archive), strict=True):
-        if only in case:
-            yield compare(name, case, lambda: small.get(who, path), lambda: large.get(who, large_path))  # noqa: B023
+        place = case.partition(":")[0]
+        if only in case or case.endswith(": nothing"):
+            figure = compare(name, case, lambda: small.get(who, path), lambda: large.get(who, large_path))  # noqa: B023
+            full = full_page_p95_ms.setdefault(place, figure.small_p95_ms)
+            yield replace(figure, full_page_p95_ms=full)
     if only in "CSV":
         csv = "/api/v1/results?format=csv"
         yield compare(name, "CSV, first bytes", lambda: small.first_bytes(csv), lambda: large.first_bytes(csv))

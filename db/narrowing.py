@@ -2,7 +2,7 @@
 
 The images of one job come in the order of their ids, all others by the time they were sent. Of several conditions one
 leads: an index has the rows that meet it in the list's order, and they are read until a page is full. The others are
-written in a form that no index answers, since SQLite, which keeps no statistics, would else choose between them blindly.
+written in a form that no index answers: SQLite, which keeps no statistics, would choose between them blindly.
 
 A part of a file name leads nowhere. It is first looked for in the next rows, which finds the frequent ones; one that
 does not fill a page from those is looked up in an index of the three-letter pieces of all names, and what that finds
@@ -158,7 +158,7 @@ def _named(filters: Filters) -> ColumnElement[bool]:
 
 
 def _between(filters: Filters, after: Start | None, newest_first: bool) -> list[ColumnElement[bool]]:
-    """The span of time and the start of the page, as one limit at each end: SQLite uses one only, and not the closer."""
+    """The span of time and the start of the page, one limit at each end: SQLite uses one, and not the closer."""
     if filters.job_id is not None:
         start = [] if after is None else [Image.id < after.id if newest_first else Image.id > after.id]
         return start + _times(filters.since, filters.until)

@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from db import narrowing, queries
-from db.models import Image, Job
+from db.models import Image
 from db.narrowing import Filters
 from db.session import Database, now
 from db.states import Decision, ImageState
@@ -46,7 +46,10 @@ def archive(desk: Desk) -> list[Image]:
                     "user_id": job.user_id,
                     "filename": f"{pick.choice(NAMES)}-{pick.choice(NAMES)}.png",
                     "sha256": f"{number:064x}",
-                    **{"media_type": "image/png", "size_bytes": 1, "width_px": 1, "height_px": 1},
+                    "media_type": "image/png",
+                    "size_bytes": 1,
+                    "width_px": 1,
+                    "height_px": 1,
                     "state": state,
                     "decision": pick.choice(list(Decision)) if state is ImageState.DONE else None,
                     "priority": job.priority,
