@@ -19,9 +19,8 @@ from db import claims
 from db.claims import Claim, Failed, Scored
 from db.session import Database, now
 from db.states import Decision
-from model.decode import decode
+from model import preprocess
 from model.engines import Predictor
-from model.preprocess import preprocess
 from model.results import Result, decide
 from worker import outage
 from worker.batching import Outcome, screen_batches
@@ -129,7 +128,7 @@ class Pipeline:
     def _read(self, claim: Claim) -> NDArray[np.uint8]:
         with storage_errors("read"), self._store.open(claim.sha256) as blob:
             data = blob.read()
-        return preprocess(decode(data, max_pixels=self._settings.max_pixels))
+        return preprocess.read(data, max_pixels=self._settings.max_pixels)
 
     def _finish(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
         """One transaction: predictions, model, and every state change of the batch."""
