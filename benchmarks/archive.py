@@ -153,7 +153,10 @@ def fill(url: str, rows: int, note: Any = print) -> Archive:
     last = f"operator-{OPERATORS}"  # has sent nothing
     return Archive(
         rows,
-        *(tokens[name] for name in ("admin", "clinician-0", "operator-0", last)),
+        admin_token=tokens["admin"],
+        clinician_token=tokens["clinician-0"],
+        operator_token=tokens["operator-0"],
+        idle_operator_token=tokens[last],
         old_image=max(2, rows // 10),
         big_job=filler.big_job,
         queued_job=filler.queued_job,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -158,16 +157,23 @@ def timed(do: Callable[[], None]) -> float:
     return (time.perf_counter() - started) * 1e3
 
 
-def compare(name: str, case: str, small: Callable[[], None], large: Callable[[], None]) -> Figure:
+def compare(
+    name: str, case: str, small: Callable[[], None], large: Callable[[], None], repeats: int = REPEATS
+) -> Figure:
     """Both in turn, after one round that is not counted."""
-    small(), large()
-    times: tuple[list[float], list[float]] = ([], [])
+    small()
+    large()
+    few: list[float] = []
+    many: list[float] = []
     deadline_s = time.monotonic() + CASE_S
-    while len(times[0]) < REPEATS and (len(times[0]) < 5 or time.monotonic() < deadline_s):
-        times[0].append(timed(small))
-        times[1].append(timed(large))
-    figures = [figure for values in times for figure in (median(values), quantiles(values, n=20)[-1])]
-    return Figure(name, case, *figures)
+    while len(few) < repeats and (len(few) < 5 or time.monotonic() < deadline_s):
+        few.append(timed(small))
+        many.append(timed(large))
+    return figure(name, case, few, many)
+
+
+def figure(name: str, case: str, few: list[float], many: list[float]) -> Figure:
+    return Figure(name, case, median(few), quantiles(few, n=20)[-1], median(many), quantiles(many, n=20)[-1])
 
 
 def work_off(database: Database, model: str) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -196,8 +202,8 @@ def compare_work(name: str, small: Database, large: Database) -> Iterator[Figure
         for place, (claim, finish) in enumerate(both):
             times[place].append(timed(claim))
             times[place + 2].append(timed(finish))
-    for case, few, many in (("claim 16", *times[:2]), ("finish 16", *times[2:])):
-        yield Figure(name, case, median(few), quantiles(few, n=20)[-1], median(many), quantiles(many, n=20)[-1])
+    yield figure(name, "claim 16", times[0], times[1])
+    yield figure(name, "finish 16", times[2], times[3])
 
 
 def export_growth_mb(site: Site) -> float:
@@ -207,7 +213,7 @@ def export_growth_mb(site: Site) -> float:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     headers = {"Authorization": f"Bearer {site.archive.admin_token}"}
     answer = site.client.get(path, headers=headers, buffered=False)
-    lines = sum(piece.count(b"\n") for piece in answer.response)
+    lines = sum(piece.count(b"\n") for piece in answer.iter_encoded())
     if lines <= site.archive.rows:  # a heading, and at least a line each
         raise SystemExit(f"The CSV has {lines} lines of {site.archive.rows} images.")
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
@@ -233,7 +239,9 @@ def site(url: str, rows: int, directory: Path) -> Iterator[Site]:
     database.dispose()
 
 
-def measure(name: str, rows: int, only: str, stack: ExitStack, *, export: bool) -> Iterator[Figure]:
+def measure(
+    name: str, rows: int, only: str, stack: ExitStack, *, export: bool, repeats: int = REPEATS
+) -> Iterator[Figure]:
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pns-history-")))
     server = stack.enter_context(postgres.serve()) if name == "postgresql" else None
 
@@ -246,12 +254,12 @@ def measure(name: str, rows: int, only: str, stack: ExitStack, *, export: bool) 
     for (case, who, path), (_, _, large_path) in zip(requests(small.archive), requests(large.archive), strict=True):
         place = case.partition(":")[0]
         if only in case or case.endswith(": nothing"):
-            figure = compare(name, case, lambda: small.get(who, path), lambda: large.get(who, large_path))  # noqa: B023
-            full = full_page_p95_ms.setdefault(place, figure.small_p95_ms)
-            yield replace(figure, full_page_p95_ms=full)
+            found = compare(name, case, lambda: small.get(who, path), lambda: large.get(who, large_path), repeats)  # noqa: B023
+            full = full_page_p95_ms.setdefault(place, found.small_p95_ms)
+            yield replace(found, full_page_p95_ms=full)
     if only in "CSV":
         csv = "/api/v1/results?format=csv"
-        yield compare(name, "CSV, first bytes", lambda: small.first_bytes(csv), lambda: large.first_bytes(csv))
+        yield compare(name, "CSV, first bytes", lambda: small.first_bytes(csv), lambda: large.first_bytes(csv), repeats)
     if export:
         print(f"{name}: all results as CSV, the process grew by {export_growth_mb(large):.0f} MB")
     if only in "claim finish":
@@ -263,6 +271,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="images in the large database")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--only", default="", help="the cases whose name has this in it")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="of each request, 5 at least")
     parser.add_argument("--export", action="store_true", help="also read everything as CSV and tell the memory")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
@@ -270,22 +279,24 @@ def main() -> None:
     figures: list[Figure] = []
     for name in names:
         with ExitStack() as stack:
-            for figure in measure(name, arguments.rows, arguments.only, stack, export=arguments.export):
-                figures.append(figure)
-                print(line(figure), flush=True)
-    worst = max(figures, key=lambda figure: figure.ratio)
+            for found in measure(
+                name, arguments.rows, arguments.only, stack, export=arguments.export, repeats=arguments.repeats
+            ):
+                figures.append(found)
+                print(line(found), flush=True)
+    worst = max(figures, key=lambda found: found.ratio)
     print(f"largest ratio of 95th percentiles: {worst.ratio:.2f} ({worst.database}, {worst.case})")
     if arguments.json:
-        rows = [asdict(figure) | {"ratio": round(figure.ratio, 2)} for figure in figures]
+        rows = [asdict(found) | {"ratio": round(found.ratio, 2)} for found in figures]
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
-def line(figure: Figure) -> str:
+def line(found: Figure) -> str:
     return (
-        f"{figure.database:10}  {figure.case:48}  {figure.small_median_ms:8.1f} {figure.small_p95_ms:8.1f}  "
-        f"{figure.large_median_ms:8.1f} {figure.large_p95_ms:8.1f} ms  x {figure.ratio:.2f}"
+        f"{found.database:10}  {found.case:48}  {found.small_median_ms:8.1f} {found.small_p95_ms:8.1f}  "
+        f"{found.large_median_ms:8.1f} {found.large_p95_ms:8.1f} ms  x {found.ratio:.2f}"
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

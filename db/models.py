@@ -94,7 +94,7 @@ class Base(DeclarativeBase):
 
 def is_modelled(name: str | None, _kind: str, _parents: object) -> bool:
     """Whether something of the database is described here, for Alembic. Not so the index of names, unlike on each."""
-    return name is None or not name.startswith(("image_names", "ix_images_filename"))
+    return name is None or not name.startswith("image_names")
 
 
 class User(Base):

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, column, false, func, literal, select, table, tuple_
+from sqlalchemy import ColumnElement, Select, String, column, false, func, literal, select, table, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.models import Image, Job, UtcDateTime
@@ -29,6 +29,7 @@ INDEXED_PIECE = 3
 """Characters; a shorter part of a name is in no index."""
 
 _names = table("image_names", column("rowid"), column("image_names"))
+_postgresql_names = table("image_names", column("image_id"), column("filename", String))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ def nearby(session: Session, filters: Filters, after: Start | None, *, newest_fi
     leading = {name: value for name, value in _wanted(filters).items() if name in _leading(filters)}
     led = Filters(**leading, since=filters.since, until=filters.until)
     within = [*_terms(led, lead=True), *_between(led, after, newest_first)]  # all of it in the index
-    query = _in_order(select(Image.created_at, Image.id).where(*within), led, newest_first)
+    keys: Select[Any] = select(Image.created_at, Image.id).where(*within)
+    query = _in_order(keys, led, newest_first)
     last = session.execute(query.offset(LOOK_THROUGH).limit(1)).one_or_none()
     if last is None:
         return Nearby(narrowed(filters, after, newest_first=newest_first), are_all=True)
@@ -101,8 +103,9 @@ def by_name(session: Session, filters: Filters, after: Start | None, *, newest_f
         named = select(_names.c.rowid).where(_names.c.image_names.op("MATCH")(phrase))
     else:
         # A CTE that is read as a whole: a plan for the first few rows may be one that passes over a million.
-        cte = select(Image.id).where(_named(filters)).cte("named").prefix_with("MATERIALIZED", dialect="postgresql")
-        named = select(cte.c.id)
+        names = _postgresql_names.c
+        matching = select(names.image_id).where(names.filename.icontains(filters.filename or "", autoescape=True))
+        named = select(matching.cte("named").prefix_with("MATERIALIZED", dialect="postgresql").c.image_id)
     query = select(Image).where(Image.id.in_(named), *_conditions(filters, after, newest_first, lead=False))
     return _in_order(query, filters, newest_first)
 
@@ -116,7 +119,7 @@ def _conditions(
     filters: Filters, after: Start | None, newest_first: bool, *, lead: bool = True
 ) -> list[ColumnElement[bool]]:
     # What is being erased is out of sight at once. There are few such jobs, and they have an index of their own.
-    conditions = [Image.job_id.not_in(select(Job.id).where(Job.deleted_at.is_not(None)))]
+    conditions: list[ColumnElement[bool]] = [Image.job_id.not_in(select(Job.id).where(Job.deleted_at.is_not(None)))]
     if filters.decision is not None and filters.state not in (None, ImageState.DONE):
         return [false()]  # see _wanted
     if filters.filename:

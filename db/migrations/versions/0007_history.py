@@ -39,8 +39,9 @@ OLD = (
     Index("ix_predictions_decision_image_id", "predictions", ("decision", "image_id")),
 )
 
-# Three-letter pieces of the file names. On SQLite a table of its own, kept by triggers, which a batch operation of
-# Alembic on `images` would lose.
+# Three-letter pieces of the file names, in a table of their own: as an index of `images` PostgreSQL would write them
+# anew at every claim and every finish. Triggers keep it. On SQLite a batch operation of Alembic on `images` would lose
+# them.
 SQLITE_NAMES = (
     "CREATE VIRTUAL TABLE image_names USING fts5(filename, content='images', content_rowid='id', tokenize='trigram')",
     "CREATE TRIGGER image_names_insert AFTER INSERT ON images BEGIN "
@@ -54,7 +55,16 @@ SQLITE_NAMES = (
 )
 POSTGRESQL_NAMES = (
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-    "CREATE INDEX ix_images_filename ON images USING gin (filename gin_trgm_ops)",
+    "CREATE TABLE image_names (image_id bigint CONSTRAINT pk_image_names PRIMARY KEY, filename varchar(512) NOT NULL)",
+    "CREATE FUNCTION keep_image_names() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF TG_OP <> 'INSERT' THEN DELETE FROM image_names WHERE image_id = old.id; END IF; "
+    "IF TG_OP <> 'DELETE' THEN INSERT INTO image_names VALUES (new.id, new.filename); END IF; "
+    "RETURN NULL; END $$",
+    # Before the rows are copied: it waits for the transactions under way and holds up the next.
+    "CREATE TRIGGER image_names AFTER INSERT OR DELETE OR UPDATE OF filename ON images "
+    "FOR EACH ROW EXECUTE FUNCTION keep_image_names()",
+    "INSERT INTO image_names SELECT id, filename FROM images",
+    "CREATE INDEX ix_image_names_filename ON image_names USING gin (filename gin_trgm_ops)",
 )
 
 
@@ -73,9 +83,10 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("insert", "delete", "update"):
             op.execute(f"DROP TRIGGER image_names_{verb}")
-        op.execute("DROP TABLE image_names")
     else:
-        op.execute("DROP INDEX ix_images_filename")  # the extension stays: it may have been there before
+        op.execute("DROP TRIGGER image_names ON images")
+        op.execute("DROP FUNCTION keep_image_names()")  # the extension stays: it may have been there before
+    op.execute("DROP TABLE image_names")
     _replace(NEW, OLD)
 
 
