@@ -212,7 +212,7 @@ class _Bulk:
         columns = [column.name for column in table.__table__.columns]
         names = f"{table.__tablename__} ({', '.join(columns)})"
         if self._copies:
-            with self._postgresql.cursor() as cursor, cursor.copy(f"COPY {names} FROM STDIN") as copy:  # type: ignore[arg-type]
+            with self._postgresql.cursor() as cursor, cursor.copy(f"COPY {names} FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
             return
@@ -228,9 +228,7 @@ class _Bulk:
             return
         for table in (Job, Image, Prediction, Review, AuditEntry):
             name = table.__tablename__
-            self._postgresql.execute(
-                f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"  # type: ignore[arg-type]
-            )
+            self._postgresql.execute(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}")
         self._postgresql.execute("VACUUM ANALYZE")
 
 

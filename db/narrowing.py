@@ -69,7 +69,8 @@ def start(session: Session, filters: Filters, cursor: int | None, *, newest_firs
 
 def narrowed(filters: Filters, after: Start | None, *, newest_first: bool) -> Select[Image]:
     """The images that match, in order, all conditions applied row by row but the leading one."""
-    return _in_order(select(Image).where(*_conditions(filters, after, newest_first)), filters, newest_first)
+    query = select(Image).where(*_conditions(filters, after, newest_first))
+    return query.order_by(*_order(filters, newest_first))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,7 @@ def nearby(session: Session, filters: Filters, after: Start | None, *, newest_fi
     leading = {name: value for name, value in _wanted(filters).items() if name in _leading(filters)}
     led = Filters(**leading, since=filters.since, until=filters.until)
     within = [*_terms(led, lead=True), *_between(led, after, newest_first)]  # all of it in the index
-    keys: Select[Any] = select(Image.created_at, Image.id).where(*within)
-    query = _in_order(keys, led, newest_first)
+    query = select(Image.created_at, Image.id).where(*within).order_by(*_order(led, newest_first))
     last = session.execute(query.offset(LOOK_THROUGH).limit(1)).one_or_none()
     if last is None:
         return Nearby(narrowed(filters, after, newest_first=newest_first), are_all=True)
@@ -107,12 +107,12 @@ def by_name(session: Session, filters: Filters, after: Start | None, *, newest_f
         matching = select(names.image_id).where(names.filename.icontains(filters.filename or "", autoescape=True))
         named = select(matching.cte("named").prefix_with("MATERIALIZED", dialect="postgresql").c.image_id)
     query = select(Image).where(Image.id.in_(named), *_conditions(filters, after, newest_first, lead=False))
-    return _in_order(query, filters, newest_first)
+    return query.order_by(*_order(filters, newest_first))
 
 
-def _in_order(query: Select[Any], filters: Filters, newest_first: bool) -> Select[Any]:
+def _order(filters: Filters, newest_first: bool) -> list[ColumnElement[Any]]:
     keys = (Image.id,) if filters.job_id is not None else (Image.created_at, Image.id)
-    return query.order_by(*(key.desc() if newest_first else key for key in keys))
+    return [key.desc() if newest_first else key.asc() for key in keys]
 
 
 def _conditions(

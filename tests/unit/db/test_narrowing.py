@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from db import narrowing, queries
+from db import claims, narrowing, queries
 from db.models import Image
 from db.narrowing import Filters
 from db.session import Database, now
@@ -162,6 +162,10 @@ def test_the_condition_that_leads_is_answered_by_its_index(desk: Desk, filters: 
         assert "Seq Scan on images" not in found_by
 
 
+def _read_images(limit: int, session: Session) -> None:
+    queries.images(session, Filters(filename="image"), limit=limit)
+
+
 def test_a_name_is_looked_up_among_all_names_only_if_the_next_rows_do_not_fill_the_page(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,7 +174,7 @@ def test_a_name_is_looked_up_among_all_names_only_if_the_next_rows_do_not_fill_t
     lookup = "image_names" if desk.database.engine.dialect.name == "sqlite" else "MATERIALIZED"
     for limit, looked_up in ((3, False), (10, True)):
         with desk.database.read() as session:
-            statements = recorded(session, partial(queries.images, filters=Filters(filename="image"), limit=limit))
+            statements = recorded(session, partial(_read_images, limit))
         assert any(lookup in statement for statement, _ in statements) is looked_up
 
 
@@ -183,3 +187,30 @@ def test_an_erased_name_is_in_no_index(desk: Desk) -> None:
         if session.get_bind().dialect.name == "sqlite":
             session.execute(text("INSERT INTO image_names(image_names, rank) VALUES ('integrity-check', 1)"))
     assert [image.id for image in found] == [2]
+
+
+def test_a_changed_name_is_found_by_its_new_letters_only(desk: Desk) -> None:
+    desk.job(2)
+    with desk.database.begin() as session:
+        session.execute(update(Image).where(Image.id == 1).values(filename="okapi.png"))
+    found = {}
+    with desk.database.read() as session:
+        for part in ("okapi", "image"):
+            query = narrowing.by_name(session, Filters(filename=part), None, newest_first=True)
+            found[part] = [image.id for image in session.scalars(query)]
+    assert found == {"okapi": [1], "image": [2]}
+
+
+def test_a_claim_leaves_the_index_of_names_alone(desk: Desk) -> None:
+    desk.job(2)
+    with desk.database.begin() as session:
+        sqlite = session.get_bind().dialect.name == "sqlite"
+        pieces = text("SELECT id, hex(block) FROM image_names_data" if sqlite else "SELECT xmin::text FROM image_names")
+        before = session.execute(pieces).all()
+        claimed = claims.claim(session, worker="w", limit=2, lease_s=60, now=now(session))
+        assert len(claimed) == 2
+        assert before
+        assert session.execute(pieces).all() == before
+        if not sqlite:  # where an update writes every index of its row
+            of_images = text("SELECT indexdef FROM pg_indexes WHERE tablename = 'images'")
+            assert not [index for index in session.scalars(of_images) if "trgm" in index]
