@@ -85,7 +85,9 @@ def nearby(session: Session, filters: Filters, after: Start | None, *, newest_fi
     """As `narrowed`, but only among the next `LOOK_THROUGH` that meet the leading condition."""
     leading = {name: value for name, value in _wanted(filters).items() if name in _leading(filters)}
     led = Filters(**leading, since=filters.since, until=filters.until)
-    within = [*_terms(led, lead=True), *_between(led, after, newest_first)]  # all of it in the index
+    # All of it in the index, so without the state that a decision implies: the rows themselves lie scattered.
+    terms = [_equals(getattr(Image, name), value, leads=True) for name, value in leading.items()]
+    within = [*terms, *_between(led, after, newest_first)]
     query = select(Image.created_at, Image.id).where(*within).order_by(*_order(led, newest_first))
     last = session.execute(query.offset(LOOK_THROUGH).limit(1)).one_or_none()
     if last is None:
