@@ -10,7 +10,9 @@ from typing import Generic, TypeVar
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from db import narrowing
 from db.models import Image, Job, Prediction, Review, state_is
+from db.narrowing import Filters
 from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 
 Row = TypeVar("Row")
@@ -37,19 +39,6 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What a list of images is narrowed to; None means no limit. `until` is exclusive."""
-
-    job_id: int | None = None
-    state: ImageState | None = None
-    decision: Decision | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    filename: str | None = None
-    user_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
     """One page, and the key the next one starts after; None on the last."""
 
@@ -60,15 +49,13 @@ class Page(Generic[Row]):
 def progress(session: Session, job: Job) -> Progress:
     counts = dict.fromkeys(ImageState, 0)
     decisions = dict.fromkeys(Decision, 0)
-    last: datetime | None = None
     rows = session.execute(
-        select(Image.state, Image.decision, func.count(), func.max(Image.finished_at))
+        select(Image.state, Image.decision, func.count())
         .where(Image.job_id == job.id)
         .group_by(Image.state, Image.decision)
     )
-    for image_state, decision, count, finished_at in rows:
+    for image_state, decision, count in rows:
         counts[image_state] += count
-        last = max((t for t in (last, finished_at) if t is not None), default=None)
         if decision is not None:
             decisions[Decision(decision)] += count
         elif image_state is ImageState.DONE:
@@ -76,7 +63,12 @@ def progress(session: Session, job: Job) -> Progress:
                 decisions[word] += its_count
     state = _job_state(counts, cancelled=job.cancelled_at is not None)
     over = state in (JobState.DONE, JobState.CANCELLED)
-    return Progress(state, counts, decisions, last if over else None)
+    return Progress(state, counts, decisions, _finished_at(session, job) if over else None)
+
+
+def _finished_at(session: Session, job: Job) -> datetime | None:
+    """Asked only once a job is over: it takes as long as all the counts."""
+    return session.scalars(select(func.max(Image.finished_at)).where(Image.job_id == job.id)).one()
 
 
 def _decisions_not_noted(session: Session, job: Job) -> Sequence[tuple[Decision, int]]:
@@ -112,29 +104,39 @@ def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Pag
 
 def image(session: Session, image_id: int) -> Image | None:
     """One image with its job, predictions and reviews."""
-    return session.scalars(_with_results(_filtered(Filters())).where(Image.id == image_id)).one_or_none()
+    query = narrowing.narrowed(Filters(), None, newest_first=True).where(Image.id == image_id)
+    return session.scalars(_with_results(query)).one_or_none()
 
 
 def images(
     session: Session, filters: Filters, *, cursor: int | None = None, limit: int = 50, newest_first: bool = True
 ) -> Page[Image]:
     """Images with job, predictions and reviews; `cursor` is the id of the last one on the page before."""
-    query = _with_results(_filtered(filters))
-    if newest_first:
-        query = query.order_by(Image.id.desc())
-        query = query if cursor is None else query.where(Image.id < cursor)
-    else:
-        query = query.order_by(Image.id)
-        query = query if cursor is None else query.where(Image.id > cursor)
-    found = session.scalars(query.limit(limit + 1)).all()
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+    start = narrowing.start(session, filters, cursor, newest_first=newest_first)
+
+    def read(query: Select[Image]) -> Sequence[Image]:
+        return session.scalars(_with_results(query).limit(limit + 1)).all()
+
+    if filters.filename and filters.job_id is None:
+        near = narrowing.nearby(session, filters, start, newest_first=newest_first)
+        found = read(near.images)
+        if near.are_all or len(found) > limit:
+            return _page(found, limit)
+        if len(filters.filename) >= narrowing.INDEXED_PIECE:
+            return _page(read(narrowing.by_name(session, filters, start, newest_first=newest_first)), limit)
+    return _page(read(narrowing.narrowed(filters, start, newest_first=newest_first)), limit)
 
 
 def all_images(session: Session, filters: Filters, *, newest_first: bool = True) -> Iterator[Image]:
-    """Every matching image, read a thousand at a time and forgotten at once, however many there are."""
+    """Every matching image, read a thousand at a time and forgotten at once, however many there are.
+
+    One pass over the rows: the index of names would be asked anew for every thousand.
+    """
     cursor: int | None = None
     while True:
-        page = images(session, filters, cursor=cursor, limit=CSV_CHUNK, newest_first=newest_first)
+        start = narrowing.start(session, filters, cursor, newest_first=newest_first)
+        query = _with_results(narrowing.narrowed(filters, start, newest_first=newest_first))
+        page = _page(session.scalars(query.limit(CSV_CHUNK + 1)).all(), CSV_CHUNK)
         yield from page.items
         session.expunge_all()
         if page.next_cursor is None:
@@ -142,24 +144,8 @@ def all_images(session: Session, filters: Filters, *, newest_first: bool = True)
         cursor = page.next_cursor
 
 
-def _filtered(filters: Filters) -> Select[Image]:
-    # What is being erased is out of sight at once. There are few such jobs, and they have an index of their own.
-    query = select(Image).where(Image.job_id.not_in(select(Job.id).where(Job.deleted_at.is_not(None))))
-    if filters.job_id is not None:
-        query = query.where(Image.job_id == filters.job_id)
-    if filters.user_id is not None:
-        query = query.where(Image.job_id.in_(select(Job.id).where(Job.user_id == filters.user_id)))
-    if filters.state is not None:
-        query = query.where(Image.state == filters.state)
-    if filters.decision is not None:
-        query = query.where(Image.predictions.any(Prediction.decision == filters.decision))
-    if filters.since is not None:
-        query = query.where(Image.created_at >= filters.since)
-    if filters.until is not None:
-        query = query.where(Image.created_at < filters.until)
-    if filters.filename:
-        query = query.where(Image.filename.icontains(filters.filename, autoescape=True))
-    return query
+def _page(found: Sequence[Image], limit: int) -> Page[Image]:
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
 def _with_results(query: Select[Image]) -> Select[Image]:

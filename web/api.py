@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound, UnprocessableEntity
 from db import models as tables
 from db import queries
 from db.audit import Kind
-from db.queries import Filters
+from db.narrowing import Filters
 from db.states import FINAL_STATES
 from web import audit, csv_export, deletion, heat_map, permissions, reviews, uploads
 from web import schemas as s

@@ -12,7 +12,7 @@ from core.results import COLUMNS, Row, cells, model_label
 from db import queries
 from db.audit import Action, Kind
 from db.models import Image
-from db.queries import Filters
+from db.narrowing import Filters
 from web import audit
 from web.services import services
 

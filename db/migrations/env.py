@@ -7,7 +7,7 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from db.models import Base, UtcDateTime
+from db.models import Base, UtcDateTime, is_modelled
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -19,6 +19,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
     compare_type=True,
+    include_name=is_modelled,
     render_item=render_item,
     render_as_batch=True,  # SQLite cannot ALTER most things in place
 )

@@ -12,7 +12,8 @@ from werkzeug.datastructures import MultiDict
 from db import queries
 from db.audit import Kind
 from db.models import Image
-from db.queries import Filters, Page
+from db.narrowing import Filters
+from db.queries import Page
 from db.states import Decision, ImageState
 from web import audit, permissions, uploads
 from web.auth import user

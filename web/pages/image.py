@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db import queries, workers
 from db.audit import Kind
 from db.models import Image
-from db.queries import Filters
+from db.narrowing import Filters
 from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
 from web import audit, permissions, reviews, uploads

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from db import queries, workers
 from db.audit import Kind
 from db.models import Image, Job, User
-from db.queries import Filters, Page, Progress
+from db.narrowing import Filters
+from db.queries import Page, Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState
 from web import audit, deletion, permissions, uploads

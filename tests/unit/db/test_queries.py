@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from db import claims, jobs, queries
 from db.models import Image, Job
-from db.queries import Filters, Progress
+from db.narrowing import Filters
+from db.queries import Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState
 from tests import factories

@@ -85,6 +85,7 @@ def add_job(services: Services, token: str) -> AddJob:
                 prediction.cam = activation.pack(np.full((7, 7), 3, np.float16))
                 if domain_score > 1:
                     prediction.decision, prediction.reason = Decision.REFUSED, "It looks like a hand."
+            row.decision = prediction.decision
             session.add(prediction)
 
     return add

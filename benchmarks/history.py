@@ -1,0 +1,307 @@
+"""`python -m benchmarks.history --rows 1000000`: do pages, API and queue stay quick over a large archive?
+
+Fills a database of 1,000 images, one of a hundredth of `--rows` and one of all of them, on SQLite and on a PostgreSQL
+of its own (in memory, without fsync), then asks the real Flask application through its test client, in this process:
+each request alternately of the small and the large database, so that other load on the machine hits both alike. The
+small database often has less than a page of what is asked for: the ratio is to its full first page if that is slower.
+Then claims and finishes batches of 16 at 1,000 queued images and at a tenth of `--rows`, by the worker's functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from urllib.parse import urlencode
+
+import fakeredis
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from benchmarks.archive import MODELS, RARE_NAME, Archive, fill
+from core.queue import make_celery
+from core.settings import Settings
+from core.storage import LocalBlobStore
+from db import claims, migrate
+from db.claims import Scored
+from db.session import Database, now
+from db.states import Decision
+from tests import postgres
+from web.app import create_app
+from web.services import Services
+
+SMALL = 1_000
+BATCH = 16
+REPEATS = 40
+CASE_S = 20.0
+"""A case that takes longer is measured with fewer repeats, five at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Milliseconds, at the small and the large size."""
+
+    database: str
+    case: str
+    small_median_ms: float
+    small_p95_ms: float
+    large_median_ms: float
+    large_p95_ms: float
+    full_page_p95_ms: float = 0
+
+    @property
+    def ratio(self) -> float:
+        return self.large_p95_ms / max(self.small_p95_ms, self.full_page_p95_ms)
+
+
+class Site:
+    """The application over one filled database."""
+
+    def __init__(self, archive: Archive, database: Database, client: FlaskClient) -> None:
+        self.archive = archive
+        self.database = database
+        self.client = client
+
+    def get(self, who: str, path: str) -> None:
+        token = getattr(self.archive, f"{who}_token")
+        answer = self.client.get(path, headers={"Authorization": f"Bearer {token}"})
+        answer.get_data()
+        if answer.status_code != 200:
+            raise SystemExit(f"GET {path} answered {answer.status_code}: {answer.get_data(as_text=True)[:300]}")
+
+    def first_bytes(self, path: str) -> None:
+        """Until the first piece of a streamed answer; the rest is not asked for."""
+        answer = self.client.get(path, headers={"Authorization": f"Bearer {self.archive.admin_token}"}, buffered=False)
+        next(iter(answer.response))
+        answer.close()
+
+
+def filters() -> dict[str, dict[str, str]]:
+    """By name: each filter of the history page, and combinations of them."""
+    today = datetime.now(UTC).date()
+
+    def days(first: int, last: int) -> dict[str, str]:
+        return {"from": str(today - timedelta(first)), "to": str(today - timedelta(last))}
+
+    return {
+        "nothing": {},
+        "common name": {"filename": "scan"},
+        "rare name": {"filename": RARE_NAME},
+        "name of nothing": {"filename": "xylophone"},
+        "two letters": {"filename": "AP"},
+        "pneumonia": {"decision": "pneumonia"},
+        "refused": {"decision": "refused"},
+        "done": {"state": "done"},
+        "failed": {"state": "failed"},
+        "cancelled": {"state": "cancelled"},
+        "queued": {"state": "queued"},
+        "running (none)": {"state": "running"},
+        "last week": days(7, 0),
+        "one old week": days(600, 593),
+        "one old year": days(720, 360),
+        "before the first": days(2000, 1900),
+        "refused, old year": {"decision": "refused"} | days(720, 360),
+        "failed, old week": {"state": "failed"} | days(600, 593),
+        "queued, old year": {"state": "queued"} | days(720, 360),
+        "done, pneumonia, old week": {"state": "done", "decision": "pneumonia"} | days(600, 593),
+        "failed and refused (none)": {"state": "failed", "decision": "refused"},
+        "common name, refused": {"filename": "scan", "decision": "refused"},
+        "common name, failed, old year": {"filename": "scan", "state": "failed"} | days(720, 360),
+        "rare name, pneumonia": {"filename": RARE_NAME, "decision": "pneumonia"},
+        "rare name, last week": {"filename": RARE_NAME} | days(7, 0),
+        "two words (rare together)": {"filename": "scan-00000"},
+    }
+
+
+def requests(archive: Archive) -> Iterator[tuple[str, str, str]]:
+    """(case, who, path)."""
+    deep = {"cursor": str(archive.old_image)}
+    for place in ("/history", "/api/v1/results"):
+        short = place.removeprefix("/api/v1")
+        for name, query in filters().items():
+            yield f"{short}: {name}", "admin", f"{place}?{urlencode(query)}"
+        yield f"{short}: deep", "admin", f"{place}?{urlencode(deep)}"
+        yield f"{short}: deep, pneumonia", "admin", f"{place}?{urlencode(deep | {'decision': 'pneumonia'})}"
+        yield f"{short}: clinician", "clinician", place
+        for who in ("operator", "idle_operator"):
+            for name in ("nothing", "refused", "failed", "common name", "rare name", "one old week"):
+                yield f"{short}: own of {who}, {name}", who, f"{place}?{urlencode(filters()[name])}"
+    big, queued = archive.big_job, archive.queued_job
+    yield from ((f"{path}", "admin", path) for path in ("/", "/jobs", "/api/v1/jobs", "/status", "/metrics", "/audit"))
+    yield "/audit: one actor", "admin", "/audit?who=user-3"
+    yield "/audit: one image", "admin", f"/audit?kind=image&number={archive.rows // 2 // 4 * 4}"
+    old = filters()["one old week"]
+    yield "/audit: one old week", "admin", f"/audit?{urlencode(old)}"
+    yield "/audit: exports, old week", "admin", f"/audit?{urlencode(old | {'action': 'exported'})}"
+    yield "/images/{id}", "admin", f"/images/{archive.rows // 2}"
+    for job, name in ((big, "big"), (queued, "queued")):
+        yield f"{name} job, progress as JSON", "admin", f"/api/v1/jobs/{job}"
+        yield f"{name} job, page", "admin", f"/jobs/{job}"
+        yield f"{name} job, images", "admin", f"/api/v1/jobs/{job}/images"
+    for show in ("failed", "refused", "running"):
+        yield f"big job, page of {show}", "admin", f"/jobs/{big}?show={show}"
+    yield "big job, failed images", "admin", f"/api/v1/jobs/{big}/images?state=failed"
+
+
+def timed(do: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    do()
+    return (time.perf_counter() - started) * 1e3
+
+
+def compare(
+    name: str, case: str, small: Callable[[], None], large: Callable[[], None], repeats: int = REPEATS
+) -> Figure:
+    """Both in turn, after one round that is not counted."""
+    small()
+    large()
+    few: list[float] = []
+    many: list[float] = []
+    deadline_s = time.monotonic() + CASE_S
+    while len(few) < repeats and (len(few) < 5 or time.monotonic() < deadline_s):
+        few.append(timed(small))
+        many.append(timed(large))
+    return figure(name, case, few, many)
+
+
+def p95(values: list[float]) -> float:
+    """Inside what was measured: by default `quantiles` goes beyond the largest of less than 20."""
+    return quantiles(values, n=20, method="inclusive")[-1]
+
+
+def figure(name: str, case: str, few: list[float], many: list[float]) -> Figure:
+    return Figure(name, case, median(few), p95(few), median(many), p95(many))
+
+
+def work_off(database: Database, model: str) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Claim of a batch, and its finish, by the functions of the worker, each a transaction."""
+    held: list[claims.Claim] = []
+
+    def claim() -> None:
+        with database.begin() as session:
+            held[:] = claims.claim(session, worker="bench", limit=BATCH, lease_s=60, now=now(session))
+        if len(held) != BATCH:
+            raise SystemExit(f"A claim gave {len(held)} images of {BATCH}: too few are queued for this benchmark.")
+
+    def finish() -> None:
+        scored = [Scored(one, 0.7, Decision.PNEUMONIA, 0.4, None, b"\0" * 98) for one in held]
+        with database.begin() as session:
+            claims.finish(session, scored, model_sha256=model, threshold=0.5, worker="bench", now=now(session))
+
+    return claim, finish
+
+
+def compare_work(name: str, small: Database, large: Database) -> Iterator[Figure]:
+    """At 1,000 queued images and at many."""
+    both = [work_off(database, MODELS[1]) for database in (small, large)]
+    times: list[list[float]] = [[], [], [], []]
+    for _ in range(REPEATS):
+        for place, (claim, finish) in enumerate(both):
+            times[place].append(timed(claim))
+            times[place + 2].append(timed(finish))
+    yield figure(name, "claim 16", times[0], times[1])
+    yield figure(name, "finish 16", times[2], times[3])
+
+
+def export_growth_mb(site: Site) -> float:
+    """By how much the process grows while all results are read as CSV."""
+    path = "/api/v1/results?format=csv"
+    site.first_bytes(path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    headers = {"Authorization": f"Bearer {site.archive.admin_token}"}
+    answer = site.client.get(path, headers=headers, buffered=False)
+    lines = sum(piece.count(b"\n") for piece in answer.iter_encoded())
+    if lines <= site.archive.rows:  # a heading, and at least a line each
+        raise SystemExit(f"The CSV has {lines} lines of {site.archive.rows} images.")
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+@contextmanager
+def site(url: str, rows: int, directory: Path) -> Iterator[Site]:
+    print(f"filling {rows:,} images", flush=True)
+    migrate.upgrade(url)
+    archive = fill(url, rows, lambda line: print(line, flush=True))
+    settings = Settings(
+        data_dir=directory / "data", database_url=SecretStr(url), secret_key=SecretStr("only for this benchmark")
+    )
+    database = Database(url)
+    services = Services(
+        settings=settings,
+        database=database,
+        store=LocalBlobStore(directory / "blobs"),
+        celery=make_celery(settings, broker_url="memory://"),
+        broker=fakeredis.FakeRedis(),
+    )
+    yield Site(archive, database, create_app(settings, services).test_client())
+    database.dispose()
+
+
+def measure(
+    name: str, rows: int, only: str, stack: ExitStack, *, export: bool, repeats: int = REPEATS
+) -> Iterator[Figure]:
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pns-history-")))
+    server = stack.enter_context(postgres.serve()) if name == "postgresql" else None
+
+    def opened(size: int) -> Site:
+        url = server.new_database() if server else f"sqlite:///{directory / f'{size}.db'}"
+        return stack.enter_context(site(url, size, directory))
+
+    small, middle, large = opened(SMALL), opened(max(SMALL * 10, rows // 100)), opened(rows)
+    full_page_p95_ms: dict[str, float] = {}
+    for (case, who, path), (_, _, large_path) in zip(requests(small.archive), requests(large.archive), strict=True):
+        place = case.partition(":")[0]
+        if only in case or case.endswith(": nothing"):
+            found = compare(name, case, lambda: small.get(who, path), lambda: large.get(who, large_path), repeats)  # noqa: B023
+            full = full_page_p95_ms.setdefault(place, found.small_p95_ms)
+            yield replace(found, full_page_p95_ms=full)
+    if only in "CSV":
+        csv = "/api/v1/results?format=csv"
+        yield compare(name, "CSV, first bytes", lambda: small.first_bytes(csv), lambda: large.first_bytes(csv), repeats)
+    if export:
+        print(f"{name}: all results as CSV, the process grew by {export_growth_mb(large):.0f} MB")
+    if only in "claim finish":
+        yield from compare_work(name, middle.database, large.database)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.history", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="images in the large database")
+    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--only", default="", help="the cases whose name has this in it")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="of each request, 5 at least")
+    parser.add_argument("--export", action="store_true", help="also read everything as CSV and tell the memory")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    arguments = parser.parse_args()
+    names = ["sqlite", "postgresql"] if arguments.database == "both" else [arguments.database]
+    figures: list[Figure] = []
+    for name in names:
+        with ExitStack() as stack:
+            for found in measure(
+                name, arguments.rows, arguments.only, stack, export=arguments.export, repeats=arguments.repeats
+            ):
+                figures.append(found)
+                print(line(found), flush=True)
+    worst = max(figures, key=lambda found: found.ratio)
+    print(f"largest ratio of 95th percentiles: {worst.ratio:.2f} ({worst.database}, {worst.case})")
+    if arguments.json:
+        rows = [asdict(found) | {"ratio": round(found.ratio, 2)} for found in figures]
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def line(found: Figure) -> str:
+    return (
+        f"{found.database:10}  {found.case:48}  {found.small_median_ms:8.1f} {found.small_p95_ms:8.1f}  "
+        f"{found.large_median_ms:8.1f} {found.large_p95_ms:8.1f} ms  x {found.ratio:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
