@@ -1,0 +1,78 @@
+"""Which engine `auto` takes: int8 only where the model's own card says that it agrees with float32."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from core.errors import ConfigurationError
+from model.card import Agreement, Card, Quantization
+from model.engines import choice
+from tests.unit.model.factories import make_card
+
+GOOD = Agreement(images=1000, equal_decisions=1.0, probability_change_p99=0.01)
+
+
+@pytest.fixture(autouse=True)
+def _a_usual_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(choice, "has_openvino", lambda: True)
+
+
+def quantised(**agreement: Agreement) -> Card:
+    return make_card(quantization=Quantization(ranges={}, images=300, agreement=agreement))
+
+
+def auto(card: Card, *, cuda: bool = False) -> str:
+    return choice.choose("auto", card, cuda=cuda).engine
+
+
+def test_a_gpu_comes_first() -> None:
+    assert auto(quantised(validation=GOOD), cuda=True) == "torch-cuda"
+
+
+def test_int8_where_the_card_allows_it() -> None:
+    found = choice.choose("auto", quantised(validation=GOOD), cuda=False)
+    assert found.engine == "openvino-int8"
+    assert "agrees" in found.reason
+
+
+def test_a_model_that_was_not_quantised_runs_in_float() -> None:
+    assert auto(make_card()) == "openvino"
+
+
+@pytest.mark.parametrize("bad", [{"equal_decisions": 0.99}, {"probability_change_p99": 0.021}])
+def test_a_model_that_strays_runs_in_float(bad: dict[str, float]) -> None:
+    found = choice.choose("auto", quantised(validation=GOOD.model_copy(update=bad)), cuda=False)
+    assert found.engine == "openvino"
+    assert "strays" in found.reason
+
+
+def test_nothing_measured_is_nothing_allowed() -> None:
+    assert auto(quantised()) == "openvino"
+    assert auto(quantised(test=GOOD)) == "openvino"
+
+
+def test_a_site_is_decided_by_its_own_images() -> None:
+    bad = GOOD.model_copy(update={"equal_decisions": 0.9})
+    assert auto(quantised(site=GOOD)) == "openvino-int8"
+    assert auto(quantised(validation=GOOD, site=bad)) == "openvino"
+
+
+def test_other_processors_were_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert auto(quantised(validation=GOOD)) == "openvino"
+
+
+def test_without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "has_openvino", lambda: False)
+    assert auto(quantised(validation=GOOD)) == "torch-cpu"
+    with pytest.raises(ConfigurationError, match="not installed"):
+        choice.choose("openvino", make_card(), cuda=False)
+
+
+def test_int8_by_name_needs_ranges() -> None:
+    assert choice.choose("openvino-int8", quantised(), cuda=False).engine == "openvino-int8"
+    with pytest.raises(ConfigurationError, match="model quantize"):
+        choice.choose("openvino-int8", make_card(), cuda=False)
