@@ -32,6 +32,11 @@ def test_a_gpu_comes_first() -> None:
     assert auto(quantised(validation=GOOD), cuda=True) == "torch-cuda"
 
 
+def test_cuda_that_is_not_there() -> None:
+    with pytest.raises(ConfigurationError, match="no CUDA device"):
+        choice.choose("torch-cuda", make_card(), cuda=False)
+
+
 def test_int8_where_the_card_allows_it() -> None:
     found = choice.choose("auto", quantised(validation=GOOD), cuda=False)
     assert found.engine == "openvino-int8"
