@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import platform
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.errors import ConfigurationError
 from model.card import PROBABILITY_CHANGE, Card
 
-INT8_MACHINES = ("x86_64", "amd64")
-"""Where the agreement of int8 with float32 was measured."""
+CPUINFO = Path("/proc/cpuinfo")
+VNNI = {"avx512_vnni", "avx_vnni"}
+"""Instructions, by their flags in Linux, that add products of bytes in 32 bits. Without them sums of 16 bits can
+overflow, and int8 was not measured there.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,16 @@ def has_openvino() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
+def has_vnni() -> bool:
+    """Whether this CPU is known to have VNNI; False where there is no /proc/cpuinfo, as on macOS."""
+    try:
+        lines = CPUINFO.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return not VNNI.isdisjoint(flags.split())
+
+
 def _fastest(card: Card, *, cuda: bool) -> Choice:
     if cuda:
         return Choice("torch-cuda", "there is a CUDA device")
@@ -54,6 +67,6 @@ def _fastest(card: Card, *, cuda: bool) -> Choice:
         return Choice("openvino", "no CUDA device, and the model was not quantised")
     if not card.quantization.good:
         return Choice("openvino", f"no CUDA device, and in int8 the model strays too far (limit {PROBABILITY_CHANGE:g})")
-    if platform.machine().lower() not in INT8_MACHINES:
-        return Choice("openvino", f"no CUDA device, and int8 was not measured on {platform.machine()}")
+    if not has_vnni():
+        return Choice("openvino", "no CUDA device, and no VNNI, without which int8 is not exact")
     return Choice("openvino-int8", "no CUDA device, and the model agrees with itself in int8")

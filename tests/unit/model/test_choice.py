@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +16,7 @@ GOOD = Agreement(images=1000, equal_decisions=1.0, probability_change_p99=0.01)
 
 @pytest.fixture(autouse=True)
 def _a_usual_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(choice, "has_vnni", lambda: True)
     monkeypatch.setattr(choice, "has_openvino", lambda: True)
 
 
@@ -65,9 +65,28 @@ def test_a_site_is_decided_by_its_own_images() -> None:
     assert auto(quantised(validation=GOOD, site=bad)) == "openvino"
 
 
-def test_other_processors_were_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    assert auto(quantised(validation=GOOD)) == "openvino"
+def test_without_vnni_sums_could_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "has_vnni", lambda: False)
+    found = choice.choose("auto", quantised(validation=GOOD), cuda=False)
+    assert found.engine == "openvino"
+    assert "VNNI" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx2 avx512_vnni\n", True),
+        ("processor : 0\nflags\t\t: fpu avx2 avx_vnni\n", True),
+        ("processor : 0\nflags\t\t: fpu avx2 avx512f\n", False),
+        ("processor : 0\nFeatures : fp asimd\n", False),
+    ],
+)
+def test_vnni_is_read_from_the_flags(text: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(choice, "CPUINFO", tmp_path / "cpuinfo")
+    assert choice.has_vnni() is False
+    choice.CPUINFO.write_text(text)
+    assert choice.has_vnni() is expected
 
 
 def test_without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
