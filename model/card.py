@@ -78,7 +78,7 @@ class Agreement(Frozen):
 class Quantization(Frozen):
     """What the network needs to run on 8-bit integers (model/engines/graph.py)."""
 
-    ranges: dict[str, float] = Field(description="Largest magnitude of each activation, by its name in the graph.")
+    ranges: dict[str, float] = Field(description="Up to where each activation is kept, by its name in the graph.")
     images: int = Field(description="Training images that the ranges were measured on.")
     agreement: dict[str, Agreement] = Field(description="With float32, by part: validation, test or site.")
 

@@ -25,6 +25,10 @@ from training.progress import Progress, StageProgress, stage
 
 IMAGES = 300
 """Training images that ranges are measured on; more hardly move them."""
+KEPT = 0.7
+"""Share of the largest activation that the range reaches: what is beyond is cut off, and the rest rounded more finely.
+Logits strayed by 0.054 with it, by 0.058 without.
+"""
 BATCH = 16
 PARTS = (VALIDATION, "test")
 
@@ -53,7 +57,8 @@ def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgre
     known = np.flatnonzero(parts == "train")
     drawn = np.sort(np.random.default_rng(seed).permutation(known)[:IMAGES])
     ranging = stage(progress, "ranges")
-    ranges = observe(fold(made.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
+    highest = observe(fold(made.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
+    ranges = {name: KEPT * high for name, high in highest.items()}
     floating, integer = OpenVinoPredictor(made, None), OpenVinoPredictor(made, ranges)
     agreement = {
         part: agree(floating, integer, dataset.pixels[parts == part], stage(progress, f"agreement, {part}"))

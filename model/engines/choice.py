@@ -66,7 +66,9 @@ def _fastest(card: Card, *, cuda: bool) -> Choice:
     if card.quantization is None:
         return Choice("openvino", "no CUDA device, and the model was not quantised")
     if not card.quantization.good:
-        return Choice("openvino", f"no CUDA device, and in int8 the model strays too far (limit {PROBABILITY_CHANGE:g})")
+        return Choice(
+            "openvino", f"no CUDA device, and in int8 the model strays too far (limit {PROBABILITY_CHANGE:g})"
+        )
     if not has_vnni():
         return Choice("openvino", "no CUDA device, and no VNNI, without which int8 is not exact")
     return Choice("openvino-int8", "no CUDA device, and the model agrees with itself in int8")

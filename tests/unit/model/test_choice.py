@@ -81,7 +81,9 @@ def test_without_vnni_sums_could_overflow(monkeypatch: pytest.MonkeyPatch) -> No
         ("processor : 0\nFeatures : fp asimd\n", False),
     ],
 )
-def test_vnni_is_read_from_the_flags(text: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vnni_is_read_from_the_flags(
+    text: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(choice, "CPUINFO", tmp_path / "cpuinfo")
     assert choice.has_vnni() is False
