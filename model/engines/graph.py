@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
 from torch import Tensor
 
+from model.engines.runtime import ops, ov
 from model.folding import Block, Conv, Folded
 from model.preprocess import SIZE
 

@@ -11,13 +11,13 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import openvino as ov
 import torch
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
 from model.engines import graph
 from model.engines.common import check, out_of_memory, results
+from model.engines.runtime import ov
 from model.folding import Folded, fold, planes
 from model.resnet import Seen
 from model.results import Results
