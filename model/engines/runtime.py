@@ -11,6 +11,6 @@ import sys
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's own way to say: not importable
 
 import openvino as ov  # noqa: E402  # only after the line above
-from openvino import opset13 as ops  # noqa: E402
+from openvino import opset15 as ops  # noqa: E402
 
 __all__ = ["ops", "ov"]
