@@ -54,6 +54,7 @@ class Folded:
     head: Conv
 
 
+@torch.no_grad()
 def fold(network: GrayResNet) -> Folded:
     """Fold in float64, so that only the last rounding to float32 differs from the network."""
     body = network.body
@@ -61,7 +62,7 @@ def fold(network: GrayResNet) -> Folded:
     return Folded(
         stem=_stem(network),
         blocks=tuple(_block(block) for stage in stages for block in stage),
-        head=Conv(body.fc.weight.float()[:, :, None, None], body.fc.bias.float()),
+        head=Conv(body.fc.weight.detach().float()[:, :, None, None], body.fc.bias.detach().float()),
     )
 
 
