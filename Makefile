@@ -18,7 +18,7 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && grep -F '$(CURDIR)/$(VENV)' $(
 endif
 endif
 
-.PHONY: help install run test lint format types faults fuzz audit bench docs lock clean
+.PHONY: help install run test lint format types faults fuzz audit bench bench-gpu docs pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,10 +33,11 @@ $(STAMP): requirements.lock pyproject.toml Makefile scripts/install.sh scripts/f
 run: install ## Start everything embedded: web page, API, queue, worker
 	@exec $(BIN)/pneumoscreen up $(ARGS)
 
-# Tests of one file share what they start (a service, a database server), so a file stays in one process. Processes
-# fill the cores, so torch gets one thread in each.
+# Tests of one file share what they start (a service, a database server), so a file stays in one process. Files start in
+# the order of their paths: by default those with the fewest tests, which are the long ones, would come last, and the
+# other processes would wait for them. Processes fill the cores, so torch gets one thread in each.
 test: install lint types ## Lint, type check, then all tests with coverage
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered $(ARGS)
 
 lint: install ## Check style, formatting and who imports whom
@@ -60,11 +61,17 @@ fuzz: install ## Fuzz the image decoder, guided by coverage (longer with ARGS="-
 audit: install ## Look for known vulnerabilities of our dependencies
 	$(BIN)/python -m scripts.audit $(ARGS)
 
-bench: install ## Measure the speed of this machine
+bench: install ## Measure the stages, the whole service and its peers on this machine (a part with ARGS="--rows decode")
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-gpu: install ## The same on a machine with a GPU, in less than 8 minutes
+	$(BIN)/python -m benchmarks --gpu $(ARGS)
 
 docs: install ## Write docs/configuration.md anew
 	$(BIN)/python -m scripts.configuration_docs
+
+pictures: install ## Take the pictures of the README anew
+	$(BIN)/python -m scripts.pictures
 
 lock: install ## Write requirements.lock anew (newest versions with ARGS=--upgrade)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

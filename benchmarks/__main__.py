@@ -1,115 +1,169 @@
-"""`python -m benchmarks`: a real service on this machine, timed from the first byte sent to the last result stored."""
+"""`make bench`: what every stage and the whole service take on this machine, and how that compares with others.
+
+python -m benchmarks                             all rows, 15 to 20 minutes on two quiet cores
+python -m benchmarks --rows decode,forward       some; the others stay in the JSON as they are
+python -m benchmarks --compare OLD.json          against the JSON of another commit
+python -m benchmarks --gpu                       the rows of a GPU machine (`make bench-gpu`)
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
+import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from statistics import median
 
-import numpy as np
+from benchmarks import (
+    compare,
+    database,
+    decode,
+    forward,
+    gpu,
+    history_row,
+    images,
+    latency,
+    machine,
+    plots,
+    report,
+    results,
+    service,
+    singles,
+    sizing,
+    targets,
+    upload,
+    workers,
+)
+from benchmarks.peers import catalogue, rounds
+from benchmarks.peers.environment import CannotInstall
+from benchmarks.peers.server import PeerFailed
+from benchmarks.results import Results
+from benchmarks.rows import Row, Setup
+from core.errors import ConfigurationError
+from tests.service import REPOSITORY
 
-from model import engines
-from model.registry import DEFAULT
-from tests import factories
-from tests.service import Service, running, wait_until
+Measure = Callable[[Setup], dict[str, Row]]
 
-BATCH_SIZE = 16
-WARM_UPS = 2
-REPEATS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    machine: str
-    cores: int
-    forward_images_per_s: float
-    bulk_images: int
-    bulk_images_per_s: float
-    bulk_over_forward: float
-    singles: int
-    singles_batches: int
-    singles_images_per_batch: float
-    singles_images_per_s: float
-
-
-def forward_images_per_s() -> float:
-    """The forward pass alone, in batches of 16: what the service is held against."""
-    predictor = engines.load(DEFAULT)
-    batch = np.random.default_rng(0).integers(0, 255, (BATCH_SIZE, 224, 224), dtype=np.uint8)
-    seconds: list[float] = []
-    for _ in range(WARM_UPS + REPEATS):
-        started_at = time.perf_counter()
-        predictor.predict(batch)
-        seconds.append(time.perf_counter() - started_at)
-    return BATCH_SIZE / median(seconds[WARM_UPS:])
+BUILD = REPOSITORY / "build"
+DOCUMENT = REPOSITORY / "docs" / "performance.md"
+SIZING = REPOSITORY / "docs" / "sizing.md"
 
 
-def screen_bulk(service: Service, files: list[tuple[str, bytes]]) -> float:
-    """One bulk job of `files`; images per second."""
-    started_at = time.perf_counter()
-    job_id = service.upload(files, name="bulk")
-    service.wait_for_done(job_id, len(files), timeout_s=600)
-    return len(files) / (time.perf_counter() - started_at)
+def alone(name: str, measure: Callable[[Setup], Row]) -> Measure:
+    return lambda setup: {name: measure(setup)}
 
 
-def screen_singles(service: Service, count: int) -> tuple[int, float]:
-    """`count` jobs of one image each, sent eight at a time: batches they took, images per second."""
-    data = [factories.jpeg(10_000 + seed, size_px=(600, 500)) for seed in range(count)]
-    batches_before = _totals(service)[0]
-    images_before = _totals(service)[1]
-    started_at = time.perf_counter()
-    with service.client() as client, ThreadPoolExecutor(8) as pool:
-        answers = pool.map(lambda d: client.post("/api/v1/images", files={"file": ("x.jpg", d)}).status_code, data)
-        assert set(answers) == {202}
-    wait_until(lambda: _totals(service)[1] - images_before >= count, timeout_s=600, what="the singles")
-    seconds = time.perf_counter() - started_at
-    return _totals(service)[0] - batches_before, count / seconds
+ON_CPU: dict[str, Callable[[Setup], Row]] = {
+    "decode": decode.measure,
+    "forward": forward.measure,
+    "database": database.measure,
+    "upload": upload.measure,
+    "service": service.measure,
+    "workers": workers.measure,
+    "latency": latency.measure,
+    "singles": singles.measure,
+    "history": history_row.measure,
+}
 
 
-def _totals(service: Service) -> tuple[int, int]:
-    ((batches, images),) = service.sql("SELECT sum(batches), sum(images) FROM workers")
-    return int(batches), int(images)
+def plan(asked: Sequence[str], on_gpu: bool) -> list[tuple[str, Measure]]:
+    """Phases in order. The peers that are asked for are one phase, since they take turns with our service."""
+    kinds = gpu.ROWS if on_gpu else ON_CPU
+    phases = [(name, alone(name, kinds[name])) for name in kinds if name in asked]
+    peers = [peer for peer in catalogue.PEERS if peer.name in asked and not on_gpu]
+    if peers:
+        phases.append((", ".join(peer.name for peer in peers), partial(rounds.measure, peers=peers)))
+    return phases
 
 
-def measure(bulk: int, singles: int) -> Figures:
-    forward = forward_images_per_s()
-    files = [(f"{seed}.jpg", factories.jpeg(seed, size_px=(1400, 1100))) for seed in range(bulk)]
-    with running({"PNEUMOSCREEN_BATCH_SIZE": str(BATCH_SIZE), "PNEUMOSCREEN_HEARTBEAT_S": "0.2"}) as service:
-        bulk_rate = screen_bulk(service, files)
-        batches, singles_rate = screen_singles(service, singles)
-    return Figures(
-        machine=f"{platform.machine()} {platform.system()}",
-        cores=os.cpu_count() or 1,
-        forward_images_per_s=forward,
-        bulk_images=bulk,
-        bulk_images_per_s=bulk_rate,
-        bulk_over_forward=bulk_rate / forward,
-        singles=singles,
-        singles_batches=batches,
-        singles_images_per_batch=singles / batches,
-        singles_images_per_s=singles_rate,
-    )
+def names(on_gpu: bool) -> list[str]:
+    return list(gpu.ROWS) if on_gpu else [*ON_CPU, *catalogue.BY_NAME]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--bulk", type=int, default=200, help="images in the bulk job (1400 x 1100 px JPEG)")
-    parser.add_argument("--singles", type=int, default=400, help="uploads of one image each")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    arguments = parser.parse_args()
-    figures = asdict(measure(arguments.bulk, arguments.singles))
-    width = max(map(len, figures))
-    for name, value in figures.items():
-        print(f"{name:{width}}  {value:.2f}" if isinstance(value, float) else f"{name:{width}}  {value}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+def measure_all(phases: Sequence[tuple[str, Measure]], setup: Setup, found: Results, path: Path) -> list[str]:
+    """Each phase is saved as soon as it is over. What could not be measured, as sentences."""
+    on, problems = machine.describe(), []
+    for number, (name, measure) in enumerate(phases, 1):
+        setup.say(f"[{number}/{len(phases)}] {name}")
+        started_s = time.monotonic()
+        try:
+            rows = measure(setup)
+        except (CannotInstall, PeerFailed, rounds.WrongAnswer, history_row.NotThere, ConfigurationError) as error:
+            problems.append(f"{name}: {error}")
+            setup.say(f"  not measured: {error}")
+            continue
+        for row_name, row in rows.items():
+            found.add(row_name, row, on, setup.images.source)
+        found.save(path)
+        setup.say(f"  {time.monotonic() - started_s:.0f} s")
+    return problems
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the speed of this machine.")
+    parser.add_argument("--gpu", action="store_true", help="the rows of a GPU machine instead")
+    parser.add_argument("--rows", metavar="NAME,…", help="only these; see the names with --rows help")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="X-rays to use (default: the originals, else made)")
+    parser.add_argument("--repeats", type=int, default=3, help="of every measurement (default: 3)")
+    parser.add_argument("--count", type=int, default=240, help="images in a repeat of the service (default: 240)")
+    parser.add_argument("--backlog", type=int, default=10_000, help="bulk images queued (default: 10000)")
+    parser.add_argument("--json", type=Path, help="the results (default: build/bench/bench.json, or gpu.json)")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="results of another commit to compare with")
+    parser.add_argument("--write", action="store_true", help="also put figures and plots into docs/")
+    asked = parser.parse_args(arguments)
+    known = names(asked.gpu)
+    default = [name for name in known if name != "history" or history_row.measured(BUILD)]
+    asked.rows = asked.rows.split(",") if asked.rows else default
+    if wrong := [name for name in asked.rows if name not in known]:
+        parser.error(f"no row {', '.join(wrong)}; there are {', '.join(known)}")
+    asked.json = asked.json or BUILD / "bench" / ("gpu.json" if asked.gpu else "bench.json")
+    return asked
+
+
+def show(found: Results, on_gpu: bool) -> str:
+    """The whole report."""
+    its_targets = targets.ON_GPU if on_gpu else targets.ON_CPU
+    parts = [report.of_targets(found, its_targets), report.of_roofline(found), report.of_figures(found)]
+    return "\n\n".join(part for part in [*parts, report.of_machine(found)] if part)
+
+
+def write_documents(found: Results, on_gpu: bool) -> None:
+    """Into docs/: the figures of this kind of machine, its plots, and what follows for operators."""
+    report.write_into(DOCUMENT, "figures of a GPU" if on_gpu else "figures", show(found, on_gpu))
+    plots.draw(found, DOCUMENT.parent / "images" / "performance")
+    if not on_gpu:
+        report.write_into(SIZING, "sizing", sizing.page(found))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when everything that was asked for was measured, else 1; missed targets are figures, not failures."""
+    asked = parse(arguments)
+    try:
+        if asked.gpu:
+            gpu.require()
+        found = results.load(asked.json)
+        before = results.load(asked.compare) if asked.compare else None
+        its_images = images.load(asked.images)
+    except (ConfigurationError, ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    say = partial(print, flush=True)
+    say(f"images: {its_images.source}, {its_images.mean_bytes / 1e3:.0f} kB each on average")
+    setup = Setup(its_images, asked.repeats, asked.count, asked.backlog, say, BUILD)
+    problems = measure_all(plan(asked.rows, asked.gpu), setup, found, asked.json)
+    say(show(found, asked.gpu))
+    if before is not None:
+        say("\n".join(["", compare.warning(before, found), compare.changes(before, found)]))
+    for path in plots.draw(found, asked.json.parent):
+        say(f"plot: {path}")
+    say(f"results: {asked.json}")
+    if asked.write:
+        write_documents(found, asked.gpu)
+    for problem in problems:
+        print(f"not measured: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

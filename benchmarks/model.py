@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from model import engines
-from model.decode import decode
+from model import engines, preprocess
 from model.engines import Predictor
-from model.preprocess import preprocess
 from model.registry import DEFAULT
 from model.results import Result, decide
 from training import config, data, evaluate, restyle, robustness, split
@@ -86,7 +84,7 @@ def decisions(models: dict[str, Predictor], folder: Path) -> Table:
 def parity(models: dict[str, Predictor], originals: Path, dataset: Dataset) -> Table:
     """Files at full size against the 224 px copies of the same images."""
     small = {PurePosixPath(name).name: pixels for name, pixels in zip(dataset.names, dataset.pixels, strict=True)}
-    full = {PurePosixPath(item.name).name: preprocess(decode(item.load())) for item in items(originals)}
+    full = {PurePosixPath(item.name).name: preprocess.read(item.load()) for item in items(originals)}
     names = sorted(small.keys() & full.keys())
     table = Table("model", "images", "mean change of probability", "median", "largest", "decisions changed")
     for name, predictor in models.items():
@@ -103,7 +101,7 @@ def _folders(folder: Path) -> Iterator[tuple[str, list[NDArray[np.uint8]]]]:
     inner = sorted(path for path in folder.iterdir() if path.is_dir())
     for path in inner or [folder]:
         files = sorted(file for file in path.iterdir() if file.is_file())
-        yield path.name if inner else "", [preprocess(decode(file.read_bytes())) for file in files]
+        yield path.name if inner else "", [preprocess.read(file.read_bytes()) for file in files]
 
 
 def main() -> None:

@@ -10,11 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import signal
-import socket
 import struct
-import subprocess
-import sys
 import tempfile
 import time
 import zlib
@@ -25,15 +21,11 @@ from statistics import median, quantiles
 
 import httpx
 
-from db import migrate, users
-from db.session import Database, now
-from tests import factories, valkey
-from tests.conftest import REPOSITORY
-from tests.polling import wait_until
+from benchmarks.site import Site
+from tests import factories
 
 SAMPLE_S = 2.0
 FOLDER_SIZE = 1000
-TOKEN_ENV = "PNEUMOSCREEN_TOKEN"  # a variable's name
 
 
 def write_images(root: Path, count: int) -> None:
@@ -68,61 +60,6 @@ def children(pid: int) -> Iterator[int]:
     for child in direct:
         yield child
         yield from children(child)
-
-
-class Site:
-    """The processes, in a temporary directory, each under its name."""
-
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._stack = stack
-        self._directory = directory
-        database_url = f"sqlite:///{directory / 'soak.db'}"
-        migrate.upgrade(database_url)
-        self.database = Database(database_url)
-        with self.database.begin() as session:
-            self.token = users.create_token(session, factories.user(session), now=now(session))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("PNEUMOSCREEN_")}
-        self._environment = plain | {
-            "PNEUMOSCREEN_DATABASE_URL": database_url,
-            "PNEUMOSCREEN_REDIS_URL": stack.enter_context(valkey.serve()).url,
-            "PNEUMOSCREEN_DATA_DIR": str(directory / "data"),
-            "PNEUMOSCREEN_SECRET_KEY": "only for this benchmark",
-            "PNEUMOSCREEN_WEB_PORT": str(port),
-            "PNEUMOSCREEN_LOG_LEVEL": "WARNING",
-            TOKEN_ENV: self.token,
-        }
-
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self._directory / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *arguments], cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log
-            )
-        self.processes[name] = process
-        self._stack.callback(stop, process)
-        return process
-
-    def start_all(self) -> None:
-        self.start("web", "-m", "cli", "web")
-        self.start("worker", "-m", "tests.integration.fake_worker", "0")
-        self.start("sweeper", "-m", "cli", "sweeper")
-        wait_until(self.ready, timeout_s=600)
-
-    def ready(self) -> bool:
-        try:
-            return int(httpx.get(f"{self.url}/readyz", timeout=30).json().get("workers", 0)) > 0
-        except (httpx.HTTPError, ValueError):
-            return False
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=120)
 
 
 class Samples:
@@ -182,7 +119,10 @@ def run(images: int, out: Path) -> None:
         (directory / "archive").mkdir()
         write_images(directory / "archive", images)
         site = Site(directory, stack)
-        site.start_all()
+        site.start_web()
+        site.start("worker", "-m", "tests.integration.fake_worker", "0")
+        site.start("sweeper", "-m", "cli", "sweeper")
+        site.wait_for_workers(1)
         client = stack.enter_context(
             httpx.Client(base_url=site.url, headers={"Authorization": f"Bearer {site.token}"}, timeout=600)
         )

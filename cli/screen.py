@@ -121,8 +121,7 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
 
     from cli.sources import Unreadable
     from core.media import sniff
-    from model.decode import decode
-    from model.preprocess import preprocess
+    from model import preprocess
 
     try:
         with item.source.open() as file:
@@ -132,7 +131,7 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
     item.sha256 = hashlib.sha256(data).hexdigest()
     sniff(BytesIO(data), max_pixels=max_pixels)
     item.accepted = True
-    return preprocess(decode(data, max_pixels=max_pixels))
+    return preprocess.read(data, max_pixels=max_pixels)
 
 
 def _row(item: Item, outcome: Outcome, predictor: Predictor) -> Row:

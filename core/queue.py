@@ -16,6 +16,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from core.settings import Settings
+from core.transport import use as use_our_transport
 
 SCREEN_TASK = "pneumoscreen.screen"
 QUEUES = ("interactive", "bulk")
@@ -41,6 +42,7 @@ def make_celery(settings: Settings, *, consumer: bool = False, **overrides: Any)
     }
     if not consumer:
         transport |= {"socket_timeout": PUBLISH_TIMEOUT_S, "max_retries": 0}
+    use_our_transport()
     app = Celery("pneumoscreen", broker=settings.redis, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,

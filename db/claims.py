@@ -21,6 +21,9 @@ from db.states import Decision, ImageState, Priority
 _SUSPECTED = Image.crashes > literal(0, literal_execute=True)
 _UNSUSPECTED = Image.crashes == 0
 
+IN_ORDER = (Priority.INTERACTIVE, Priority.BULK)
+"""The order in which images of all priorities are claimed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -33,6 +36,7 @@ class Claim:
     attempt: int
     sha256: str
     crashes: int = 0
+    priority: Priority = Priority.BULK
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,14 @@ class Failed:
 
 
 def claim(
-    session: Session, *, worker: str, limit: int, lease_s: float, now: datetime, alone: bool = True
+    session: Session,
+    *,
+    worker: str,
+    limit: int,
+    lease_s: float,
+    now: datetime,
+    alone: bool = True,
+    priorities: Sequence[Priority] = IN_ORDER,
 ) -> list[Claim]:
     """Lease up to `limit` queued images to `worker`, interactive first, the places of a batch dealt out between users.
 
@@ -71,7 +82,7 @@ def claim(
     """
     lease = _Lease(session, worker, now + timedelta(seconds=lease_s))
     claims: list[Claim] = []
-    for priority in (Priority.INTERACTIVE, Priority.BULK):
+    for priority in priorities:
         if len(claims) == limit:
             break
         of_priority = Image.priority == priority
@@ -100,10 +111,15 @@ class _Lease:
             .values(
                 state=ImageState.RUNNING, attempt=Image.attempt + 1, worker=self.worker, lease_expires_at=self.until
             )
-            .returning(Image.id, Image.attempt, Image.sha256, Image.crashes)
+            .returning(Image.id, Image.attempt, Image.sha256, Image.crashes, Image.priority)
             .execution_options(synchronize_session=False)
         )
         return sorted((Claim(*row) for row in rows), key=lambda c: c.image_id)
+
+
+def interactive_waits(session: Session) -> bool:
+    """Whether an image is queued that somebody waits for."""
+    return _any_queued(session, Image.priority == Priority.INTERACTIVE)
 
 
 def suspect_waits(session: Session) -> bool:

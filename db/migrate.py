@@ -1,7 +1,8 @@
-"""Brings a database to the newest schema. Safe to run at every start and from several hosts at once."""
+"""Brings a database to the newest schema. Safe to run at every start, from several threads and hosts at once."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from db.session import make_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x706E65756D6F  # "pneumo": any number that nothing else in the database uses
+_one_at_a_time = threading.Lock()  # Alembic keeps the migration under way in globals of its modules
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -44,7 +46,7 @@ def _locked(url: str) -> Iterator[Connection]:
     """A write transaction that other migrations wait for."""
     engine = make_engine(url)
     try:
-        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with _one_at_a_time, engine.connect().execution_options(writes=True) as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             yield connection

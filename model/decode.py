@@ -11,8 +11,12 @@ from core.media import MAX_PIXELS, sniff
 from model import raster
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least_px: int | None = None) -> NDArray[np.uint8]:
     """Decode an X-ray image to gray.
+
+    Args:
+        at_least_px: a JPEG may come back scaled down by 2, 4 or 8, which is faster, as long as both sides keep so
+            many pixels. Default: full size.
 
     Returns:
         uint8 array (H, W), 0 black to 255 white, upright as its EXIF orientation says.
@@ -24,4 +28,4 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
         CorruptImage: damaged, cut short, or made to take long.
     """
     info = sniff(io.BytesIO(data), max_pixels=max_pixels)
-    return raster.decode(data, (info.width_px, info.height_px))
+    return raster.decode(data, (info.width_px, info.height_px), at_least_px)

@@ -11,11 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.media import MAX_PIXELS
+from model.decode import decode
+
 SIZE = 224
 """Side of the network's input, in pixels."""
 
 FILTER = Image.Resampling.BILINEAR
 """Pillow widens the filter when it shrinks, so this is antialiased."""
+
+DECODED_PX = SIZE * 3 // 2
+"""A JPEG is decoded no smaller than this before it is resized. On 144 X-rays of 1 to 3 megapixels this moves the
+probability by at most 0.025 (99 % of images: 0.019) and no decision; SIZE itself would move it by up to 0.18."""
 
 DESCRIPTION = f"gray, {SIZE} x {SIZE}, antialiased bilinear, aspect ratio not kept"
 """Recorded in each checkpoint's card; a checkpoint made with another transform is refused."""
@@ -24,3 +31,12 @@ DESCRIPTION = f"gray, {SIZE} x {SIZE}, antialiased bilinear, aspect ratio not ke
 def preprocess(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Resize gray uint8 (H, W) to uint8 (224, 224). Normalisation happens inside the network."""
     return np.asarray(Image.fromarray(gray).resize((SIZE, SIZE), FILTER), dtype=np.uint8)
+
+
+def read(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """The bytes of an image file -> uint8 (224, 224), what every screened and every training image goes through.
+
+    Raises:
+        what `model.decode.decode` raises.
+    """
+    return preprocess(decode(data, max_pixels=max_pixels, at_least_px=DECODED_PX))

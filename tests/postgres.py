@@ -115,6 +115,11 @@ class PostgresServer:
         )
 
 
+def installed() -> bool:
+    """Whether this machine has PostgreSQL's server programs."""
+    return _binaries() is not None
+
+
 @contextmanager
 def serve(listen_on: str = "") -> Iterator[PostgresServer]:
     """A server for the length of the `with` block, on a unix socket and, if given, an address.

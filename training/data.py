@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError, PneumoscreenError
-from model.decode import decode
-from model.preprocess import preprocess
+from model import preprocess
 from training.progress import Progress, silent
 from training.sources import CLASSES, Item, cause_of, items
 
@@ -85,6 +84,6 @@ def _bytes(item: Item) -> bytes:
 
 def _pixels(name: str, data: bytes) -> NDArray[np.uint8]:
     try:
-        return preprocess(decode(data))
+        return preprocess.read(data)
     except PneumoscreenError as error:
         raise ConfigurationError(f"{name}: {error.message} Remove it from the data set.") from error

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request
 from pydantic import ValidationError
 from sqlalchemy.exc import DataError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException
@@ -20,6 +20,19 @@ STORAGE_RETRY_AFTER_S = 60
 
 CODES = {413: "request_too_large", 422: "invalid_request"}
 """Where the phrase of the standard library, which the code is made of otherwise, depends on Python's version."""
+
+TITLES = {
+    400: "That did not work",
+    403: "Not for this account",
+    404: "Not found",
+    413: "Too much at once",
+    422: "That did not work",
+    429: "The queue is full",
+    500: "Something went wrong",
+    503: "Out of service for the moment",
+    507: "The image storage is full",
+}
+"""For people, who see a page; programs get the phrase of the standard."""
 
 log = structlog.get_logger()
 
@@ -66,7 +79,7 @@ def wants_json() -> bool:
 def _answer(status: int, detail: str, code: str | None = None) -> Response:
     if wants_json():
         return problem(status, detail, code)
-    title = HTTPStatus(status).phrase
+    title = TITLES.get(status) or HTTPStatus(status).phrase
     return make_response(render_template("error.html", status=status, title=title, detail=detail), status)
 
 
@@ -76,13 +89,18 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if 300 <= status < 400:
         return error.get_response()  # type: ignore[return-value]
-    response = _answer(status, error.description or "")
+    response = _answer(status, _too_large() if status == 413 else error.description or "")
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After", "WWW-Authenticate"}:
             response.headers[name] = value
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _too_large() -> str:
+    size_mb, parts = current_app.config["MAX_CONTENT_LENGTH"] / 1e6, current_app.config["MAX_FORM_PARTS"]
+    return f"One request may carry {size_mb:,.0f} MB in {parts:,} files and fields. Send fewer files, or smaller ones."
 
 
 def _missing(error: BlobMissing) -> Response:

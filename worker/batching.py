@@ -43,26 +43,42 @@ class _Decoding(Generic[Item]):
         return [future.result() for future in self.futures]
 
 
+def nothing_urgent(_waiting: Sequence[Item]) -> Sequence[Item]:
+    return ()
+
+
 def screen_batches(
-    batches: Iterable[Sequence[Item]], read: Callable[[Item], Pixels], predictor: Predictor, pool: Executor
+    batches: Iterable[Sequence[Item]],
+    read: Callable[[Item], Pixels],
+    predictor: Predictor,
+    pool: Executor,
+    overtake: Callable[[Sequence[Item]], Sequence[Item]] = nothing_urgent,
 ) -> Iterator[list[tuple[Item, Outcome]]]:
     """The outcomes of each batch, in order. One bad image fails one image.
 
-    At most two batches are in memory. The next batch is asked for *before* the current one is predicted, so that
-    its decoding overlaps the forward pass. An empty batch has no outcome: it asks for those of all before it.
+    At most two batches are in memory, and an urgent one. The next batch is asked for *before* the current one is
+    predicted, so that its decoding overlaps the forward pass. An empty batch has no outcome: it asks for those of all
+    before it.
 
     Args:
         read: gives the preprocessed pixels of an item, uint8 (224, 224), or raises a PneumoscreenError.
         pool: runs `read`.
+        overtake: asked when a batch is next in the network, with this batch; what it gives goes first, so that it
+            waits for the batch that ran when it came and not for the one behind that too.
     """
+    its_batches = iter(batches)
     waiting: _Decoding[Item] | None = None
-    for items in batches:
+    while True:
+        urgent = overtake(waiting.items) if waiting is not None else ()
+        decoding_urgent = _Decoding(urgent, read, pool) if urgent else None
+        items = next(its_batches, None)
         decoding = _Decoding(items, read, pool) if items else None
-        if waiting is not None:
-            yield _predict_batch(waiting, predictor)
+        for ready in (decoding_urgent, waiting):
+            if ready is not None:
+                yield _predict_batch(ready, predictor)
+        if items is None:
+            return
         waiting = decoding
-    if waiting is not None:
-        yield _predict_batch(waiting, predictor)
 
 
 def _guarded(read: Callable[[Item], Pixels], item: Item) -> Pixels | PneumoscreenError:

@@ -18,10 +18,9 @@ from core.storage import BlobStore, storage_errors
 from db import claims
 from db.claims import Claim, Failed, Scored
 from db.session import Database, now
-from db.states import Decision
-from model.decode import decode
+from db.states import Decision, Priority
+from model import preprocess
 from model.engines import Predictor
-from model.preprocess import preprocess
 from model.results import Result, decide
 from worker import outage
 from worker.batching import Outcome, screen_batches
@@ -72,7 +71,7 @@ class Pipeline:
 
     def _screen(self) -> None:
         started_at = time.monotonic()
-        for outcomes in screen_batches(self._claims(), self._read, self.predictor, self._pool):
+        for outcomes in screen_batches(self._claims(), self._read, self.predictor, self._pool, self._overtake):
             self._finish(outcomes)
             self.batches += 1
             self.images += len(outcomes)
@@ -111,11 +110,22 @@ class Pipeline:
             if not batch or any(claim.crashes for claim in batch):
                 yield []  # a suspect is next, or was just claimed: it has this process to itself
 
+    def _overtake(self, waiting: Sequence[Claim]) -> list[Claim]:
+        """Interactive images that came after `waiting` was claimed, if it is a bulk batch; a suspect stays alone."""
+        if self._stop.is_set() or any(claim.crashes or claim.priority is Priority.INTERACTIVE for claim in waiting):
+            return []
+        with self._database.read() as session:  # nearly always enough, and without a write
+            if not claims.interactive_waits(session):
+                return []
+        urgent = self._claim(alone=False, priorities=(Priority.INTERACTIVE,))
+        self._in_hand |= {claim.image_id for claim in urgent}
+        return urgent
+
     def _suspect_waits(self) -> bool:
         with self._database.read() as session:
             return claims.suspect_waits(session)
 
-    def _claim(self, *, alone: bool) -> list[Claim]:
+    def _claim(self, *, alone: bool, priorities: Sequence[Priority] = claims.IN_ORDER) -> list[Claim]:
         with self._database.begin() as session:
             return claims.claim(
                 session,
@@ -124,12 +134,13 @@ class Pipeline:
                 lease_s=self._settings.lease_s,
                 now=now(session),
                 alone=alone,
+                priorities=priorities,
             )
 
     def _read(self, claim: Claim) -> NDArray[np.uint8]:
         with storage_errors("read"), self._store.open(claim.sha256) as blob:
             data = blob.read()
-        return preprocess(decode(data, max_pixels=self._settings.max_pixels))
+        return preprocess.read(data, max_pixels=self._settings.max_pixels)
 
     def _finish(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
         """One transaction: predictions, model, and every state change of the batch."""

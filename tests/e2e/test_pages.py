@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
-from core import activation
-from db import claims, jobs, workers
 from db.models import Image, Job
-from db.session import now
-from db.states import Decision, Priority
 from tests import factories
-from tests.absent import absent
-from tests.conftest import PASSWORD
+from tests.e2e.conftest import LONG, add_job, add_refused_job, new_context, screen, sign_in
 from tests.fakes import FAKE_SHA256
 from web.services import Services
 
@@ -47,106 +36,6 @@ PATHS = [
     "/models/" + FAKE_SHA256,
     "/nothing",
 ]
-MAP = activation.pack(np.array([[4.0 if (x, y) == (5, 4) else -2.0 for x in range(7)] for y in range(7)], np.float16))
-LONG = "export_" + "very-long-" * 12 + "name.png"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        absent("no Chromium on PATH: install one to run the browser tests")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def url(app: Flask, token: str) -> Iterator[str]:
-    """The application, served; the user `ada` exists."""
-    app.testing = False
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def _context(chromium: Browser, url: str, **options: Any) -> BrowserContext:
-    context = chromium.new_context(base_url=url, **options)
-    context.set_default_timeout(10_000)
-    return context
-
-
-def _sign_in(page: Page) -> None:
-    page.goto("/login")
-    page.get_by_label("Name").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Screen chest X-rays")
-
-
-@pytest.fixture
-def page(chromium: Browser, url: str) -> Iterator[Page]:
-    """Signed in; a complaint of the browser (a script's error, a blocked resource) fails the test."""
-    context = _context(chromium, url)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console", lambda m: complaints.append(m.text) if m.type == "error" and "Failed to load" not in m.text else None
-    )
-    _sign_in(page)
-    yield page
-    context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    """Three radiographs and a text file."""
-    found = [tmp_path / name for name in ("a.png", LONG, "c.png", "note.txt")]
-    for seed, path in enumerate(found):
-        path.write_bytes(factories.png(seed) if path.suffix == ".png" else b"just text")
-    return found
-
-
-def _screen(services: Services, count: int, probability: float = 0.9, reason: str | None = None) -> None:
-    """What a worker does to the next `count` images; with a reason it refuses them."""
-    with services.database.begin() as session:
-        at = now(session)
-        held = claims.claim(session, worker="w", limit=count, lease_s=60, now=at)
-        decision = Decision.PNEUMONIA if probability >= 0.5 else Decision.NORMAL
-        decision = Decision.REFUSED if reason else decision
-        scored = [claims.Scored(claim, probability, decision, 2.5 if reason else 0.1, reason, MAP) for claim in held]
-        claims.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, domain_limit=1.0, worker="w", now=at)
-
-
-def _seed(services: Services, count: int = 4) -> None:
-    """A job of `ada` with long names, half of it screened, and a worker."""
-    with services.database.begin() as session:
-        workers.register(session, name="gpu-1:4711:9f3a", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
-        made, _ = jobs.create(session, user_id=1, name=LONG, priority=Priority.BULK, client_key=None, now=now(session))
-        factories.images(session, made, count, prefix=LONG)
-    _screen(services, count // 2)
-
-
-def _seed_refused(services: Services) -> None:
-    """`_seed`, and the third image refused."""
-    _seed(services)
-    _screen(services, 1, reason="The image is too unlike the frontal chest X-rays the model was made from.")
 
 
 def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, files: list[Path]) -> None:
@@ -176,14 +65,14 @@ def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, fil
 
 
 def test_a_job_page_follows_its_job_to_the_end(page: Page, services: Services) -> None:
-    _seed(services, 4)
+    add_job(services, 4)
     page.goto("/jobs/1")
     row = page.get_by_role("row", name=re.compile("-3.png"))
     expect(page.get_by_text("2 of 4 images finished")).to_be_visible()
     expect(row).to_contain_text("Queued")
-    _screen(services, 1)
+    screen(services, 1)
     expect(page.get_by_text("3 of 4 images finished").first).to_be_visible()
-    _screen(services, 1, probability=0.1)
+    screen(services, 1, probability=0.1)
     expect(page.get_by_text("4 of 4 images finished").first).to_be_visible()
     expect(row).to_contain_text("Pneumonia not suspected")
     expect(page.locator("[data-poll]")).to_have_count(0)
@@ -192,26 +81,26 @@ def test_a_job_page_follows_its_job_to_the_end(page: Page, services: Services) -
 
 
 def test_an_image_page_shows_its_result_by_itself(page: Page, services: Services) -> None:
-    _seed(services, 2)
+    add_job(services, 2)
     page.goto("/images/2")
     expect(page.get_by_role("heading", name="Waiting its turn")).to_be_visible()
-    _screen(services, 1, probability=0.93)
+    screen(services, 1, probability=0.93)
     expect(page.get_by_role("heading", name="Pneumonia suspected")).to_be_visible()
     expect(page.get_by_text("93.0 %")).to_be_visible()
 
 
 def test_the_focus_stays_where_it_was_when_a_page_renews_itself(page: Page, services: Services) -> None:
-    _seed(services, 4)
+    add_job(services, 4)
     page.goto("/jobs/1")
     link = page.locator('a[href="/images/2"]')
     link.focus()
-    _screen(services, 1)
+    screen(services, 1)
     expect(page.get_by_text("3 of 4 images finished").first).to_be_visible()
     expect(link).to_be_focused()
 
 
 def test_a_page_tells_when_the_server_is_gone_and_when_it_is_back(page: Page, services: Services) -> None:
-    _seed(services, 4)
+    add_job(services, 4)
     page.goto("/jobs/1")
     page.route("**/api/v1/jobs/1", lambda route: route.abort())
     expect(page.get_by_text("The server does not answer at the moment.")).to_be_visible()
@@ -282,13 +171,13 @@ def test_dropped_files_are_chosen(page: Page) -> None:
 
 
 def test_everything_works_without_scripts(chromium: Browser, url: str, files: list[Path], services: Services) -> None:
-    context = _context(chromium, url, java_script_enabled=False)
+    context = new_context(chromium, url, java_script_enabled=False)
     page = context.new_page()
-    _sign_in(page)
+    sign_in(page)
     page.get_by_label("X-rays to screen").set_input_files(files[0])
     page.get_by_role("button", name="Screen", exact=True).click()
     page.wait_for_url("**/jobs/1")
-    _screen(services, 1)
+    screen(services, 1)
     page.reload()
     page.get_by_role("link", name="a.png").click()
     expect(page.get_by_role("heading", name="Pneumonia suspected")).to_be_visible()
@@ -300,7 +189,7 @@ def test_everything_works_without_scripts(chromium: Browser, url: str, files: li
 
 
 def test_a_job_is_cancelled_only_after_a_question(page: Page, services: Services) -> None:
-    _seed(services, 4)
+    add_job(services, 4)
     page.goto("/jobs/1")
     page.get_by_text("Cancel job").click()
     page.get_by_role("button", name="Cancel what is queued").click()
@@ -315,7 +204,7 @@ def test_the_map_is_shown_and_hidden_by_keyboard_and_fits_the_x_ray(
     page.get_by_label("X-rays to screen").set_input_files(files[0])
     page.get_by_role("button", name="Screen", exact=True).click()
     page.wait_for_url("**/jobs/1")
-    _screen(services, 1)
+    screen(services, 1)
     page.goto("/images/1")
     layer, switch = page.locator(".film-map"), page.get_by_label("Show where the model saw signs")
     expect(layer).to_be_hidden()
@@ -336,7 +225,7 @@ def test_the_map_is_shown_and_hidden_by_keyboard_and_fits_the_x_ray(
 
 
 def test_a_refused_image_keeps_its_number_in_the_details(page: Page, services: Services) -> None:
-    _seed_refused(services)
+    add_refused_job(services)
     page.goto("/images/3")
     expect(page.get_by_role("heading", name="Not judged")).to_be_visible()
     expect(page.get_by_text("probability of pneumonia")).to_be_hidden()
@@ -348,10 +237,10 @@ def test_a_refused_image_keeps_its_number_in_the_details(page: Page, services: S
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_phone_never_scrolls_sideways(chromium: Browser, url: str, services: Services, path: str) -> None:
-    _seed_refused(services)
-    context = _context(chromium, url, viewport={"width": 390, "height": 844})
+    add_refused_job(services)
+    context = new_context(chromium, url, viewport={"width": 390, "height": 844})
     page = context.new_page()
-    _sign_in(page)
+    sign_in(page)
     page.goto(path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
@@ -380,10 +269,10 @@ CONTRAST = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_the_contrast_of_wcag_aa(chromium: Browser, url: str, services: Services, scheme: Any) -> None:
-    _seed_refused(services)
-    context = _context(chromium, url, color_scheme=scheme, reduced_motion="reduce")
+    add_refused_job(services)
+    context = new_context(chromium, url, color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
-    _sign_in(page)
+    sign_in(page)
     backgrounds = set()
     for path in PATHS:
         page.goto(path)

@@ -104,7 +104,8 @@ class Load(threading.Thread):
         for start in range(0, len(names), PER_REQUEST):
             self._send({name: self._of_job[name] for name in names[start : start + PER_REQUEST]})
         again = [name for name in names if name not in self.ledger.accepted]
-        assert not again, f"refused again although all is well: {self.ledger}"
+        reasons = {self.ledger.refused.get(name) or self.ledger.unanswered[name] for name in again}
+        assert not again, f"{len(again)} files were refused again although all is well: {reasons}"
 
     def _post(self, path: str, parts: list[tuple[str, tuple[str, bytes]]], names: list[str]) -> Any:
         try:

@@ -35,8 +35,13 @@ class Process:
 
     @property
     def pid(self) -> int:
-        assert self._popen is not None, f"{self.name} is not running"
-        return self._popen.pid
+        pid = self.pid_if_running()
+        assert pid is not None, f"{self.name} is not running"
+        return pid
+
+    def pid_if_running(self) -> int | None:
+        popen = self._popen  # read once: the thread that tends it may put None there at any time
+        return popen.pid if popen is not None and popen.poll() is None else None
 
     def pids(self) -> list[int]:
         """The process and what it forked."""
@@ -44,7 +49,7 @@ class Process:
 
     @property
     def running(self) -> bool:
-        return self._popen is not None and self._popen.poll() is None
+        return self.pid_if_running() is not None
 
     def start(self) -> None:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -181,12 +182,13 @@ class Stack:
 
     def name_of(self, worker: Process) -> str | None:
         """Under which name it leases, once it has its model: host:pid:random."""
-        if not worker.running:
+        pid = worker.pid_if_running()
+        if pid is None:
             return None
         with self.database.read() as session:
             # Not `workers.alive`: the clock of the processes may be another one than ours.
             names = session.scalars(select(Worker.name)).all()
-        return next((name for name in names if name.split(":")[-2] == str(worker.pid)), None)
+        return next((name for name in names if name.split(":")[-2] == str(pid)), None)
 
     def held_by(self, worker: Process) -> int:
         """How many images it has leased."""
@@ -207,6 +209,12 @@ class Stack:
     def is_ready(self, worker: Process) -> bool:
         """It runs and has its model."""
         return worker.running and self.name_of(worker) is not None
+
+    @property
+    def worn(self) -> bool:
+        """The images of earlier runs take up half of its small disk."""
+        disk = shutil.disk_usage(self.settings.blobs)
+        return self.on_tmpfs and disk.used * 2 > disk.total
 
     def tails(self, lines: int) -> list[str]:
         """The last lines of each log."""

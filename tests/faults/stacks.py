@@ -38,6 +38,8 @@ class Stacks:
         return outcome
 
     def _get(self, kind: Kind) -> Stack:
+        if kind in self._running and self._running[kind][0].worn:
+            self._drop(kind)
         if kind not in self._running:
             exits = ExitStack()
             self._running[kind] = exits.enter_context(running(kind)), exits

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.datastructures import FileStorage
 
-from tests import factories
+from core.queue import depth
+from core.settings import Settings
 from tests.fuzz import api
+from tests.fuzz.deployed import deployed, send_three
+from tests.postgres import PostgresServer
 from web.services import Services
 
 EXAMPLES = 15
+FEW = 5
 
 # schemathesis reads answers that are files and leaves closing them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 
 @pytest.mark.timeout(300)
 def test_the_api_keeps_to_its_document(app: Flask, eager: Services, client: FlaskClient, token: str) -> None:
-    report = api.fuzz(app, token, screened(client), examples=EXAMPLES)
+    report = api.fuzz(app, token, send_three(client), examples=EXAMPLES)
     assert report.findings == []
     assert report.requests > 10 * len(report.statuses)
     for operation, statuses in report.statuses.items():
@@ -29,19 +30,23 @@ def test_the_api_keeps_to_its_document(app: Flask, eager: Services, client: Flas
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.integration
+def test_it_does_so_on_postgresql_and_valkey(
+    settings: Settings, postgresql: PostgresServer, migrated_postgresql: str
+) -> None:
+    with postgresql.database(migrated_postgresql) as url, deployed(settings, url) as ours:
+        report = api.fuzz(ours.app, ours.token, ours.ids, examples=FEW)
+        rung = depth(ours.services.broker)
+    assert report.findings == []
+    assert max(max(statuses) for statuses in report.statuses.values()) < 500
+    assert report.requests > FEW * len(report.statuses)
+    assert rung > len(ours.ids), "the uploads among the requests rang at the broker"
+
+
+@pytest.mark.timeout(300)
 def test_an_answer_that_breaks_the_document_is_found(
     app: Flask, client: FlaskClient, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(app.view_functions, "api.whoami", lambda **_: {"name": 7})
-    report = api.fuzz(app, token, screened(client), examples=1)
+    report = api.fuzz(app, token, send_three(client), examples=1)
     assert any(finding.startswith("GET /api/v1/whoami: 200") for finding in report.findings)
-
-
-def screened(client: FlaskClient) -> list[int]:
-    """Three jobs of one image each, with the same id; two of them are done if the worker is eager."""
-    ids = []
-    for seed in range(3):
-        data = factories.png(seed) if seed else factories.png()[:-30]
-        file = FileStorage(io.BytesIO(data), f"{seed}.png")
-        ids.append(client.post("/api/v1/images", data={"file": file}).get_json()["id"])
-    return ids

@@ -13,9 +13,9 @@ from model.decode import decode
 from tests.fuzz.__main__ import fuzz
 from tests.fuzz.seeds import seeds
 
-SECONDS = 15
+SECONDS = 8
 FEWEST = 500
-"""Executions in that time on the slowest machine; a usual one does 100,000."""
+"""Executions in that time on the slowest machine; a usual one does 50,000."""
 
 
 @pytest.mark.timeout(150)

@@ -103,5 +103,5 @@ def _number(given: str) -> int | None:
     if not given:
         return None
     if not (given.isascii() and given.isdecimal()) or len(given) > 19 or int(given) > MAX_ID:
-        raise ValueError("The number is none: write digits only.")
+        raise ValueError("“Its number” takes digits only, such as 17.")
     return int(given)

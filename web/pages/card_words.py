@@ -114,7 +114,8 @@ def _site(site: Card) -> str:
     if not _is_number(site.get("images")):
         return ""
     parent = f"{_text(site.get('parent_name'))} ({_text(site.get('parent_sha256'))[:12]})"
-    return f"Its operating point was set on {counted(site['images'], 'image')} of a site, starting from {parent}."
+    images = counted(site["images"], "image")
+    return f"Its cut-off (operating point) was set on {images} of a site, starting from {parent}."
 
 
 def _measured(metrics: Card) -> list[Measured]:

@@ -21,7 +21,7 @@ from web.pages.words import duration
 from web.services import services
 
 WRONG = "Name or password is wrong. Check both and try again."
-TOO_MANY = "Too many failed sign-ins. Wait {wait} and try again; who is signed in already is not affected."
+TOO_MANY = "Too many failed sign-ins. Wait {wait} and try again. Whoever is signed in already is not affected."
 
 log = structlog.get_logger()
 

@@ -64,7 +64,7 @@ def verdict(found: Prediction) -> Verdict:
         limits=[str(limit) for limit in found.model.card.get("limits", ())],
         refused=found.decision is Decision.REFUSED,
         domain_words=_domain_words(found),
-        gauge_words=f"Probability {percent(found.probability)}, operating point {percent(found.threshold)}",
+        gauge_words=f"Probability {percent(found.probability)}, cut-off {percent(found.threshold)}",
         probability_percent=round(100 * found.probability, 2),
         threshold_percent=threshold_percent,
         label_percent=threshold_percent,
@@ -77,18 +77,18 @@ def _sentence(found: Prediction) -> str:
         return found.reason or "The model doesn't judge this image: it is unlike the X-rays it was made for."
     if abs(found.probability - found.threshold) < CLOSE_CALL:
         side = "at or just above" if found.decision is Decision.PNEUMONIA else "just below"
-        return f"A close call: {side} the operating point. Treat it as undecided."
+        return f"A close call: {side} the model's cut-off. Treat it as undecided."
     if found.decision is Decision.PNEUMONIA:
-        return "Above the operating point: read this one early."
-    return "Below the operating point. This says nothing about other findings."
+        return "Above the model's cut-off: read this one early."
+    return "Below the model's cut-off. This says nothing about other findings."
 
 
 def _domain_words(found: Prediction) -> str:
     """How far the image is from what the model knows; of older models, that they cannot tell."""
     if found.domain_score is None or found.domain_limit is None:
         return "This model can't tell"
-    side = "beyond" if found.domain_score > found.domain_limit else "within"
-    return f"{found.domain_score:.2f}, {side} the limit of {found.domain_limit:.2f}"
+    side = "Unlike" if found.domain_score > found.domain_limit else "Like"
+    return f"{side} the training images (score {found.domain_score:.2f}, limit {found.domain_limit:.2f})"
 
 
 def _meaning(probability: float, card: dict[str, Any]) -> str:

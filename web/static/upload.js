@@ -65,7 +65,10 @@ function busy(on) {
   button.disabled = on;
   input.disabled = on;
   area.hidden = !on;
-  if (on) report.hidden = true;
+  if (on) {
+    report.hidden = true;
+    area.scrollIntoView({ block: "nearest" });
+  }
   window[on ? "addEventListener" : "removeEventListener"]("beforeunload", warn);
 }
 

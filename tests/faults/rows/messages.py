@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from core.queue import QUEUES, SCREEN_TASK
+from db.models import Image
 from tests.faults.matrix import Row, Run
 
 NOT_MESSAGES = (b"", b"\x00\xff", b"not json", b"[]", b"{}", b'{"body": 1}', b'{"properties": {}}')
@@ -35,6 +36,7 @@ def about_nothing(run: Run) -> None:
 
 def malformed(run: Run) -> None:
     """Straight into the lists that the workers read from."""
+    run.notes["pids"] = [worker.pid for worker in run.stack.workers]
     envelope = {"body": "!", "content-type": "application/x-python-serialize", "content-encoding": "binary"}
     properties = {
         "delivery_tag": "t",
@@ -49,8 +51,14 @@ def malformed(run: Run) -> None:
         run.stack.broker.lpush(queue, *NOT_MESSAGES, *almost)
 
 
+def same_workers(run: Run, _rows: list[Image]) -> list[str]:
+    """What nobody can read must not cost anybody a restart."""
+    before, after = run.notes["pids"], [worker.pid for worker in run.stack.workers]
+    return [] if before == after else [f"workers {before} became {after}"]
+
+
 ROWS = [
     Row("duplicate and reordered messages", "under load", inject=twice_and_reversed),
     Row("messages about unknown images and tasks", "under load", inject=about_nothing, short_on="postgresql"),
-    Row("malformed messages", "under load", inject=malformed),
+    Row("malformed messages", "under load", inject=malformed, check=same_workers),
 ]

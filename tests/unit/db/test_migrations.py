@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -146,3 +148,12 @@ def test_a_word_that_is_no_state_is_refused_by_the_database(database: Database) 
         session.execute(text("UPDATE images SET state = 'lost'"))
     with database.read() as session:
         assert session.execute(text("SELECT state FROM images")).scalar_one() == "queued"
+
+
+def test_databases_migrated_by_threads_of_one_process_do_not_disturb_each_other(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path / name}.db" for name in "abcd"]
+    with ThreadPoolExecutor(len(urls)) as pool:
+        list(pool.map(migrate.upgrade, urls))
+    for url in urls:
+        at, newest = migrate.current(url)
+        assert at == newest

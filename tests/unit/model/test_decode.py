@@ -126,3 +126,30 @@ def _png_header(width: int, height: int) -> bytes:
 
     ihdr = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + ihdr + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+def test_a_jpeg_is_scaled_down_no_further_than_asked() -> None:
+    data = encode(gradient(700, 1000), "JPEG")
+    assert [decode(data, at_least_px=px).shape for px in (701, 700, 351, 350, 175, 87, 1)] == [
+        (700, 1000), (700, 1000), (700, 1000), (350, 500), (175, 250), (88, 125), (88, 125)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_scaled_down_it_is_the_same_picture(mode: str) -> None:
+    image = Image.fromarray(gradient(700, 1000)).convert("RGB").convert(mode)
+    small = decode(encode(image, "JPEG", quality=95), at_least_px=300)
+    expected = np.asarray(Image.fromarray(gradient(700, 1000)).resize(small.shape[::-1], Image.Resampling.BOX))
+    assert small.shape[0] < 700
+    assert np.abs(small.astype(int) - expected).max() <= 6
+
+
+def test_a_png_keeps_its_size() -> None:
+    assert decode(encode(gradient(300, 400)), at_least_px=10).shape == (300, 400)
+
+
+def test_scaled_down_it_is_turned_upright_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(gradient(700, 1000), "JPEG", exif=exif.tobytes())
+    assert decode(data, at_least_px=350).shape == (500, 350)

@@ -85,10 +85,11 @@ def test_cut_short_with_something_else_behind(seed: bytes, share: float, tail: b
 
 
 def _decodes_or_explains(data: bytes) -> None:
-    try:
-        decoded = decode(data, max_pixels=1_000_000)
-    except PneumoscreenError as error:
-        note(f"refused: {error.message}")
-    else:
-        assert decoded.dtype == np.uint8
-        assert decoded.ndim == 2
+    for at_least_px in (None, 1):
+        try:
+            decoded = decode(data, max_pixels=1_000_000, at_least_px=at_least_px)
+        except PneumoscreenError as error:
+            note(f"refused: {error.message}")
+        else:
+            assert decoded.dtype == np.uint8
+            assert decoded.ndim == 2

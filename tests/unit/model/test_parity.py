@@ -16,11 +16,10 @@ from core.errors import OutOfMemory
 from model import checkpoint, engines
 from model.card import PROBABILITY_CHANGE
 from model.checkpoint import Checkpoint
-from model.decode import decode
 from model.engines import graph
 from model.engines.openvino import OpenVinoPredictor, Runner, observe
 from model.folding import fold
-from model.preprocess import preprocess
+from model.preprocess import read
 from model.registry import DEFAULT
 from model.results import Results, decide
 from tests.factories import radiograph
@@ -70,7 +69,7 @@ def test_same_answers_on_x_rays(predictor: engines.Predictor, reference: engines
     """Of both classes, of adults, and of what must be refused."""
     folders = [shared_data / its for its in ("originals/NORMAL", "originals/PNEUMONIA", "adult_chest", "not_chest")]
     files = [file for folder in folders for file in sorted(folder.rglob("*.*"))[-4:]]
-    images = np.stack([preprocess(decode(file.read_bytes())) for file in files])
+    images = np.stack([read(file.read_bytes()) for file in files])
     expected, found = reference.predict(images), predictor.predict(images)
     assert {"normal", "pneumonia", "refused"} <= set(decisions(expected, reference))
     assert decisions(found, predictor) == decisions(expected, reference)

@@ -142,8 +142,10 @@ def test_a_disk_that_would_be_too_full_takes_nothing(
 
 
 def test_a_store_that_knows_no_free_space_is_never_full(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: None)
+    asked: list[bool] = []
+    monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: asked.append(True))
     Admission(services.settings, services.database, services.store).admit(1, Priority.BULK, size_bytes=10**18)
+    assert asked == [True]
 
 
 def test_a_disk_that_fills_up_costs_the_files_without_space_and_no_other(

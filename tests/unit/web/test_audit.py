@@ -149,7 +149,7 @@ def test_the_page_shows_and_narrows_the_log(reader: Visitor, add_job: AddJob) ->
     [
         ("action=x", "choose one from the list"),
         ("kind=x", "choose one from the list"),
-        ("number=x", "write digits only"),
+        ("number=x", "takes digits only"),
         ("from=x", "is no date"),
         ("from=2026-01-02&to=2026-01-01", "swap them"),
     ],

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from db.session import Database
 from tests.postgres import PostgresServer
+from tests.unit.web.visitor import Visitor
 from web.app import create_app
 from web.errors import invalid_request, problem
 from web.services import Services
@@ -43,6 +44,14 @@ def test_a_database_that_is_down_is_503_for_a_person(down: FlaskClient) -> None:
     assert (response.status_code, response.mimetype) == (503, "text/html")
     assert response.headers["Retry-After"] == "5"
     assert "The database does not answer." in response.get_data(as_text=True)
+
+
+def test_a_request_that_is_too_large_says_how_large_one_may_be(app: Flask, reader: Visitor) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = 100_000
+    page = reader.post("/", {}, [("a.png", bytes(200_000))])
+    assert page.status == 413
+    assert "413 Too much at once" in page.text
+    assert "in 1,010 files and fields" in page.text
 
 
 def test_a_crash_tells_the_client_nothing_of_its_cause(

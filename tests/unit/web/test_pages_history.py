@@ -125,7 +125,7 @@ def test_the_csv_link_names_days_as_times() -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/history", "Nothing has been screened yet."),
+        ("/history", "Nothing has been sent yet."),
         ("/history?filename=zebra", "No image matches this filter. Days are counted in UTC"),
     ],
 )

@@ -57,7 +57,7 @@ def test_the_gauge_marks_probability_and_operating_point(reader: Visitor, add_jo
     assert {"class": "fill-pneumonia", "width": "87.3%"}.items() <= page.all("rect")[1].items()
     assert any(svg.get("x") == "50.0%" for svg in page.all("svg"))
     assert "87.3\u00a0%" in page.html
-    assert "operating point 50.0 %" in page.text
+    assert "cut-off 50.0 %" in page.text
 
 
 @pytest.mark.parametrize("outcome", [0.9, 0.1, *ImageState])
@@ -132,7 +132,7 @@ def test_a_refused_image_gives_its_reason_and_no_probability_up_front(reader: Vi
     job_id = add_job(("hand.png", 0.873), domain_score=5.4)
     page = reader.get("/images/1")
     assert "Not judged It looks like a hand." in page.text
-    assert "5.40, beyond the limit of 1.00" in page.text
+    assert "Unlike the training images (score 5.40, limit 1.00)" in page.text
     assert "87.3" in page.html[page.html.index("<details") :]
     assert "87.3" not in page.html[: page.html.index("<details")]
     assert "/cam" not in page.html

@@ -97,6 +97,18 @@ def test_no_more_than_two_batches_are_in_memory(pool: ThreadPoolExecutor, predic
     assert ahead == [2, 2, 2, 2, 2, 1]
 
 
+def test_what_is_urgent_overtakes_the_batch_that_waits(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+    asked: list[list[int]] = []
+
+    def overtake(waiting: Sequence[int]) -> Sequence[int]:
+        asked.append(list(waiting))
+        return [9] if list(waiting) == [2] else []
+
+    outcomes = list(screen_batches([[1], [2], [3]], gray, predictor, pool, overtake))
+    assert [[item for item, _ in batch] for batch in outcomes] == [[1], [9], [2], [3]]
+    assert asked == [[1], [2], [3]]
+
+
 def test_one_bad_image_fails_one_image(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
     def read(item: int) -> NDArray[np.uint8]:
         if item == 2:

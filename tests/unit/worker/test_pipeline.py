@@ -122,6 +122,49 @@ def test_interactive_images_go_before_bulk_ones(submit: Submit, make: Make) -> N
     assert order == [0.6, 0.6, 0.3, 0.3, 0.3, 0.3]
 
 
+class Arrivals(FakePredictor):
+    """Something happens during its first forward pass; notes how bright the images of each batch are."""
+
+    def __init__(self, arrive: Callable[[], object]) -> None:
+        super().__init__()
+        self.order: list[list[float]] = []
+        self._arrive = arrive
+
+    def predict(self, batch: NDArray[np.uint8]) -> Results:
+        if not self.order:
+            self._arrive()
+        self.order.append([round(float(image.mean()) / 255, 1) for image in batch])
+        return super().predict(batch)
+
+
+def test_an_interactive_image_overtakes_the_bulk_batch_that_is_claimed_already(submit: Submit, make: Make) -> None:
+    submit(*pngs(12, brightness=0.3))
+    predictor = Arrivals(lambda: submit(*pngs(1, brightness=0.6), priority=Priority.INTERACTIVE))
+    make(predictor=predictor).drain()
+    assert predictor.order == [[0.3] * 4, [0.6], [0.3] * 4, [0.3] * 4]
+
+
+def test_interactive_images_do_not_overtake_one_another(submit: Submit, make: Make) -> None:
+    submit(*pngs(8, brightness=0.3), priority=Priority.INTERACTIVE)
+    predictor = Arrivals(lambda: submit(*pngs(2, brightness=0.6), priority=Priority.INTERACTIVE))
+    make(predictor=predictor).drain()
+    assert predictor.order == [[0.3] * 4, [0.3] * 4, [0.6] * 2]
+
+
+def test_a_worker_that_is_stopping_lets_nothing_overtake(submit: Submit, make: Make, services: Services) -> None:
+    submit(*pngs(8, brightness=0.3))
+
+    def arrive() -> None:
+        submit(*pngs(1, brightness=0.6), priority=Priority.INTERACTIVE)
+        worker.stop()
+
+    predictor = Arrivals(arrive)
+    worker = make(predictor=predictor)
+    worker.drain()
+    assert predictor.order == [[0.3] * 4, [0.3] * 4]
+    assert states(services)[-1] == "queued"
+
+
 def test_a_suspect_is_tried_with_nothing_else_in_hand(services: Services, submit: Submit, make: Make) -> None:
     submit(*pngs(3, brightness=0.6))
     with services.database.begin() as session:

@@ -1,0 +1,114 @@
+"""The results as Markdown: targets, roofline, every other figure, the machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks.results import Results
+from benchmarks.service import STAGES
+from benchmarks.spread import Spread
+from benchmarks.targets import Target
+
+MET = {True: "yes", False: "**no**", None: ""}
+UNITS = {"_images_per_s": "images/s", "_ms": "ms", "_s": "s", "_share": "of all cores", "ratio": "×"}
+
+
+def number(value: float) -> str:
+    """Three digits that matter."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.{2 if abs(value) < 10 else 1}f}" if abs(value) >= 0.1 else f"{value:.2g}"
+
+
+def spread(its: Spread) -> str:
+    """`median (low–high)`; the range is left out of a single value."""
+    if len(its.values) == 1:
+        return number(its.median)
+    return f"{number(its.median)} ({number(its.low)}–{number(its.high)})"
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def of_targets(results: Results, targets: Iterable[Target]) -> str:
+    lines = []
+    for target in targets:
+        row = results.rows.get(target.row)
+        its = row.figures.get(target.figure) if row else None
+        if its is None:
+            lines.append([target.words, target.shown, "not measured", ""])
+        else:
+            lines.append([target.words, target.shown, spread(its), MET[target.met(its)]])
+    return table(["what", "target", "median (min–max)", "met"], lines)
+
+
+def of_roofline(results: Results) -> str:
+    """Stage by stage: alone, and in the service; what bounds it and how far it is from that. Empty if not measured."""
+    row = results.rows.get("service")
+    if row is None:
+        return ""
+    figures = row.figures
+    total_ms = sum(figures[f"alone_{name}_cpu_ms"].median for name in STAGES)
+    lines = [[name, spread(its := figures[f"alone_{name}_cpu_ms"]), f"{its.median / total_ms:.0%}"] for name in STAGES]
+    parts = [
+        f"{name.removeprefix('in_service_').removesuffix('_cpu_ms')} {number(its.median)} ms"
+        for name, its in figures.items()
+        if name.startswith("in_service_") and name.endswith("_cpu_ms")
+    ]
+    return "\n\n".join(
+        [
+            table(["stage, alone", "CPU ms an image", "share"], lines),
+            f"Roofline {spread(figures['roofline_images_per_s'])} images/s, bound by {row.facts['bound by']}. "
+            f"The service: {spread(figures['service_images_per_s'])} images/s, {spread(figures['ratio'])} of it; "
+            f"{spread(figures['ratio_with_client'])} of a roofline that also holds the client's "
+            f"{number(figures['alone_client_cpu_ms'].median)} ms, which are spent on the same cores.",
+            f"In the whole service an image takes, of CPU time: {', '.join(parts)}; "
+            f"{figures['in_service_idle_share'].median:.0%} of the cores' time is left idle.",
+        ]
+    )
+
+
+def of_figures(results: Results) -> str:
+    lines = []
+    for name, row in results.rows.items():
+        lines += [[name, *_named(figure), spread(its)] for figure, its in row.figures.items()]
+        lines += [[name, key, "", text] for key, text in row.facts.items()]
+    return table(["row", "figure", "unit", "median (min–max)"], lines)
+
+
+def of_machine(results: Results) -> str:
+    """One table for each machine (or run) that the rows come from."""
+    runs: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, machine in results.machines.items():
+        facts = machine | {"images": results.images[name]}
+        runs.setdefault(tuple(facts.items()), []).append(name)
+    tables = []
+    for run_facts, names in runs.items():
+        tables.append(table([f"rows {', '.join(names)}", ""], [[key, value] for key, value in run_facts]))
+    return "\n\n".join(tables)
+
+
+def write_into(document: Path, name: str, text: str) -> None:
+    """Replace what is between `<!-- NAME: … -->` and `<!-- end of NAME -->`.
+
+    Raises:
+        ValueError: the document has no such place, or more than one.
+    """
+    before = document.read_text(encoding="utf-8")
+    pattern = rf"(<!-- {name}: [^\n]* -->\n).*?(<!-- end of {name} -->)"
+    after, count = re.subn(pattern, lambda found: f"{found[1]}\n{text}\n\n{found[2]}", before, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"{document} has no place for {name}")
+    document.write_text(after, encoding="utf-8")
+
+
+def _named(figure: str) -> tuple[str, str]:
+    """A figure's name without its unit, and the unit."""
+    for suffix, unit in UNITS.items():
+        if figure.endswith(suffix):
+            return figure.removesuffix(suffix).replace("_", " ") or figure, unit
+    return figure.replace("_", " "), ""
