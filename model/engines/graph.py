@@ -107,7 +107,7 @@ class _Builder:
 
     @staticmethod
     def _pooled(value: ov.Node) -> ov.Node:
-        node: ov.Node = ops.max_pool(value, [2, 2], [1, 1], [1, 1], [3, 3], "floor")
+        node: ov.Node = ops.max_pool(value, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3], "floor")
         return node.output(0)
 
 
