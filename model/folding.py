@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
 
 from model.resnet import GrayResNet
 
@@ -80,7 +81,7 @@ def _stem(network: GrayResNet) -> Conv:
     return Conv(torch.stack([gray, constant], dim=1).float(), conv.bias.float(), conv.stride)
 
 
-def _block(block: nn.Module) -> Block:
+def _block(block: BasicBlock) -> Block:
     shortcut = block.downsample
     return Block(
         first=_float(_fused(block.conv1, block.bn1)),

@@ -26,7 +26,8 @@ COUNT = 40
 class Fixed:
     """Gives the probabilities it was made with, and no domain score."""
 
-    engine, model_name, model_sha256, threshold, domain_limit = "fake", "fake", "", 0.5, None
+    engine, model_name, model_sha256, threshold = "fake", "fake", "", 0.5
+    domain_limit: float | None = None
 
     def __init__(self, probabilities: list[float]) -> None:
         self._left = list(probabilities)
