@@ -1,4 +1,4 @@
-"""`pneumoscreen model quantize`: let a checkpoint run on 8-bit integers, three times as fast on a CPU."""
+"""`pneumoscreen model quantize`: let a checkpoint run on 8-bit integers, about twice as fast on a CPU."""
 
 from __future__ import annotations
 
