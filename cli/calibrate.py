@@ -38,7 +38,7 @@ def calibrate(
     from core.errors import ConfigurationError
     from model.registry import Registry
     from training import data as datasets
-    from training import site
+    from training import quantize, site
     from training.bars import Bars
     from training.progress import stage
 
@@ -58,8 +58,11 @@ def calibrate(
     if scores.refused:
         typer.echo(f"{scores.refused} images were left out: the model refuses to judge them.")
     with tempfile.TemporaryDirectory() as scratch:
-        site.save(entry, proposal, Path(scratch) / "site.safetensors")
-        made = registry.import_(Path(scratch) / "site.safetensors")
+        file = Path(scratch) / "site.safetensors"
+        site.save(entry, proposal, file)
+        with Bars() as bars:
+            quantize.measure_site(file, dataset.pixels, stage(bars.update, "int8 agreement"))
+        made = registry.import_(file)
     typer.echo(f"Saved as {made.name} {made.sha256[:12]}, from {entry.name} {entry.sha256[:12]}.")
     if activate:
         registry.activate(made.sha256)

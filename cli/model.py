@@ -9,6 +9,7 @@ import typer
 
 from cli.calibrate import calibrate
 from cli.domain import add_domain
+from cli.quantize import quantize
 
 if TYPE_CHECKING:
     from model.registry import Entry, Registry
@@ -53,6 +54,7 @@ def activate(key: Key) -> None:
 
 app.command()(calibrate)
 app.command()(add_domain)
+app.command()(quantize)
 
 
 def _registry() -> Registry:

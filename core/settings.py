@@ -75,7 +75,9 @@ class Settings(BaseModel):
     web_processes: Count = Field(1, description="Gunicorn worker processes.")
     web_threads: Count = Field(8, description="Threads of each web process.")
 
-    engine: Literal["auto", "torch-cpu", "torch-cuda"] = Field("auto", description="What runs the network.")
+    engine: Literal["auto", "torch-cpu", "torch-cuda", "openvino", "openvino-int8"] = Field(
+        "auto", description="What runs the network; `auto`: CUDA, else the fastest on a CPU that the model allows."
+    )
     batch_size: Count = Field(16, description="Images in one forward pass, at most.")
     decode_threads: Count = Field(2, description="Threads that decode images beside the forward pass.")
     lease_s: Seconds = Field(8.0, description="A worker silent this long loses its images.")

@@ -10,6 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 ARCHITECTURE = "resnet18-gray-1logit"
 """torchvision's ResNet-18 with one logit of pneumonia, fed with gray (model/resnet.py)."""
 
+EQUAL_DECISIONS = 0.995
+PROBABILITY_CHANGE = 0.02
+"""What int8 must reach on the validation part: decisions equal, and probabilities of 99 % of images this close."""
+
+VALIDATION, SITE = "validation", "site"
+
 Unit = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -56,6 +62,33 @@ class DomainLimit(Frozen):
     refused: dict[str, Unit] = Field(description="Share of images refused, by kind, that the statistics never saw.")
 
 
+class Agreement(Frozen):
+    """How far predictions on 8-bit integers agree with those in float32, on images of one part of the split."""
+
+    images: int
+    equal_decisions: Unit = Field(description="Share of images with the same answer: normal, pneumonia or refused.")
+    probability_change_p99: Unit = Field(description="99 of 100 images change their probability by no more than this.")
+
+    @property
+    def good(self) -> bool:
+        """Whether int8 may stand in for float32 without being asked for."""
+        return self.equal_decisions >= EQUAL_DECISIONS and self.probability_change_p99 <= PROBABILITY_CHANGE
+
+
+class Quantization(Frozen):
+    """What the network needs to run on 8-bit integers (model/engines/graph.py)."""
+
+    ranges: dict[str, float] = Field(description="Up to where each activation is kept, by its name in the graph.")
+    images: int = Field(description="Training images that the ranges were measured on.")
+    agreement: dict[str, Agreement] = Field(description="With float32, by part: validation, test or site.")
+
+    @property
+    def good(self) -> bool:
+        """Decided by the site's images where the operating point is the site's, else by the validation part."""
+        decisive = self.agreement.get(SITE) or self.agreement.get(VALIDATION)
+        return decisive is not None and decisive.good
+
+
 class Site(Frozen):
     """How a site's own images changed the operating point of another model, the parent."""
 
@@ -86,4 +119,5 @@ class Card(Frozen):
     intended_use: str
     limits: tuple[str, ...]
     domain: DomainLimit | None = None
+    quantization: Quantization | None = None
     site: Site | None = None

@@ -80,7 +80,11 @@ def add(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Prog
     sample = draw(made.network, dataset, seed, progress)
     domain = fit(sample, seed)
     limits = tuple(LIMIT if its.startswith(TWO_ANSWERS) else its for its in made.card.limits)
-    card = made.card.model_copy(update={"domain": limit(domain, sample), "limits": limits})
+    section = made.card.quantization
+    if section is not None:  # what is refused is part of the decisions that were compared
+        section = section.model_copy(update={"agreement": {}})
+    changes = {"domain": limit(domain, sample), "limits": limits, "quantization": section}
+    card = made.card.model_copy(update=changes)
     checkpoint.save(out, made.network.cpu(), card, domain)
     return card
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.card import Card, DomainLimit
+from model.card import Card, DomainLimit, Quantization
 from training import seeds
 from training.bootstrap import DRAWS
 from training.evaluate import BINS
@@ -90,7 +90,7 @@ Confusion matrix of the test part:
 | is normal | {confusion[0][0]} | {confusion[0][1]} |
 | is pneumonia | {confusion[1][0]} | {confusion[1][1]} |
 
-{domain}{recompression}"""
+{domain}{quantization}{recompression}"""
 
 _FIGURES = {
     "images": "images",
@@ -145,6 +145,7 @@ def render(card: Card, sha256: str) -> str:
         seeds=_seeds(card.metrics.get("seeds")),
         confusion=card.metrics["test"]["confusion"],
         domain=_domain(card.domain),
+        quantization=_quantization(card.quantization),
         recompression=_recompression(card.metrics.get("recompression")),
     )
 
@@ -183,6 +184,20 @@ def _domain(domain: DomainLimit | None) -> str:
         f"## What it refuses\n\nAn image whose domain score is above {domain.limit:g} is not judged. {domain.rule} The "
         f"statistics come from {domain.images} images of {domain.patients} patients. Refused of held-out patients' "
         f"images:\n\n| images | refused |\n|---|---|\n{rows}\n\n"
+    )
+
+
+def _quantization(section: Quantization | None) -> str:
+    if section is None:
+        return ""
+    rows = "\n".join(
+        f"| {part} | {its.images} | {its.equal_decisions:.2%} | {its.probability_change_p99:.4f} |"
+        for part, its in section.agreement.items()
+    )
+    return (
+        "## On 8-bit integers\n\nOn a CPU the network may run on 8-bit integers, all but its first stage. Ranges come "
+        f"from {section.images} training images. Against float32:\n\n| part | images | same answer | change of the "
+        f"probability, 99 % quantile |\n|---|---|---|---|\n{rows}\n\n"
     )
 
 

@@ -167,6 +167,9 @@ def _card(
         # The parent's figures belong to the parent's operating point; they are found under its hash.
         "metrics": {"site": comparison.after.model_dump(mode="json")},
     }
+    if entry.card.quantization is not None:
+        # Measured with the parent's operating point.
+        changes["quantization"] = entry.card.quantization.model_copy(update={"agreement": {}})
     if fitted is not None:
         changes["calibration"] = Calibration(
             slope=old.slope * fitted.slope,

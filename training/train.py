@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model import checkpoint, engines, preprocess
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.engines import Predictor
-from training import backbone, data, domain, evaluate, report, robustness, run_folder, seeds, split
+from training import backbone, data, domain, evaluate, quantize, report, robustness, run_folder, seeds, split
 from training import config as configs
 from training.config import TrainConfig
 from training.develop import Developed, Source, develop
@@ -53,7 +53,8 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
         metrics["recompression"] = _recompression(predictor, inputs.originals, progress)
     card = card.model_copy(update={"metrics": metrics})
     checkpoint.save(file, developed.network, card)
-    card = domain.add(file, file, dataset, config.seed, stage(progress, "domain statistics"))
+    domain.add(file, file, dataset, config.seed, stage(progress, "domain statistics"))
+    card = quantize.add(file, file, dataset, config.seed, progress)
     known = developed.out_of_fold[0]
     results = run_folder.Results(dataset, folds, known, test, developed.history, developed.best_epoch)
     run_folder.write(out, card, results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,7 +16,9 @@ from model.results import Results
 if TYPE_CHECKING:
     from model.checkpoint import Checkpoint
 
-ENGINES = ("auto", "torch-cpu", "torch-cuda")
+log = logging.getLogger(__name__)
+
+ENGINES = ("auto", "torch-cpu", "torch-cuda", "openvino", "openvino-int8")
 
 
 class Predictor(Protocol):
@@ -40,18 +43,36 @@ class Predictor(Protocol):
 
 
 def load(source: Entry | Checkpoint | Path, engine: str = "auto") -> Predictor:
-    """Load a model: `auto` takes CUDA where there is a device, else the CPU. An Entry's hash is verified again.
+    """Load a model: `auto` takes CUDA where there is a device, else the fastest of the CPU that the model's card
+    allows (model/engines/choice.py), and logs which and why. An Entry's hash is verified again.
 
     Raises:
         ModelInvalid: the file is missing, damaged, or not the one its entry names.
-        ConfigurationError: no such engine, or no CUDA device for `torch-cuda`.
+        ConfigurationError: no such engine, or it cannot run here or cannot run this model.
     """
     if engine not in ENGINES:
         raise ConfigurationError(f"There is no engine {engine!r}; choose one of {', '.join(ENGINES)}.")
-    from model.engines.torch import TorchPredictor, choose_device
+    import torch
 
-    device = choose_device(engine)
-    return TorchPredictor(_read(source), device)
+    from model.engines.choice import choose
+
+    checkpoint = _read(source)
+    choice = choose(engine, checkpoint.card, cuda=torch.cuda.is_available())
+    log.info("the engine is %s: %s", choice.engine, choice.reason)
+    return _make(checkpoint, choice.engine)
+
+
+def _make(checkpoint: Checkpoint, engine: str) -> Predictor:
+    if engine.startswith("openvino"):
+        from model.engines.openvino import OpenVinoPredictor
+
+        section = checkpoint.card.quantization
+        return OpenVinoPredictor(checkpoint, section.ranges if section and engine == "openvino-int8" else None)
+    import torch
+
+    from model.engines.torch import TorchPredictor
+
+    return TorchPredictor(checkpoint, torch.device(engine.removeprefix("torch-")))
 
 
 def _read(source: Entry | Checkpoint | Path) -> Checkpoint:

@@ -1,0 +1,35 @@
+"""What every engine does the same way around its forward pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.errors import OutOfMemory
+from model.domain import Domain
+from model.preprocess import SIZE
+from model.resnet import Seen
+from model.results import Results
+
+HALF_MAX = torch.finfo(torch.float16).max
+
+
+def check(batch: NDArray[np.uint8]) -> None:
+    """Raises ValueError unless it is uint8 (N, 224, 224)."""
+    if batch.dtype != np.uint8 or batch.shape[1:] != (SIZE, SIZE):
+        raise ValueError(f"expected uint8 (N, {SIZE}, {SIZE}), got {batch.dtype} {batch.shape}")
+
+
+def results(seen: Seen, domain: Domain | None) -> Results:
+    """Probability, domain score (NaN without statistics) and map of what the network saw."""
+    score = torch.full_like(seen.logits, torch.nan) if domain is None else domain.score(seen.pooled)
+    return Results(
+        probability=seen.logits.float().sigmoid().cpu().numpy(),
+        domain_score=score.float().cpu().numpy(),
+        cam=seen.cam.float().clamp(-HALF_MAX, HALF_MAX).half().cpu().numpy(),
+    )
+
+
+def out_of_memory(batch: NDArray[np.uint8]) -> OutOfMemory:
+    return OutOfMemory(f"A batch of {len(batch)} images does not fit into memory.")

@@ -1,0 +1,120 @@
+"""OpenVINO on a CPU, in float32 or on 8-bit integers.
+
+Images go through one by one, as many at a time as there are threads: no thread waits for another within an image,
+what one image needs stays in the cache, and a batch needs no more memory than a few images. Conversion and compilation
+take about a second, so nothing is cached on the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.checkpoint import Checkpoint
+from model.engines import graph
+from model.engines.common import check, out_of_memory, results
+from model.engines.runtime import ov
+from model.folding import Folded, fold, planes
+from model.resnet import Seen
+from model.results import Results
+
+NO_MEMORY = ("bad_alloc", "allocate")
+"""In the text of a RuntimeError that OpenVINO raises for want of memory."""
+
+Collect = Callable[[int, ov.InferRequest], None]
+
+
+class OpenVinoPredictor:
+    """A `Predictor`; see there. In int8 when `ranges`, the largest activations by name, are given."""
+
+    def __init__(self, checkpoint: Checkpoint, ranges: Mapping[str, float] | None) -> None:
+        self.engine = "openvino" if ranges is None else "openvino-int8"
+        self.model_name = checkpoint.card.name
+        self.model_sha256 = checkpoint.sha256
+        self.threshold = checkpoint.card.operating_point.threshold
+        self.domain_limit = checkpoint.card.domain.limit if checkpoint.card.domain else None
+        self._domain = checkpoint.domain
+        folded = fold(checkpoint.network)
+        self._runner = Runner(graph.floating(folded, 1) if ranges is None else graph.quantised(folded, ranges, 1))
+
+    def predict(self, batch: NDArray[np.uint8]) -> Results:
+        check(batch)
+        cam, pooled = np.empty((len(batch), 7, 7), np.float32), np.empty((len(batch), 768), np.float32)
+
+        def collect(index: int, request: ov.InferRequest) -> None:
+            cam[index] = request.get_output_tensor(0).data[0, 0]
+            pooled[index] = request.get_output_tensor(1).data[0]
+
+        try:
+            self._runner.run(batch, collect)
+        except MemoryError as error:
+            raise out_of_memory(batch) from error
+        except RuntimeError as error:
+            if not any(words in str(error) for words in NO_MEMORY):
+                raise
+            raise out_of_memory(batch) from error
+        maps = torch.from_numpy(cam)
+        return results(Seen(maps.mean((1, 2)), maps, torch.from_numpy(pooled)), self._domain)
+
+
+class Runner:
+    """A graph for one image, compiled, with one stream of one thread for each thread that torch would use.
+
+    torch's number follows the CPUs this process may use and OMP_NUM_THREADS.
+    """
+
+    def __init__(self, model: ov.Model) -> None:
+        threads = torch.get_num_threads()
+        options = {
+            "INFERENCE_PRECISION_HINT": "f32",  # where there is bfloat16, OpenVINO would take it unasked
+            "NUM_STREAMS": str(threads),
+            "INFERENCE_NUM_THREADS": str(threads),
+            "ENABLE_CPU_PINNING": "NO",  # decoding threads and other workers share these cores
+        }
+        self._compiled = ov.Core().compile_model(model, "CPU", options)
+        self._requests = [self._compiled.create_infer_request() for _ in range(threads)]
+
+    def run(self, batch: NDArray[np.uint8], collect: Collect) -> None:
+        """Call `collect` with the index of each image, in order, and the finished request that holds its outputs."""
+        count = len(self._requests)
+        try:
+            for index in range(len(batch) + count):
+                request = self._requests[index % count]
+                if index >= count:
+                    request.wait()
+                    collect(index - count, request)
+                if index < len(batch):
+                    request.start_async([planes(batch[index : index + 1])])
+        except BaseException:
+            self._settle()
+            raise
+
+    def convolution_inputs(self) -> list[str]:
+        """The type on which each convolution of the compiled graph runs, as `f32` or `u8`."""
+        nodes = (node.get_rt_info() for node in self._compiled.get_runtime_model().get_ordered_ops())
+        return [
+            node["runtimePrecision"].astype(str) for node in nodes if node["layerType"].astype(str) == "Convolution"
+        ]
+
+    def _settle(self) -> None:
+        """Wait for what still runs after a failure, or its requests would be found busy by the next batch."""
+        for request in self._requests:
+            with contextlib.suppress(RuntimeError, MemoryError):
+                request.wait()
+
+
+def observe(folded: Folded, pixels: NDArray[np.uint8], progress: Callable[[int], None]) -> dict[str, float]:
+    """The largest magnitude of each activation over images uint8 (N, 224, 224), by its name in the graph."""
+    model, names = graph.observing(folded)
+    highest = np.zeros(len(names))
+
+    def collect(index: int, request: ov.InferRequest) -> None:
+        np.maximum(highest, [float(tensor.data) for tensor in request.output_tensors], out=highest)
+        progress(index + 1)
+
+    Runner(model).run(pixels, collect)
+    return dict(zip(names, highest.tolist(), strict=True))

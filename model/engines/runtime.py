@@ -1,0 +1,16 @@
+"""OpenVINO without its telemetry. Import it from here, never by itself.
+
+On import it reports its version and a made-up client id to its makers, unless someone has declined on this machine
+before. A hospital's worker tells nobody anything: with that package out of reach OpenVINO takes a stub of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's own way to say: not importable
+
+import openvino as ov  # noqa: E402  # only after the line above
+from openvino import opset15 as ops  # noqa: E402
+
+__all__ = ["ops", "ov"]

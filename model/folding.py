@@ -1,0 +1,101 @@
+"""ResNet-18 as convolutions alone: batch normalisation, and what happens to gray before them, folded in exactly.
+
+The first convolution takes two planes, the gray bytes and one that is 255 throughout. The backbone subtracts a mean
+from gray and then pads with zeros; as a bias that subtraction would reach into the padding and change the border.
+On a plane of its own it is padded with zeros too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+from model.resnet import GrayResNet
+
+FULL = 255
+"""Value of the second plane, and of white."""
+
+
+@dataclass(frozen=True)
+class Conv:
+    """weight (out, in, k, k) and bias (out,), float32; zero padding of k // 2 on each side."""
+
+    weight: Tensor
+    bias: Tensor
+    stride: int = 1
+
+    @property
+    def padding(self) -> int:
+        return self.weight.shape[-1] // 2
+
+
+@dataclass(frozen=True)
+class Block:
+    """relu(second(relu(first(x))) + shortcut(x)); `shortcut` None is the identity."""
+
+    first: Conv
+    second: Conv
+    shortcut: Conv | None
+
+
+@dataclass(frozen=True)
+class Folded:
+    """`stem`, relu, max-pooling (3 x 3, stride 2, padding 1), eight blocks of which two make a stage, and `head`.
+
+    `head` is the one linear layer as a 1 x 1 convolution, which gives the class activation map.
+    """
+
+    stem: Conv
+    blocks: tuple[Block, ...]
+    head: Conv
+
+
+@torch.no_grad()
+def fold(network: GrayResNet) -> Folded:
+    """Fold in float64, so that only the last rounding to float32 differs from the network."""
+    body = network.body
+    stages = (body.layer1, body.layer2, body.layer3, body.layer4)
+    return Folded(
+        stem=_stem(network),
+        blocks=tuple(_block(block) for stage in stages for block in stage),
+        head=Conv(body.fc.weight.detach().float()[:, :, None, None], body.fc.bias.detach().float()),
+    )
+
+
+def planes(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 (N, 224, 224) -> uint8 (N, 2, 224, 224), which `Folded.stem` takes as numbers from 0 to 255."""
+    return np.stack([gray, np.full_like(gray, FULL)], axis=1)
+
+
+def _stem(network: GrayResNet) -> Conv:
+    conv = _fused(network.body.conv1, network.body.bn1)
+    mean, std = network.get_buffer("mean").double(), network.get_buffer("std").double()
+    weight = conv.weight.double()
+    gray = (weight / (FULL * std)).sum(1)
+    constant = -(weight * mean / (FULL * std)).sum(1)
+    return Conv(torch.stack([gray, constant], dim=1).float(), conv.bias.float(), conv.stride)
+
+
+def _block(block: BasicBlock) -> Block:
+    shortcut = block.downsample
+    return Block(
+        first=_float(_fused(block.conv1, block.bn1)),
+        second=_float(_fused(block.conv2, block.bn2)),
+        shortcut=None if shortcut is None else _float(_fused(shortcut[0], shortcut[1])),
+    )
+
+
+def _fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Conv:
+    """In float64."""
+    mean, variance = norm.get_buffer("running_mean").double(), norm.get_buffer("running_var").double()
+    scale = norm.weight.double() / torch.sqrt(variance + norm.eps)
+    return Conv(conv.weight.double() * scale[:, None, None, None], norm.bias.double() - mean * scale, conv.stride[0])
+
+
+def _float(conv: Conv) -> Conv:
+    return Conv(conv.weight.float(), conv.bias.float(), conv.stride)

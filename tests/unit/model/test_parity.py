@@ -1,0 +1,156 @@
+"""One test that every engine passes: the answers of torch on a CPU, on images as alike to X-rays as can be had."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from core.errors import OutOfMemory
+from model import checkpoint, engines
+from model.card import PROBABILITY_CHANGE
+from model.checkpoint import Checkpoint
+from model.engines import graph
+from model.engines.openvino import OpenVinoPredictor, Runner, observe
+from model.folding import fold
+from model.preprocess import read
+from model.registry import DEFAULT
+from model.results import Results, decide
+from tests.factories import radiograph
+from tests.unit.model.factories import make_card, make_network
+
+CLOSE = {"openvino": 1e-4, "openvino-int8": PROBABILITY_CHANGE, "torch-cuda": 0.01, "torch-cpu": 1e-6}
+"""Largest change of a probability, by engine."""
+PRESENT = [name for name in CLOSE if name != "torch-cuda" or torch.cuda.is_available()]
+
+
+@pytest.fixture(scope="module")
+def reference() -> engines.Predictor:
+    return engines.load(DEFAULT, "torch-cpu")
+
+
+@pytest.fixture(scope="module", params=PRESENT)
+def predictor(request: pytest.FixtureRequest) -> engines.Predictor:
+    return engines.load(DEFAULT, request.param)
+
+
+def synthetic(count: int) -> NDArray[np.uint8]:
+    return np.stack([radiograph(seed, brightness=0.3 + 0.05 * seed, size_px=(224, 224)) for seed in range(count)])
+
+
+def decisions(found: Results, predictor: engines.Predictor) -> list[str]:
+    return [decide(its, predictor.threshold, predictor.domain_limit).decision for its in found]
+
+
+def test_same_answers_on_synthetic_images(predictor: engines.Predictor, reference: engines.Predictor) -> None:
+    images = synthetic(6)
+    expected, found = reference.predict(images), predictor.predict(images)
+    close = CLOSE[predictor.engine]
+    assert found.probability.dtype == found.domain_score.dtype == np.float32
+    assert found.cam.dtype == np.float16
+    assert found.probability == pytest.approx(expected.probability, abs=close)
+    assert found.domain_score == pytest.approx(expected.domain_score, abs=10 * close, rel=10 * close)
+    assert found.cam.astype(float) == pytest.approx(expected.cam.astype(float), abs=50 * close + 0.01)
+    assert predictor.domain_limit == reference.domain_limit
+    assert predictor.threshold == reference.threshold
+
+
+def test_same_answers_on_x_rays(predictor: engines.Predictor, reference: engines.Predictor, shared_data: Path) -> None:
+    """Of both classes, of adults, and of what must be refused."""
+    folders = [shared_data / its for its in ("originals/NORMAL", "originals/PNEUMONIA", "adult_chest", "not_chest")]
+    files = [file for folder in folders for file in sorted(folder.rglob("*.*"))[-4:]]
+    images = np.stack([read(file.read_bytes()) for file in files])
+    expected, found = reference.predict(images), predictor.predict(images)
+    assert {"normal", "pneumonia", "refused"} <= set(decisions(expected, reference))
+    assert decisions(found, predictor) == decisions(expected, reference)
+    assert np.quantile(np.abs(found.probability - expected.probability), 0.9) <= CLOSE[predictor.engine]
+
+
+def test_a_batch_equals_its_images(predictor: engines.Predictor) -> None:
+    images = synthetic(5)
+    together = predictor.predict(images).probability
+    alone = np.concatenate([predictor.predict(images[i : i + 1]).probability for i in range(5)])
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert predictor.predict(images[::2]).probability == pytest.approx(together[::2], abs=1e-5)
+
+
+@pytest.mark.parametrize("batch", [np.zeros((1, 224, 224)), np.zeros((1, 100, 100), np.uint8), np.zeros(3, np.uint8)])
+def test_wrong_arrays(predictor: engines.Predictor, batch: NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        predictor.predict(batch)
+
+
+@pytest.mark.parametrize("engine", ["torch-cpu", "openvino"])
+def test_without_statistics_no_domain_score(engine: str) -> None:
+    made = engines.load(Checkpoint(make_network(), make_card(), "ab" * 32), engine)
+    assert made.engine == engine
+    assert made.domain_limit is None
+    assert np.isnan(made.predict(synthetic(2)).domain_score).all()
+
+
+def test_openvino_reports_to_nobody() -> None:
+    code = (
+        "import sys, model.engines.runtime, openvino.tools.ovc as ovc;"
+        "assert not any(name.startswith('openvino_telemetry.') for name in sys.modules);"
+        "assert type(ovc.telemetry).__module__ == 'openvino.tools.ovc.telemetry_stub'"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_shipped_model_may_run_on_integers() -> None:
+    card = checkpoint.read_card(DEFAULT)
+    assert card.quantization is not None
+    assert card.quantization.good
+    assert card.quantization.agreement["validation"].images == card.split["validation"]
+    assert card.quantization.agreement["test"].good
+
+
+def test_convolutions_run_on_integers() -> None:
+    """Nearly all time goes there; a placement that OpenVINO does not take up would only make it slower."""
+    folded = fold(make_network())
+    ranges = observe(folded, synthetic(2), lambda done: None)
+    runner = Runner(graph.quantised(folded, ranges, 1))
+    kinds = Counter(runner.convolution_inputs())
+    assert kinds == {"u8": 15, "f32": 6}  # the stem, the first stage and the head stay in float32
+
+
+class Failing(Runner):
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def run(self, batch: NDArray[np.uint8], collect: object) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("Exception from src/inference: std::bad_alloc")])
+def test_out_of_memory(error: Exception) -> None:
+    made = OpenVinoPredictor(Checkpoint(make_network(), make_card(), ""), None)
+    made._runner = Failing(error)
+    with pytest.raises(OutOfMemory, match="2 images"):
+        made.predict(synthetic(2))
+
+
+def test_other_errors_pass_through() -> None:
+    made = OpenVinoPredictor(Checkpoint(make_network(), make_card(), ""), None)
+    made._runner = Failing(RuntimeError("bug"))
+    with pytest.raises(RuntimeError, match="bug"):
+        made.predict(synthetic(2))
+
+
+def test_a_failed_batch_leaves_nothing_busy() -> None:
+    made = OpenVinoPredictor(Checkpoint(make_network(), make_card(), ""), None)
+    images = synthetic(4)
+    expected = made.predict(images).probability
+
+    def collect(index: int, request: object) -> None:
+        raise KeyError(index)
+
+    with pytest.raises(KeyError):
+        made._runner.run(images, collect)
+    assert made.predict(images).probability == pytest.approx(expected, abs=1e-6)
