@@ -15,7 +15,8 @@ class Screening(ls.LitAPI):
     def setup(self, device: str) -> None:
         self.network = Network()
 
-    def decode_request(self, request: Any, **_: Any) -> NDArray[np.uint8]:
+    def decode_request(self, request, **_: Any) -> NDArray[np.uint8]:  # type: ignore[no-untyped-def]
+        # Without a type, for FastAPI reads it: any other than its own Request would be a parameter of the query.
         return pixels(request["file"].file.read())
 
     def batch(self, inputs: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
