@@ -73,6 +73,7 @@ def sign_in(page: Page) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Screen chest X-rays")
+    page.wait_for_load_state("load")  # its scripts have run; before that a form is sent the way of a page without
 
 
 @pytest.fixture
