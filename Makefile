@@ -37,7 +37,7 @@ run: install ## Start everything embedded: web page, API, queue, worker
 # the order of their paths: by default those with the fewest tests, which are the long ones, would come last, and the
 # other processes would wait for them. Processes fill the cores, so torch gets one thread in each.
 test: install lint types ## Lint, type check, then all tests with coverage
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
 		--cov --cov-report=term:skip-covered $(ARGS)
 
 lint: install ## Check style, formatting and who imports whom
