@@ -33,9 +33,8 @@ $(STAMP): requirements.lock pyproject.toml Makefile scripts/install.sh scripts/f
 run: install ## Start everything embedded: web page, API, queue, worker
 	@exec $(BIN)/pneumoscreen up $(ARGS)
 
-# Tests of one file share what they start (a service, a database server), so a file stays in one process. Files start in
-# the order of their paths: by default those with the fewest tests, which are the long ones, would come last, and the
-# other processes would wait for them. Processes fill the cores, so torch gets one thread in each.
+# Tests of one file share what they start (a service, a database server), so a file stays in one process. Processes
+# fill the cores, so torch gets one thread in each.
 test: install lint types ## Lint, type check, then all tests with coverage
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
 		--cov --cov-report=term:skip-covered $(ARGS)
