@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from model.checkpoint import Checkpoint
 from model.engines import graph
 from model.engines.common import check, out_of_memory, results
-from model.engines.runtime import ov
+from model.engines.runtime import core, ov
 from model.folding import Folded, fold, planes
 from model.resnet import Seen
 from model.results import Results
@@ -75,7 +75,7 @@ class Runner:
             "INFERENCE_NUM_THREADS": str(threads),
             "ENABLE_CPU_PINNING": "NO",  # decoding threads and other workers share these cores
         }
-        self._compiled = ov.Core().compile_model(model, "CPU", options)
+        self._compiled = core().compile_model(model, "CPU", options)
         self._requests = [self._compiled.create_infer_request() for _ in range(threads)]
 
     def run(self, batch: NDArray[np.uint8], collect: Collect) -> None:

@@ -7,10 +7,21 @@ before. A hospital's worker tells nobody anything: with that package out of reac
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's own way to say: not importable
 
 import openvino as ov  # noqa: E402  # only after the line above
 from openvino import opset15 as ops  # noqa: E402
 
-__all__ = ["ops", "ov"]
+__all__ = ["core", "ops", "ov"]
+
+
+@cache
+def core() -> ov.Core:
+    """The one of this process, for good.
+
+    OpenVINO's CPU plugin gives the thread that loads it a signal stack, and the one before back when it is unloaded.
+    Two that are not unloaded in reverse order leave the thread with a stack that is gone: its next signal kills it.
+    """
+    return ov.Core()

@@ -103,6 +103,28 @@ def test_openvino_reports_to_nobody() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+GOES_ON_AFTER_A_SIGNAL = """
+import faulthandler, signal
+import numpy as np
+from model.engines.runtime import core, ops, ov
+
+def compiled():
+    parameter = ops.parameter([1, 8], np.float32, "x")
+    return core().compile_model(ov.Model([ops.relu(parameter)], [parameter], "m"), "CPU")
+
+faulthandler.enable()  # gives this thread a signal stack, which OpenVINO replaces
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+first, second = compiled(), compiled()
+del first, second  # not in reverse order
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+def test_a_signal_after_openvino_is_handled() -> None:
+    done = subprocess.run([sys.executable, "-c", GOES_ON_AFTER_A_SIGNAL], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
 def test_the_shipped_model_may_run_on_integers() -> None:
     card = checkpoint.read_card(DEFAULT)
     assert card.quantization is not None
