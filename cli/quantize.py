@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from cli.remade import Checkpoint, Out, Seed, Ship, TrainingData
 
-def quantize(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint made by `pneumoscreen train`.")],
-    data: Annotated[Path, typer.Argument(help="The images it was trained on: a folder in Kaggle's layout, or a .tar.")],
-    out: Annotated[Path, typer.Option(help="File to write; may be CHECKPOINT itself.")],
-    seed: Annotated[int, typer.Option(help="Decides which images are drawn.")] = 0,
-    ship: Annotated[
-        bool, typer.Option("--ship", help="Also make OUT the checkout's default and write MODEL_CARD.md.")
-    ] = False,
-) -> None:
+
+def quantize(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed = 0, ship: Ship = False) -> None:
     """Measure the ranges of a checkpoint's activations; weights and operating point stay as they are.
 
     They are measured on training images. How far the model then agrees with itself in float32 is measured on its
