@@ -26,22 +26,23 @@ def run(command: Sequence[str]) -> int:
     Raises:
         OSError: the program cannot be started.
     """
-    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    # Held back until there is a program to pass them to.
+    # Blocked from here on and taken one by one, so that none can arrive between a look and the wait that follows it.
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    signal.signal(signal.SIGCHLD, _nothing)  # one without a handler may be dropped rather than held back
     try:
         child = subprocess.Popen(command, preexec_fn=_ChildSetup(os.getpid(), signals))
-
-        def forward(_number: int, _frame: FrameType | None) -> None:
-            child.terminate()
-
-        for number in signals:
-            signal.signal(number, forward)
+        lifeline.watch_from_environment()
+        while child.poll() is None:
+            if signal.sigwait(signals) != signal.SIGCHLD:
+                child.terminate()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-    lifeline.watch_from_environment()
-    status = child.wait()
-    return status if status >= 0 else 128 - status
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """A handler for a signal that is only waited for."""
 
 
 class _ChildSetup:

@@ -6,11 +6,14 @@ Imports no torch.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from queue import Empty, SimpleQueue
 
 import redis
 import structlog
@@ -95,24 +98,35 @@ def run(settings: Settings) -> None:
     The janitor has a thread of its own: a blob store that does not answer must not keep leases from being taken back.
     """
     logs.configure(settings, "sweeper")
-    stop = threading.Event()
+    # Its `put` may interrupt its `get`; an Event's `set` that interrupts its `wait` waits for itself for ever.
+    asked: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _frame: asked.put(number))
     database = Database(settings.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
     janitor = Janitor(settings, database, open_store(settings))
     interval_s = settings.sweep_interval_s
-    beside = threading.Thread(target=_repeat, args=(janitor.step, interval_s, stop), name="janitor", daemon=True)
+    over = threading.Event()
+    beside = threading.Thread(target=_repeat, args=(janitor.step, interval_s, over.wait), name="janitor", daemon=True)
     beside.start()
     log.info("sweeper_ready", interval_s=interval_s)
-    _repeat(sweeper.sweep, interval_s, stop)
+    _repeat(sweeper.sweep, interval_s, partial(_arrives, asked))
+    over.set()
     database.dispose()
 
 
-def _repeat(step: Callable[[], object], interval_s: float, stop: threading.Event) -> None:
-    while not stop.is_set():
+def _repeat(step: Callable[[], object], interval_s: float, stopped_within: Callable[[float], bool]) -> None:
+    while True:
         try:
             step()
         except SQLAlchemyError as error:
             log.warning("database_unreachable", error=type(error).__name__)
-        stop.wait(interval_s)
+        if stopped_within(interval_s):
+            return
+
+
+def _arrives(queue: SimpleQueue[int], timeout_s: float) -> bool:
+    with contextlib.suppress(Empty):
+        queue.get(timeout=timeout_s)
+        return True
+    return False

@@ -40,7 +40,7 @@ def test_a_signal_stops_the_program(number: signal.Signals) -> None:
 
     process.send_signal(number)
 
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
     assert wait_until_gone(pid)
 
@@ -50,7 +50,7 @@ def test_the_end_of_the_lifeline_stops_the_program() -> None:
 
     os.close(write_fd)
 
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     assert wait_until_gone(pid)
 
 
@@ -64,7 +64,7 @@ def test_it_waits_for_a_program_that_takes_its_time() -> None:
 
     process.terminate()
 
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     assert process.returncode == 7
 
 
@@ -74,7 +74,7 @@ def test_killing_the_guardian_stops_the_program() -> None:
 
     process.kill()
 
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     assert wait_until_gone(pid)
 
 

@@ -51,7 +51,7 @@ def alive(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists() or "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
 
 
-def wait_until_gone(pid: int, timeout_s: float = 10) -> bool:
+def wait_until_gone(pid: int, timeout_s: float = 30) -> bool:
     deadline_s = time.monotonic() + timeout_s
     while alive(pid) and time.monotonic() < deadline_s:
         time.sleep(0.02)
@@ -64,7 +64,7 @@ def test_a_closed_lifeline_ends_the_process(kind: str, status: int) -> None:
 
     os.close(write_fd)
 
-    child.communicate(timeout=10)
+    child.communicate(timeout=30)
     assert child.returncode == status
 
 
@@ -75,7 +75,7 @@ def test_an_open_lifeline_does_nothing() -> None:
         child.wait(0.3)
 
     os.close(write_fd)
-    child.communicate(timeout=10)
+    child.communicate(timeout=30)
 
 
 def test_killing_the_launcher_leaves_no_child() -> None:

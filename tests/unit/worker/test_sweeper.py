@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import fakeredis
@@ -226,6 +227,36 @@ def test_the_process_outlives_a_database_outage_and_ends_on_sigterm(
         os.kill(os.getpid(), signal.SIGTERM)
         return Swept(0, 0, 0)
 
+    run(services, monkeypatch, sweep)
+    assert len(tries) == 2
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("nth", range(1, 16))
+def test_sigterm_at_any_moment_of_the_pause_ends_the_process(
+    services: Services, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    moments = 0
+
+    def terminate(*_: object) -> None:
+        nonlocal moments
+        moments += 1
+        if moments == nth:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def sweep(_sweeper: Sweeper) -> Swept:
+        sys.setprofile(terminate)  # called at every call and return in this thread from here on
+        return Swept(0, 0, 0)
+
+    try:
+        run(services, monkeypatch, sweep)
+    finally:
+        sys.setprofile(None)
+    assert moments >= nth
+
+
+def run(services: Services, monkeypatch: pytest.MonkeyPatch, sweep: Callable[[Sweeper], Swept]) -> None:
+    """The sweeper's process, in this one, until it ends."""
     monkeypatch.setattr(Sweeper, "sweep", sweep)
     monkeypatch.setattr("worker.sweeper.logs.configure", lambda *_: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -234,7 +265,6 @@ def test_the_process_outlives_a_database_outage_and_ends_on_sigterm(
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    assert len(tries) == 2
 
 
 def test_a_clock_that_was_set_back_leaves_no_image_waiting_for_the_old_time(
