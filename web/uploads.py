@@ -8,6 +8,7 @@ between those leaves a queued row, for which the sweeper rings.
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.utils import cached_property
 
 from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge
 from core.media import sniff
@@ -43,6 +45,10 @@ UNNAMED = "unnamed"
 """A file whose name has nothing that can be shown."""
 RING_AT_ONCE = 1000
 """Images rung for while somebody waits for the answer. A worker that wakes takes all; the sweeper rings for others."""
+READ_AHEAD_BYTES = 2**20
+"""Of a request's body. The server holds up to as much of it and copies what is left at every read, so that the 64 kB
+of the form parser would cost more than hashing and writing the files.
+"""
 NO_SPACE = "The disk of the image storage has no space for this file."
 
 
@@ -50,6 +56,10 @@ class UploadRequest(Request):
     """Streams each file of a multipart body straight into a spool of the blob store."""
 
     _admitted = False
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        return cast(IO[bytes], io.BufferedReader(super().stream, READ_AHEAD_BYTES))
 
     def _get_file_stream(
         self,
