@@ -12,7 +12,7 @@ import io
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import structlog
 from flask import Request
@@ -55,7 +55,16 @@ NO_SPACE = "The disk of the image storage has no space for this file."
 class UploadRequest(Request):
     """Streams each file of a multipart body straight into a spool of the blob store."""
 
-    _admitted = False
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._admitted = False
+        self._spools: list[Spool] = []
+
+    def close(self) -> None:
+        """Flask's last call of a request. Of a body that was cut off nothing waits for the garbage collector."""
+        super().close()
+        for spool in self._spools:
+            spool.close()
 
     @cached_property
     def stream(self) -> IO[bytes]:
@@ -73,14 +82,16 @@ class UploadRequest(Request):
         Raises:
             QueueFull, StorageFull: there is no room.
         """
-        ours = services()
-        if not self._admitted:
+        first = not self._admitted
+        if first:
             _admit(self)
             self._admitted = True
-            return cast(IO[bytes], ours.store.spool(ours.settings.max_upload_bytes))
+        ours = services()
         spool = ours.store.spool(ours.settings.max_upload_bytes)
+        self._spools.append(spool)
         try:
-            admission().check_space()
+            if not first:
+                admission().check_space()
         except StorageFull:
             spool.give_up()
         return cast(IO[bytes], spool)

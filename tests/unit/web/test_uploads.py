@@ -16,10 +16,11 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, encode_multipart
 
 from core.queue import make_celery
 from core.settings import Settings
+from core.storage import LocalBlobStore, Spool
 from db.models import Image, Job
 from tests import factories
 from web.app import create_app
@@ -63,6 +64,28 @@ def blobs(services: Services) -> list[str]:
 def unpublished(services: Services) -> int:
     with services.database.read() as session:
         return session.scalars(select(func.count()).select_from(Image).where(Image.published_at.is_(None))).one()
+
+
+def test_a_body_that_is_cut_off_holds_no_spool_open(
+    client: FlaskClient, job_id: int, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Spool] = []  # as a traceback somewhere would hold them
+
+    def spool(store: LocalBlobStore, max_bytes: int) -> Spool:
+        held.append(of_store(store, max_bytes))
+        return held[-1]
+
+    of_store = LocalBlobStore.spool
+    monkeypatch.setattr(LocalBlobStore, "spool", spool)
+    boundary, body = encode_multipart({"files": FileStorage(io.BytesIO(b"x" * 40_000), "b.png")})
+    client.post(
+        f"/api/v1/jobs/{job_id}/images",
+        input_stream=io.BytesIO(body[:20_000]),
+        content_type=f"multipart/form-data; boundary={boundary}",
+        headers={"Content-Length": str(len(body))},
+    )
+    assert [spool.closed for spool in held] == [True]
+    assert spools(services) == []
 
 
 def test_files_are_answered_in_the_order_sent_each_by_itself(client: FlaskClient, job_id: int) -> None:
