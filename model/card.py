@@ -80,6 +80,8 @@ class Quantization(Frozen):
 
     ranges: dict[str, float] = Field(description="Up to where each activation is kept, by its name in the graph.")
     images: int = Field(description="Training images that the ranges were measured on.")
+    shift: float = Field(default=0, description="By which the logit is too high; taken off. Mean of the same images.")
+    bfloat16: bool = Field(default=False, description="Agreement was measured with the rest in bfloat16.")
     agreement: dict[str, Agreement] = Field(description="With float32, by part: validation, test or site.")
 
     @property

@@ -1,8 +1,9 @@
 """ResNet-18 as convolutions alone: batch normalisation, and what happens to gray before them, folded in exactly.
 
-The first convolution takes two planes, the gray bytes and one that is 255 throughout. The backbone subtracts a mean
-from gray and then pads with zeros; as a bias that subtraction would reach into the padding and change the border.
-On a plane of its own it is padded with zeros too.
+The first convolution takes two planes, gray and one that is the same throughout. The backbone subtracts a mean from
+gray and then pads with zeros; as a bias that subtraction would reach into the padding and change the border. On a plane
+of its own it is padded with zeros too. Gray is taken from the middle of its range, near that mean: what the two planes
+give then hardly cancels, so that weights rounded to bfloat16 do no harm (model/engines/openvino.py).
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from torchvision.models.resnet import BasicBlock
 
 from model.resnet import GrayResNet
 
-FULL = 255
-"""Value of the second plane, and of white."""
+WHITE = 255
+MIDDLE = 128
+"""The gray that is 0 in the first plane."""
+ONE = 127
+"""Value of the second plane."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,17 @@ def fold(network: GrayResNet) -> Folded:
 
 
 def planes(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (N, 224, 224) -> uint8 (N, 2, 224, 224), which `Folded.stem` takes as numbers from 0 to 255."""
-    return np.stack([gray, np.full_like(gray, FULL)], axis=1)
+    """uint8 (N, 224, 224) -> int8 (N, 2, 224, 224), which `Folded.stem` takes as numbers from -128 to 127."""
+    centred = (gray ^ MIDDLE).view(np.int8)  # flips the sign bit, which subtracts MIDDLE
+    return np.stack([centred, np.full_like(centred, ONE)], axis=1)
 
 
 def _stem(network: GrayResNet) -> Conv:
     conv = _fused(network.body.conv1, network.body.bn1)
     mean, std = network.get_buffer("mean").double(), network.get_buffer("std").double()
     weight = conv.weight.double()
-    gray = (weight / (FULL * std)).sum(1)
-    constant = -(weight * mean / (FULL * std)).sum(1)
+    gray = (weight / (WHITE * std)).sum(1)
+    constant = (MIDDLE * gray - (weight * mean / std).sum(1)) / ONE
     return Conv(torch.stack([gray, constant], dim=1).float(), conv.bias.float(), conv.stride)
 
 

@@ -66,8 +66,7 @@ def _make(checkpoint: Checkpoint, engine: str) -> Predictor:
     if engine.startswith("openvino"):
         from model.engines.openvino import OpenVinoPredictor
 
-        section = checkpoint.card.quantization
-        return OpenVinoPredictor(checkpoint, section.ranges if section and engine == "openvino-int8" else None)
+        return OpenVinoPredictor(checkpoint, checkpoint.card.quantization if engine == "openvino-int8" else None)
     import torch
 
     from model.engines.torch import TorchPredictor

@@ -1,4 +1,4 @@
-"""OpenVINO on a CPU, in float32 or on 8-bit integers.
+"""OpenVINO on a CPU, in float32, or on 8-bit integers with the rest in bfloat16 where the CPU has it.
 
 Images go through one by one, as many at a time as there are threads: no thread waits for another within an image,
 what one image needs stays in the cache, and a batch needs no more memory than a few images. Conversion and compilation
@@ -8,16 +8,17 @@ take about a second, so nothing is cached on the disk.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.card import Quantization
 from model.checkpoint import Checkpoint
 from model.engines import graph
 from model.engines.common import check, out_of_memory, results
-from model.engines.runtime import core, ov
+from model.engines.runtime import core, has_bfloat16, ov
 from model.folding import Folded, fold, planes
 from model.resnet import Seen
 from model.results import Results
@@ -29,17 +30,21 @@ Collect = Callable[[int, ov.InferRequest], None]
 
 
 class OpenVinoPredictor:
-    """A `Predictor`; see there. In int8 when `ranges`, the largest activations by name, are given."""
+    """A `Predictor`; see there. In float32 when `quantization` is None."""
 
-    def __init__(self, checkpoint: Checkpoint, ranges: Mapping[str, float] | None) -> None:
-        self.engine = "openvino" if ranges is None else "openvino-int8"
+    def __init__(self, checkpoint: Checkpoint, quantization: Quantization | None) -> None:
+        self.engine = "openvino" if quantization is None else "openvino-int8"
         self.model_name = checkpoint.card.name
         self.model_sha256 = checkpoint.sha256
         self.threshold = checkpoint.card.operating_point.threshold
         self.domain_limit = checkpoint.card.domain.limit if checkpoint.card.domain else None
         self._domain = checkpoint.domain
         folded = fold(checkpoint.network)
-        self._runner = Runner(graph.floating(folded, 1) if ranges is None else graph.quantised(folded, ranges, 1))
+        if quantization is None:
+            self._runner = Runner(graph.floating(folded, 1))
+        else:
+            bfloat16 = quantization.bfloat16 and has_bfloat16()
+            self._runner = Runner(graph.quantised(folded, quantization, 1), bfloat16=bfloat16)
 
     def predict(self, batch: NDArray[np.uint8]) -> Results:
         check(batch)
@@ -67,10 +72,11 @@ class Runner:
     torch's number follows the CPUs this process may use and OMP_NUM_THREADS.
     """
 
-    def __init__(self, model: ov.Model) -> None:
+    def __init__(self, model: ov.Model, *, bfloat16: bool = False) -> None:
         threads = torch.get_num_threads()
         options = {
-            "INFERENCE_PRECISION_HINT": "f32",  # where there is bfloat16, OpenVINO would take it unasked
+            # Said in both cases: where there is bfloat16, OpenVINO would take it unasked.
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
             "NUM_STREAMS": str(threads),
             "INFERENCE_NUM_THREADS": str(threads),
             "ENABLE_CPU_PINNING": "NO",  # decoding threads and other workers share these cores
@@ -94,7 +100,7 @@ class Runner:
             raise
 
     def convolution_inputs(self) -> list[str]:
-        """The type on which each convolution of the compiled graph runs, as `f32` or `u8`."""
+        """The type on which each convolution of the compiled graph runs, as `f32`, `bf16` or `u8`."""
         nodes = (node.get_rt_info() for node in self._compiled.get_runtime_model().get_ordered_ops())
         return [
             node["runtimePrecision"].astype(str) for node in nodes if node["layerType"].astype(str) == "Convolution"

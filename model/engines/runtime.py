@@ -14,7 +14,7 @@ sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's
 import openvino as ov  # noqa: E402  # only after the line above
 from openvino import opset15 as ops  # noqa: E402
 
-__all__ = ["core", "ops", "ov"]
+__all__ = ["core", "has_bfloat16", "ops", "ov"]
 
 
 @cache
@@ -25,3 +25,9 @@ def core() -> ov.Core:
     Two that are not unloaded in reverse order leave the thread with a stack that is gone: its next signal kills it.
     """
     return ov.Core()
+
+
+@cache
+def has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 by itself; where it does not, it would be slower than float32."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from core.errors import OutOfMemory
 from model import checkpoint, engines
-from model.card import PROBABILITY_CHANGE
+from model.card import PROBABILITY_CHANGE, Quantization
 from model.checkpoint import Checkpoint
-from model.engines import graph
 from model.engines.openvino import OpenVinoPredictor, Runner, observe
+from model.engines.runtime import has_bfloat16
 from model.folding import fold
 from model.preprocess import read
 from model.registry import DEFAULT
@@ -133,13 +133,16 @@ def test_the_shipped_model_may_run_on_integers() -> None:
     assert card.quantization.agreement["test"].good
 
 
-def test_convolutions_run_on_integers() -> None:
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_convolutions_run_on_integers(*, bfloat16: bool) -> None:
     """Nearly all time goes there; a placement that OpenVINO does not take up would only make it slower."""
-    folded = fold(make_network())
-    ranges = observe(folded, synthetic(2), lambda done: None)
-    runner = Runner(graph.quantised(folded, ranges, 1))
-    kinds = Counter(runner.convolution_inputs())
-    assert kinds == {"u8": 15, "f32": 6}  # the stem, the first stage and the head stay in float32
+    network = make_network()
+    ranges = observe(fold(network), synthetic(2), lambda done: None)
+    quantization = Quantization(ranges=ranges, images=2, bfloat16=bfloat16, agreement={})
+    made = OpenVinoPredictor(Checkpoint(network, make_card(), ""), quantization)
+    rest = "bf16" if bfloat16 and has_bfloat16() else "f32"
+    # the stem, the first three blocks with a shortcut between two channel counts, and the head are the rest
+    assert Counter(made._runner.convolution_inputs()) == {"u8": 12, rest: 9}
 
 
 class Failing(Runner):

@@ -11,10 +11,14 @@ import torch
 
 from core.errors import ConfigurationError
 from model import checkpoint, engines
+from model.card import Quantization
+from model.checkpoint import Checkpoint
 from model.engines import Predictor
+from model.engines.openvino import OpenVinoPredictor, observe
+from model.folding import fold
 from model.results import Results
 from tests.factories import radiograph
-from tests.unit.model.factories import make_card, save_model
+from tests.unit.model.factories import make_card, make_network, save_model
 from tests.unit.training.synthetic import make_dataset
 from training import quantize
 from training.data import Dataset
@@ -65,6 +69,7 @@ def test_a_checkpoint_gets_ranges_and_keeps_everything_else(dataset: Dataset, tm
     assert all(high > 0 for high in section.ranges.values())
     assert stages == {
         "ranges": (section.images, section.images),
+        "shift": (section.images, section.images),
         **{f"agreement, {part}": (its.images, its.images) for part, its in section.agreement.items()},
     }
     assert engines.load(out, "openvino-int8").predict(dataset.pixels[:2]).probability == pytest.approx(
@@ -87,6 +92,16 @@ def test_agreement() -> None:
     assert found.equal_decisions == pytest.approx(0.99)
     assert found.probability_change_p99 == pytest.approx(0.1, abs=1e-6)
     assert not found.good
+
+
+def test_a_shift_is_measured_and_taken_off(dataset: Dataset) -> None:
+    made = Checkpoint(make_network(), make_card(), "")
+    section = Quantization(
+        ranges=observe(fold(made.network), dataset.pixels[:4], lambda _: None), images=4, agreement={}
+    )
+    high = section.model_copy(update={"shift": -0.5})
+    reference, other = OpenVinoPredictor(made, section), OpenVinoPredictor(made, high)
+    assert quantize.mean_shift(reference, other, dataset.pixels[:4], silent) == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_site_is_measured_with_its_own_point(dataset: Dataset, tmp_path: Path) -> None:
