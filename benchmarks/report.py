@@ -11,7 +11,7 @@ from benchmarks.service import STAGES
 from benchmarks.spread import Spread
 from benchmarks.targets import Target
 
-MET = {True: "yes", False: "**no**", None: ""}
+MET = {True: "yes", False: "**no**"}
 UNITS = {"_images_per_s": "images/s", "_ms": "ms", "_s": "s", "_share": "of all cores", "ratio": "×"}
 
 

@@ -85,20 +85,6 @@ def test_rows_of_small_counts_are_measured_and_shown(tmp_path: Path, capsys: pyt
     assert row.figures["decisions_changed"].values == (0,)
 
 
-def test_the_history_is_read_where_it_was_measured(tmp_path: Path) -> None:
-    with pytest.raises(history_row.NotThere, match=r"python -m benchmarks\.history --json"):
-        history_row.measure(setup(tmp_path, []))
-    file = tmp_path / history_row.FILE
-    file.parent.mkdir()
-    case = '{"case": "%s", "database": "sqlite", "ratio": %s, "small_p95_ms": 4, "large_p95_ms": 5}'
-    file.write_text(f"[{case % ('first page', 1.1)}, {case % ('by date', 1.3)}]")
-
-    row = history_row.measure(setup(tmp_path, []))
-
-    assert row.figures["ratio"].median == 1.3
-    assert row.facts["worst case"] == "by date on sqlite, of 2 cases"
-
-
 @pytest.mark.parametrize("peer", [peer.name for peer in catalogue.PEERS])
 def test_each_peer_has_a_server_and_requirements(peer: str) -> None:
     folder = Path(bench.__file__).parent / "peers" / peer

@@ -42,12 +42,6 @@ def test_what_was_not_measured_is_said_to_be_so() -> None:
     assert "| decode | ≥ 1.8 | not measured |  |" in report.of_targets(results(), [AT_LEAST])
 
 
-def test_a_figure_without_a_target_is_shown_without_a_verdict() -> None:
-    target = Target("history", "ratio", "history", None)
-
-    assert "| history |  | 3.00 |  |" in report.of_targets(results(history=row(ratio=(3.0,))), [target])
-
-
 def test_the_roofline_says_what_bounds_it_and_how_far() -> None:
     text = report.of_roofline(results(service=service_row()))
 
