@@ -68,6 +68,17 @@ ON_CPU: dict[str, Callable[[Setup], Row]] = {
 }
 
 
+NOT_MEASURED = (
+    CannotInstall,
+    ConfigurationError,
+    PeerFailed,
+    history_row.NotThere,
+    latency.BacklogOver,
+    rounds.WrongAnswer,
+)
+"""A row whose measurement raises one of these is left out, and the rest goes on."""
+
+
 def plan(asked: Sequence[str], on_gpu: bool) -> list[tuple[str, Measure]]:
     """Phases in order. The peers that are asked for are one phase, since they take turns with our service."""
     kinds = gpu.ROWS if on_gpu else ON_CPU
@@ -90,7 +101,7 @@ def measure_all(phases: Sequence[tuple[str, Measure]], setup: Setup, found: Resu
         started_s = time.monotonic()
         try:
             rows = measure(setup)
-        except (CannotInstall, PeerFailed, rounds.WrongAnswer, history_row.NotThere, ConfigurationError) as error:
+        except NOT_MEASURED as error:
             problems.append(f"{name}: {error}")
             setup.say(f"  not measured: {error}")
             continue
