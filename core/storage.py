@@ -171,7 +171,7 @@ class LocalBlobStore:
             except FileNotFoundError:
                 spool.sync()
                 spool.path.replace(target)
-                _sync_directory(target.parent)
+            _sync_directory(target.parent)  # also of one that another upload may have renamed a moment ago
             spool.close()
         return sha256
 
