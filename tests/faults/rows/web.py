@@ -6,6 +6,7 @@ import socket
 
 from tests import factories
 from tests.faults.matrix import Row, Run
+from web.uploads import READ_AHEAD_BYTES
 
 MOMENTS = {
     "after_blob": "bytes stored, no row",
@@ -20,7 +21,9 @@ def kill_at(point: str) -> Row:
 
 def kill_mid_upload(run: Run) -> None:
     """Half a file has arrived, and is spooled, when the process dies."""
-    data = factories.png(run.rng.getrandbits(32), size_px=(900, 700))
+    data = factories.png(run.rng.getrandbits(32), size_px=(2400, 1800))
+    sent = data[: 2 * READ_AHEAD_BYTES]  # what is not yet READ_AHEAD_BYTES waits in the server
+    assert len(sent) < len(data)
     head = f'--b\r\nContent-Disposition: form-data; name="files"; filename="{run.load.full_name("half.png")}"\r\n\r\n'
     request = (
         f"POST /api/v1/jobs/{run.load.job_id}/images HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {run.stack.token}\r\n"
@@ -28,7 +31,7 @@ def kill_mid_upload(run: Run) -> None:
     )
     spools = run.stack.settings.blobs / "incoming"
     with socket.create_connection(("127.0.0.1", run.stack.settings.web_port), timeout=30) as connection:
-        connection.sendall(request.encode() + data[: len(data) // 2])
+        connection.sendall(request.encode() + sent)
         run.wait_until(lambda: any(spool.stat().st_size > 10_000 for spool in spools.iterdir()), "half a file")
         run.stack.web.kill()
     run.load.ledger.refused[run.load.full_name("half.png")] = "half sent"
