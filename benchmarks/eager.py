@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from model import checkpoint
 from model.registry import DEFAULT
-from model.results import Results, decide
+from model.results import Results, decide, joined
 
 BATCH = 16
 
@@ -33,19 +33,10 @@ class Network:
     def predict_all(self, images: NDArray[np.uint8]) -> Results:
         """As `predict`, in batches of 16."""
         found = [self.predict(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
-        return join(found)
+        return joined(found)
 
     def decide(self, results: Results) -> list[str]:
         return [decide(result, self.threshold, self.limit).decision for result in results]
-
-
-def join(found: list[Results]) -> Results:
-    """Batches as one."""
-    return Results(
-        np.concatenate([each.probability for each in found]),
-        np.concatenate([each.domain_score for each in found]),
-        np.concatenate([each.cam for each in found]),
-    )
 
 
 def differing(left: list[str], right: list[str]) -> int:

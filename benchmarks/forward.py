@@ -15,7 +15,7 @@ from benchmarks.spread import alternate, ratio
 from model import engines
 from model.engines import Predictor
 from model.registry import DEFAULT
-from model.results import Results, decide
+from model.results import Results, decide, joined
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 """Batches of the plot."""
@@ -83,7 +83,7 @@ def _at_size(predict: Predict, images: NDArray[np.uint8], size: int) -> float:
 
 def _add_agreement(row: Row, predictor: Predictor, baseline: eager.Network, images: NDArray[np.uint8]) -> None:
     starts = range(0, len(images), BATCH)
-    of_ours = eager.join([predictor.predict(images[start : start + BATCH]) for start in starts])
+    of_ours = joined([predictor.predict(images[start : start + BATCH]) for start in starts])
     of_eager = baseline.predict_all(images)
     decisions = [decide(result, predictor.threshold, predictor.domain_limit).decision for result in of_ours]
     row.add("decisions_changed", eager.differing(decisions, baseline.decide(of_eager)))

@@ -91,7 +91,7 @@ def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> I
 
     problems: list[Problem] = []
     with ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode") as pool:
-        batches = _batches(sources, settings.batch_size, problems.append)
+        batches = _batches(sources, settings.batch_size or predictor.batch_size, problems.append)
         for outcomes in screen_batches(batches, lambda item: _read(item, settings.max_pixels), predictor, pool):
             for item, outcome in outcomes:
                 yield _row(item, outcome, predictor)

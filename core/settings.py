@@ -27,6 +27,8 @@ PREFIX = "PNEUMOSCREEN_"
 NOT_SETTINGS = {"URL", "TOKEN", "TEST_DATA", "LIFELINE_FD"}
 """Variables with our prefix that belong to the command line, the tests and the launcher."""
 
+DOORBELL_IMAGES = 16
+
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -78,7 +80,9 @@ class Settings(BaseModel):
     engine: Literal["auto", "torch-cpu", "torch-cuda", "openvino", "openvino-int8"] = Field(
         "auto", description="What runs the network; `auto`: CUDA, else the fastest on a CPU that the model allows."
     )
-    batch_size: Count = Field(16, description="Images in one forward pass, at most.")
+    batch_size: Annotated[int, Field(ge=0)] = Field(
+        0, description="Images in one forward pass, at most; 0: as many as a GPU is fastest with, 16 on a CPU."
+    )
     decode_threads: Count = Field(2, description="Threads that decode images beside the forward pass.")
     lease_s: Seconds = Field(8.0, description="A worker silent this long loses its images.")
     heartbeat_s: Seconds = Field(2.0, description="How often a worker renews its leases.")
@@ -124,6 +128,11 @@ class Settings(BaseModel):
     def spools(self) -> Path:
         """Where uploads wait for the object storage."""
         return self.data_dir / "incoming"
+
+    @property
+    def doorbell_images(self) -> int:
+        """For how many images one message rings. Any number would do: a worker that wakes takes all that is queued."""
+        return self.batch_size or DOORBELL_IMAGES
 
     @property
     def models(self) -> Path:

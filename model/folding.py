@@ -23,6 +23,8 @@ MIDDLE = 128
 """The gray that is 0 in the first plane."""
 ONE = 127
 """Value of the second plane."""
+THIRD_STAGE = 5
+"""Number of the block whose output is the third stage's."""
 
 
 @dataclass(frozen=True)

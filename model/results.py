@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,15 @@ class Decided:
 
     decision: str
     reason: str | None = None
+
+
+def joined(parts: Sequence[Results]) -> Results:
+    """Batches as one; there must be one at least."""
+    return Results(
+        np.concatenate([its.probability for its in parts]),
+        np.concatenate([its.domain_score for its in parts]),
+        np.concatenate([its.cam for its in parts]),
+    )
 
 
 def decide(result: Result, threshold: float, domain_limit: float | None) -> Decided:

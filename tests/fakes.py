@@ -25,6 +25,7 @@ class FakePredictor:
     model_name = "fake-brightness"
     model_sha256 = FAKE_SHA256
     threshold = 0.5
+    batch_size = 3
 
     def __init__(
         self,

@@ -212,7 +212,7 @@ def cancel(job_id: int) -> int:
 def ring(image_ids: Sequence[int], priority: Priority) -> None:
     """Wake the workers for images that are committed; what the broker does not take, the sweeper rings for."""
     ours = services()
-    rung = publish(ours.celery, image_ids, priority, ours.settings.batch_size)
+    rung = publish(ours.celery, image_ids, priority, ours.settings.doorbell_images)
     if not rung:
         return
     try:

@@ -130,7 +130,7 @@ class Pipeline:
             return claims.claim(
                 session,
                 worker=self.name,
-                limit=self._settings.batch_size,
+                limit=self._settings.batch_size or self.predictor.batch_size,
                 lease_s=self._settings.lease_s,
                 now=now(session),
                 alone=alone,

@@ -84,7 +84,7 @@ class Sweeper:
         rung: set[int] = set()
         for priority in Priority:
             ids = [image_id for image_id, its_priority in found if its_priority is priority]
-            rung.update(publish(self._celery, ids, priority, self._settings.batch_size))
+            rung.update(publish(self._celery, ids, priority, self._settings.doorbell_images))
         silent = [image_id for image_id, _ in found if image_id not in rung]
         if silent:
             with self._database.begin() as session:

@@ -24,7 +24,8 @@ ENGINES = ("auto", "torch-cpu", "torch-cuda", "openvino", "openvino-int8")
 class Predictor(Protocol):
     """A loaded model. At or above `threshold` an image is called pneumonia; above `domain_limit` it is not judged.
 
-    `domain_limit` is None for a model that cannot tell how unlike its training images an image is.
+    `domain_limit` is None for a model that cannot tell how unlike its training images an image is. Batches of
+    `batch_size` are about as fast as any.
     """
 
     engine: str
@@ -32,6 +33,7 @@ class Predictor(Protocol):
     model_sha256: str
     threshold: float
     domain_limit: float | None
+    batch_size: int
 
     def predict(self, batch: NDArray[np.uint8]) -> Results:
         """uint8 (N, 224, 224) -> probability, domain score and class activation map of each, in one forward pass.
@@ -48,7 +50,7 @@ def load(source: Entry | Checkpoint | Path, engine: str = "auto") -> Predictor:
 
     Raises:
         ModelInvalid: the file is missing, damaged, or not the one its entry names.
-        ConfigurationError: no such engine, or it cannot run here or cannot run this model.
+        ConfigurationError: no such engine, it cannot run here or cannot run this model, or finds no memory for it.
     """
     if engine not in ENGINES:
         raise ConfigurationError(f"There is no engine {engine!r}; choose one of {', '.join(ENGINES)}.")
@@ -67,11 +69,13 @@ def _make(checkpoint: Checkpoint, engine: str) -> Predictor:
         from model.engines.openvino import OpenVinoPredictor
 
         return OpenVinoPredictor(checkpoint, checkpoint.card.quantization if engine == "openvino-int8" else None)
-    import torch
+    if engine == "torch-cuda":
+        from model.engines.cuda import CudaPredictor
 
+        return CudaPredictor(checkpoint)
     from model.engines.torch import TorchPredictor
 
-    return TorchPredictor(checkpoint, torch.device(engine.removeprefix("torch-")))
+    return TorchPredictor(checkpoint)
 
 
 def _read(source: Entry | Checkpoint | Path) -> Checkpoint:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from core.errors import OutOfMemory
 from model.domain import Domain
@@ -13,6 +16,8 @@ from model.resnet import Seen
 from model.results import Results
 
 HALF_MAX = torch.finfo(torch.float16).max
+CPU_BATCH = 16
+"""`Predictor.batch_size` on a CPU, where more is hardly faster."""
 
 
 def check(batch: NDArray[np.uint8]) -> None:
@@ -21,14 +26,23 @@ def check(batch: NDArray[np.uint8]) -> None:
         raise ValueError(f"expected uint8 (N, {SIZE}, {SIZE}), got {batch.dtype} {batch.shape}")
 
 
-def results(seen: Seen, domain: Domain | None) -> Results:
+class Outputs(NamedTuple):
+    """The fields of `Results`, still as tensors of the device that made them."""
+
+    probability: Tensor
+    domain_score: Tensor
+    cam: Tensor
+
+
+def outputs(seen: Seen, domain: Domain | None) -> Outputs:
     """Probability, domain score (NaN without statistics) and map of what the network saw."""
     score = torch.full_like(seen.logits, torch.nan) if domain is None else domain.score(seen.pooled)
-    return Results(
-        probability=seen.logits.float().sigmoid().cpu().numpy(),
-        domain_score=score.float().cpu().numpy(),
-        cam=seen.cam.float().clamp(-HALF_MAX, HALF_MAX).half().cpu().numpy(),
-    )
+    return Outputs(seen.logits.sigmoid(), score, seen.cam.clamp(-HALF_MAX, HALF_MAX).half())
+
+
+def results(seen: Seen, domain: Domain | None) -> Results:
+    """The same of a network on the CPU."""
+    return Results(*(its.numpy() for its in outputs(seen, domain)))
 
 
 def out_of_memory(batch: NDArray[np.uint8]) -> OutOfMemory:

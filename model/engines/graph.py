@@ -17,7 +17,7 @@ from torch import Tensor
 
 from model.card import Quantization
 from model.engines.runtime import ops, ov
-from model.folding import Block, Conv, Folded
+from model.folding import THIRD_STAGE, Block, Conv, Folded
 from model.preprocess import SIZE
 
 Tap = Callable[[str, ov.Node], ov.Node]
@@ -33,8 +33,6 @@ FLOATING_BLOCKS = 3
 first stage differ most in range, so one step for all rounds the quiet ones away: with it in int8 logits strayed by
 0.20, without it by 0.06. The next block makes up for bfloat16 (docs/performance.md).
 """
-THIRD_STAGE = 5
-"""Number of the block whose output is the third stage's."""
 
 
 def floating(folded: Folded, batch: int) -> ov.Model:

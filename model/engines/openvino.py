@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from model.card import Quantization
 from model.checkpoint import Checkpoint
 from model.engines import graph
-from model.engines.common import check, out_of_memory, results
+from model.engines.common import CPU_BATCH, check, out_of_memory, results
 from model.engines.runtime import core, has_bfloat16, ov
 from model.folding import Folded, fold, planes
 from model.resnet import Seen
@@ -31,6 +31,8 @@ Collect = Callable[[int, ov.InferRequest], None]
 
 class OpenVinoPredictor:
     """A `Predictor`; see there. In float32 when `quantization` is None."""
+
+    batch_size = CPU_BATCH
 
     def __init__(self, checkpoint: Checkpoint, quantization: Quantization | None) -> None:
         self.engine = "openvino" if quantization is None else "openvino-int8"

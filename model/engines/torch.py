@@ -1,4 +1,4 @@
-"""torch on a CPU (float32) or a CUDA device (float16)."""
+"""torch on a CPU, in float32: what every other engine is compared with."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ import torch
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
-from model.engines.common import check, out_of_memory, results
+from model.engines.common import CPU_BATCH, check, out_of_memory, results
 from model.results import Results
 
 
 class TorchPredictor:
     """A `Predictor`; see there."""
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
-        self.engine = f"torch-{device.type}"
+    engine = "torch-cpu"
+    batch_size = CPU_BATCH
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
         self.model_name = checkpoint.card.name
         self.model_sha256 = checkpoint.sha256
         self.threshold = checkpoint.card.operating_point.threshold
         self.domain_limit = checkpoint.card.domain.limit if checkpoint.card.domain else None
-        self._domain = checkpoint.domain.to(device) if checkpoint.domain else None
-        self._device = device
-        dtype = torch.float16 if device.type == "cuda" else torch.float32
-        self._network = checkpoint.network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack memory_format beside positional arguments
+        self._domain = checkpoint.domain
+        self._network = checkpoint.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stubs
 
     def predict(self, batch: NDArray[np.uint8]) -> Results:
         check(batch)
         try:
             with torch.inference_mode():
-                gray = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device)
-                return results(self._network.look(gray), self._domain)
-        except (torch.OutOfMemoryError, MemoryError) as error:
+                return results(self._network.look(torch.from_numpy(np.ascontiguousarray(batch))), self._domain)
+        except MemoryError as error:
             raise out_of_memory(batch) from error
         except RuntimeError as error:
             # The CPU's allocator has no exception of its own.

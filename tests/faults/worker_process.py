@@ -68,6 +68,7 @@ class Watched:
         self.model_sha256 = predictor.model_sha256
         self.threshold = predictor.threshold
         self.domain_limit = predictor.domain_limit
+        self.batch_size = predictor.batch_size
         self._predictor = predictor
         self._forward_s = forward_s
 

@@ -40,7 +40,7 @@ def test_variables_of_the_command_line_and_the_tests_are_no_settings(name: str) 
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("PNEUMOSCREEN_BATCH_SIZE", "0"),
+        ("PNEUMOSCREEN_BATCH_SIZE", "-1"),
         ("PNEUMOSCREEN_BATCH_SIZE", "many"),
         ("PNEUMOSCREEN_LEASE_S", "-1"),
         ("PNEUMOSCREEN_WEB_PORT", "65536"),

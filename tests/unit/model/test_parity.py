@@ -76,8 +76,9 @@ def test_a_batch_equals_its_images(predictor: engines.Predictor) -> None:
     images = synthetic(5)
     together = predictor.predict(images).probability
     alone = np.concatenate([predictor.predict(images[i : i + 1]).probability for i in range(5)])
-    assert together == pytest.approx(alone, abs=1e-5)
-    assert predictor.predict(images[::2]).probability == pytest.approx(together[::2], abs=1e-5)
+    close = 1e-2 if predictor.engine == "torch-cuda" else 1e-5  # another algorithm for another size, in half precision
+    assert together == pytest.approx(alone, abs=close)
+    assert predictor.predict(images[::2]).probability == pytest.approx(together[::2], abs=close)
 
 
 @pytest.mark.parametrize("batch", [np.zeros((1, 224, 224)), np.zeros((1, 100, 100), np.uint8), np.zeros(3, np.uint8)])

@@ -125,7 +125,7 @@ def test_worker_reserves_a_gpu_and_insists_on_it(services: dict[str, dict[str, A
 def test_cpu_worker_is_opt_in_and_asks_for_no_gpu(services: dict[str, dict[str, Any]]) -> None:
     assert services["worker-cpu"]["profiles"] == ["cpu"]
     assert "deploy" not in services["worker-cpu"]
-    assert services["worker-cpu"]["environment"]["PNEUMOSCREEN_ENGINE"] == "torch-cpu"
+    assert services["worker-cpu"]["environment"]["PNEUMOSCREEN_ENGINE"] == "auto"
 
 
 def test_workers_can_be_scaled(services: dict[str, dict[str, Any]]) -> None:

@@ -86,6 +86,7 @@ class Brightness:
     model_sha256 = "0"
     threshold = 0.5
     domain_limit: float | None = None
+    batch_size = 1
 
     def __init__(self) -> None:
         self.batches: list[int] = []

@@ -30,7 +30,7 @@ COUNT = 40
 class Fixed:
     """Gives the probabilities it was made with, and no domain score."""
 
-    engine, model_name, model_sha256, threshold = "fake", "fake", "", 0.5
+    engine, model_name, model_sha256, threshold, batch_size = "fake", "fake", "", 0.5, 1
     domain_limit: float | None = None
 
     def __init__(self, probabilities: list[float]) -> None:

@@ -395,6 +395,14 @@ def test_a_failing_image_is_logged_by_id_and_never_by_name(
     assert "patient-0" not in str(events)
 
 
+def test_without_a_setting_the_engine_says_how_many(services: Services, submit: Submit, make: Make) -> None:
+    predictor = FakePredictor()
+    free = make(predictor=predictor, settings=services.settings.model_copy(update={"batch_size": 0}))
+    submit(*pngs(7))
+    free.drain()
+    assert predictor.batch_sizes == [3, 3, 1]
+
+
 def test_settings_of_one_worker_do_not_reach_another(services: Services, submit: Submit, make: Make) -> None:
     predictor = FakePredictor()
     small = make(predictor=predictor, settings=services.settings.model_copy(update={"batch_size": 2}))
