@@ -82,6 +82,12 @@ class OutOfMemory(Transient):
     code = "out_of_memory"
 
 
+class DeviceLost(PneumoscreenError):
+    """The GPU does nothing more for this process, whatever the image: no attempt of any may be spent on that."""
+
+    code = "device_lost"
+
+
 class AttemptsExhausted(Permanent):
     code = "attempts_exhausted"
 

@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from core.errors import OutOfMemory, PneumoscreenError, Transient
+from core.errors import DeviceLost, OutOfMemory, PneumoscreenError, Transient
 from model.engines import Predictor
 from model.results import Result
 
@@ -60,6 +60,9 @@ def screen_batches(
     predicted, so that its decoding overlaps the forward pass. An empty batch has no outcome: it asks for those of all
     before it.
 
+    Raises:
+        DeviceLost: of the batch in the network and those behind it nothing is known.
+
     Args:
         read: gives the preprocessed pixels of an item, uint8 (224, 224), or raises a PneumoscreenError.
         pool: runs `read`.
@@ -104,9 +107,15 @@ def _predict_batch(decoding: _Decoding[Item], predictor: Predictor) -> list[tupl
 
 
 def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
-    """uint8 (N, 224, 224) -> N outcomes; halves the batch as long as the device has not enough memory for it."""
+    """uint8 (N, 224, 224) -> N outcomes; halves the batch as long as the device has not enough memory for it.
+
+    Raises:
+        DeviceLost: no image is to blame, and none behind it would fare better.
+    """
     try:
         return [_checked(result, predictor) for result in predictor.predict(batch)]
+    except DeviceLost:
+        raise
     except OutOfMemory as error:
         if len(batch) == 1:
             return [error]

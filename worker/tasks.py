@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
+import structlog
 from celery import Celery
 
+from core.errors import DeviceLost
 from core.queue import SCREEN_TASK
 from worker.pipeline import Pipeline
+
+log = structlog.get_logger()
 
 
 def register(app: Celery, pipeline: Pipeline) -> None:
@@ -15,4 +21,9 @@ def register(app: Celery, pipeline: Pipeline) -> None:
     @app.task(name=SCREEN_TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]  # no types
     def screen(image_ids: object) -> None:
         """Which images rang is for whoever reads the broker: what comes next is decided by the claim, for all users."""
-        pipeline.drain()
+        try:
+            pipeline.drain()
+        except DeviceLost as error:
+            # As after any crash its leases run out, and whoever started this process starts another.
+            log.critical("device_lost", error=error.message)
+            os._exit(1)

@@ -40,6 +40,7 @@ class Predictor(Protocol):
 
         Raises:
             OutOfMemory: the batch is too large for this device; a smaller one may pass.
+            DeviceLost: only a new process can go on.
         """
         ...
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, DeviceLost
 from model.checkpoint import Checkpoint
 from model.domain import Domain
 from model.engines import passes
@@ -64,7 +64,11 @@ class CudaPredictor:
 
     def predict(self, batch: NDArray[np.uint8]) -> Results:
         check(batch)
-        return passes.run(batch, self._lanes, self._sizes)
+        try:
+            return passes.run(batch, self._lanes, self._sizes)
+        except RuntimeError as error:
+            _check_device(error)
+            raise
 
     def _recorded(self) -> list[int]:
         """The sizes for which there is memory, recorded in every lane."""
@@ -84,6 +88,14 @@ class CudaPredictor:
 class _Recorded:
     graph: torch.cuda.CUDAGraph
     outputs: Outputs
+
+
+def _check_device(cause: RuntimeError) -> None:
+    """After some errors every call fails until the process ends. Raises DeviceLost if this was one."""
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        raise DeviceLost("The GPU answers nothing more in this process; see the driver's log (dmesg).") from cause
 
 
 class _Lane:
