@@ -51,7 +51,7 @@ def as_object(body: bytes) -> dict[str, Any]:
 
 
 class Front:
-    """A web process of its own; no worker ever takes what it is sent."""
+    """Web processes of its own; no worker ever takes what they are sent."""
 
     def __init__(self, at: Site) -> None:
         at.start_web()
@@ -95,7 +95,7 @@ def measure(setup: Setup) -> Row:
     found: list[Sent] = []
     durable: list[float] = []
     cached: list[float] = []
-    with site() as at:
+    with site({"PNEUMOSCREEN_WEB_PROCESSES": str(cpu.cores())}) as at:
         front = Front(at)
         front.send(setup.images, FILES_A_REQUEST, "warm-up")
         for number in range(setup.repeats):
@@ -110,5 +110,6 @@ def measure(setup: Setup) -> Row:
     row.add("web_cpu_ms", *(sent.web_cpu_s * 1e3 for sent in found))
     row.add("client_cpu_ms", *(sent.client_cpu_s * 1e3 for sent in found))
     size = f"{setup.images.mean_bytes / 1e3:.0f} kB a file"
+    row.facts["web processes"] = f"{cpu.cores()}, one a core"
     row.facts["client"] = f"{FILES_A_REQUEST} files a request, {CONCURRENCY} at a time, on the same cores; {size}"
     return row
