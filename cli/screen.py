@@ -90,9 +90,11 @@ def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> I
     from worker.batching import screen_batches
 
     problems: list[Problem] = []
-    with ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(settings.decode_threads, "decode") as pool, ThreadPoolExecutor(1, "network") as network:
         batches = _batches(sources, settings.batch_size or predictor.batch_size, problems.append)
-        for outcomes in screen_batches(batches, lambda item: _read(item, settings.max_pixels), predictor, pool):
+        for outcomes in screen_batches(
+            batches, lambda item: _read(item, settings.max_pixels), predictor, pool, network
+        ):
             for item, outcome in outcomes:
                 yield _row(item, outcome, predictor)
     for problem in problems:

@@ -1,4 +1,4 @@
-"""Batches through the network, the next one decoding while the one before is in its forward pass.
+"""Batches through the network: while one is in its forward pass, the next is decoding and the one before is stored.
 
 Knows neither database nor queue: `pneumoscreen screen` runs the same code over files.
 """
@@ -52,13 +52,14 @@ def screen_batches(
     read: Callable[[Item], Pixels],
     predictor: Predictor,
     pool: Executor,
+    network: Executor,
     overtake: Callable[[Sequence[Item]], Sequence[Item]] = nothing_urgent,
 ) -> Iterator[list[tuple[Item, Outcome]]]:
     """The outcomes of each batch, in order. One bad image fails one image.
 
-    At most two batches are in memory, and an urgent one. The next batch is asked for *before* the current one is
-    predicted, so that its decoding overlaps the forward pass. An empty batch has no outcome: it asks for those of all
-    before it.
+    At most two batches are in memory, and an urgent one. While a batch is in the network the outcomes of the one before
+    are given out, and then the next batch is asked for, so that storing the one and decoding the other cost no time of
+    the network. An empty batch has no outcome: it asks for those of all before it.
 
     Raises:
         DeviceLost: of the batch in the network and those behind it nothing is known.
@@ -66,22 +67,35 @@ def screen_batches(
     Args:
         read: gives the preprocessed pixels of an item, uint8 (224, 224), or raises a PneumoscreenError.
         pool: runs `read`.
+        network: one thread, which runs `predictor`.
         overtake: asked when a batch is next in the network, with this batch; what it gives goes first, so that it
             waits for the batch that ran when it came and not for the one behind that too.
     """
     its_batches = iter(batches)
     waiting: _Decoding[Item] | None = None
-    while True:
-        urgent = overtake(waiting.items) if waiting is not None else ()
-        decoding_urgent = _Decoding(urgent, read, pool) if urgent else None
-        items = next(its_batches, None)
-        decoding = _Decoding(items, read, pool) if items else None
-        for ready in (decoding_urgent, waiting):
-            if ready is not None:
-                yield _predict_batch(ready, predictor)
-        if items is None:
-            return
-        waiting = decoding
+    finished: list[tuple[Item, Outcome]] | None = None
+    under_way: list[Future[list[tuple[Item, Outcome]]]] = []
+    try:
+        while True:
+            urgent = overtake(waiting.items) if waiting is not None else ()
+            ready = [_Decoding(urgent, read, pool)] if urgent else []
+            ready += [waiting] if waiting is not None else []
+            under_way = [network.submit(_predict_batch, its, predictor) for its in ready]
+            if finished is not None:
+                yield finished
+            items = next(its_batches, None)
+            waiting = _Decoding(items, read, pool) if items else None
+            for future in under_way[:-1]:
+                yield future.result()
+            finished = under_way[-1].result() if under_way else None
+            if waiting is None and finished is not None:
+                yield finished
+                finished = None
+            if items is None:
+                return
+    finally:
+        for future in under_way:
+            future.cancel()  # of what nobody will ask for any more
 
 
 def _guarded(read: Callable[[Item], Pixels], item: Item) -> Pixels | PneumoscreenError:

@@ -1,4 +1,7 @@
-"""Claim, decode, predict, finish: what one worker does with the images it leases, until none is queued."""
+"""Claim, decode, predict, finish: what one worker does with the images it leases, until none is queued.
+
+Claims and finishes run in the thread that drains, decoding and the network in threads of their own.
+"""
 
 from __future__ import annotations
 
@@ -52,12 +55,13 @@ class Pipeline:
         self._outage = Outage()
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     @property
     def predictor(self) -> Predictor:
-        """Loaded on first use, so that torch starts its threads in the thread that will call it."""
+        """Loaded on first use, in the thread that will call it: that of torch's own threads."""
         if self._predictor is None:
-            self._predictor = self._load_predictor()
+            self._predictor = self._network.submit(self._load_predictor).result()
         return self._predictor
 
     def drain(self) -> int:
@@ -71,7 +75,8 @@ class Pipeline:
 
     def _screen(self) -> None:
         started_at = time.monotonic()
-        for outcomes in screen_batches(self._claims(), self._read, self.predictor, self._pool, self._overtake):
+        batches = screen_batches(self._claims(), self._read, self.predictor, self._pool, self._network, self._overtake)
+        for outcomes in batches:
             self._finish(outcomes)
             self.batches += 1
             self.images += len(outcomes)
@@ -84,8 +89,9 @@ class Pipeline:
         self._stop.set()
 
     def close(self) -> None:
-        """Hand back what is still leased and end the decoding threads."""
+        """Hand back what is still leased and end the threads."""
         self._pool.shutdown(cancel_futures=True)
+        self._network.shutdown(cancel_futures=True)
         with self._database.begin() as session:
             released = claims.release(session, worker=self.name)
         if released:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.errors import CorruptImage, OutOfMemory, Transient
+from core.errors import CorruptImage, DeviceLost, OutOfMemory, Transient
 from model.results import Result, Results
 from tests.fakes import FakePredictor, results
 from worker.batching import Outcome, WorkerError, screen_batches
@@ -29,8 +29,15 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
+@pytest.fixture
+def network() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as network:
+        yield network
+
+
 def screen(batches: Sequence[Sequence[int]], pool: ThreadPoolExecutor, predictor: FakePredictor) -> Outcomes:
-    return list(screen_batches(batches, gray, predictor, pool))
+    with ThreadPoolExecutor(1) as network:
+        return list(screen_batches(batches, gray, predictor, pool, network))
 
 
 def levels(outcomes: Outcomes) -> list[list[float]]:
@@ -48,18 +55,20 @@ def test_outcomes_come_in_the_order_of_the_items(pool: ThreadPoolExecutor, predi
 
 
 def test_an_empty_batch_asks_for_the_outcomes_of_all_before_it(
-    pool: ThreadPoolExecutor, predictor: FakePredictor
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, predictor: FakePredictor
 ) -> None:
-    seen: list[int] = []
+    given: list[float] = []
+    seen: list[list[float]] = []
 
     def batches() -> Iterator[list[int]]:
         for items in ([1], [], [2], [3], []):
             yield items
-            seen.append(len(predictor.batch_sizes))
+            if not items:
+                seen.append(list(given))
 
-    outcomes = list(screen_batches(batches(), gray, predictor, pool))
-    assert levels(outcomes) == [[1], [2], [3]]
-    assert seen == [0, 1, 1, 2, 3]
+    for batch in screen_batches(batches(), gray, predictor, pool, network):
+        given += levels([batch])[0]
+    assert seen == [[1], [1, 2, 3]]
 
 
 def test_no_batches_give_no_outcomes(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
@@ -72,7 +81,9 @@ def test_a_batch_goes_through_the_network_in_one_pass(pool: ThreadPoolExecutor, 
     assert predictor.batch_sizes == [3, 2]
 
 
-def test_the_next_batch_is_decoded_while_the_one_before_is_in_the_network(pool: ThreadPoolExecutor) -> None:
+def test_the_next_batch_is_decoded_while_the_one_before_is_in_the_network(
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor
+) -> None:
     next_decoded = threading.Event()
     predictor = FakePredictor(gate=next_decoded)  # the first pass ends only once batch 2 is being decoded
 
@@ -81,10 +92,64 @@ def test_the_next_batch_is_decoded_while_the_one_before_is_in_the_network(pool: 
             next_decoded.set()
         return gray(item)
 
-    assert levels(list(screen_batches([[1], [2]], read, predictor, pool))) == [[1], [2]]
+    assert levels(list(screen_batches([[1], [2]], read, predictor, pool, network))) == [[1], [2]]
 
 
-def test_no_more_than_two_batches_are_in_memory(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+def test_outcomes_are_given_out_while_the_next_batch_is_in_the_network(
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor
+) -> None:
+    stored = threading.Event()
+
+    class Waiting(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
+            if batch.max() == 2 and not stored.wait(timeout=20):
+                raise TimeoutError("the batch before was not stored meanwhile")
+            return super().predict(batch)
+
+    outcomes: Outcomes = []
+    for batch in screen_batches([[1], [2], [3]], gray, Waiting(), pool, network):
+        outcomes.append(batch)
+        stored.set()
+    assert levels(outcomes) == [[1], [2], [3]]
+
+
+def test_what_nobody_asks_for_any_more_is_not_predicted(pool: ThreadPoolExecutor, network: ThreadPoolExecutor) -> None:
+    """The caller gives up over the first batch while an urgent one is in the network and the second behind it."""
+    entered, gate = threading.Event(), threading.Event()
+    levels_seen: list[int] = []
+
+    class Slow(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
+            levels_seen.append(int(batch.max()))
+            if batch.max() == 9:
+                entered.set()
+                gate.wait(timeout=20)
+            return super().predict(batch)
+
+    def overtake(waiting: Sequence[int]) -> Sequence[int]:
+        return [9] if list(waiting) == [2] else []
+
+    given = screen_batches([[1], [2], [3]], gray, Slow(), pool, network, overtake)
+    assert levels([next(given)]) == [[1]]
+    assert entered.wait(timeout=20)
+    del given
+    gate.set()
+    network.submit(int).result()
+    assert levels_seen == [1, 9]
+
+
+def test_a_lost_device_is_no_outcome(pool: ThreadPoolExecutor) -> None:
+    class Lost(FakePredictor):
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
+            raise DeviceLost("gone")
+
+    with pytest.raises(DeviceLost):
+        screen([[1, 2], [3]], pool, Lost())
+
+
+def test_no_more_than_two_batches_are_in_memory(
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, predictor: FakePredictor
+) -> None:
     asked = 0
 
     def batches() -> Iterator[list[int]]:
@@ -93,52 +158,58 @@ def test_no_more_than_two_batches_are_in_memory(pool: ThreadPoolExecutor, predic
             asked += 1
             yield [number]
 
-    ahead = [asked - done for done, _ in enumerate(screen_batches(batches(), gray, predictor, pool))]
+    ahead = [asked - done for done, _ in enumerate(screen_batches(batches(), gray, predictor, pool, network))]
     assert ahead == [2, 2, 2, 2, 2, 1]
 
 
-def test_what_is_urgent_overtakes_the_batch_that_waits(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+def test_what_is_urgent_overtakes_the_batch_that_waits(
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, predictor: FakePredictor
+) -> None:
     asked: list[list[int]] = []
 
     def overtake(waiting: Sequence[int]) -> Sequence[int]:
         asked.append(list(waiting))
         return [9] if list(waiting) == [2] else []
 
-    outcomes = list(screen_batches([[1], [2], [3]], gray, predictor, pool, overtake))
+    outcomes = list(screen_batches([[1], [2], [3]], gray, predictor, pool, network, overtake))
     assert [[item for item, _ in batch] for batch in outcomes] == [[1], [9], [2], [3]]
     assert asked == [[1], [2], [3]]
 
 
-def test_one_bad_image_fails_one_image(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+def test_one_bad_image_fails_one_image(
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, predictor: FakePredictor
+) -> None:
     def read(item: int) -> NDArray[np.uint8]:
         if item == 2:
             raise CorruptImage("Damaged.")
         return gray(item)
 
-    (batch,) = screen_batches([[1, 2, 3]], read, predictor, pool)
+    (batch,) = screen_batches([[1, 2, 3]], read, predictor, pool, network)
     assert levels([batch]) == [[1, 3]]
     assert isinstance(errors(batch)[2], CorruptImage)
 
 
-def test_a_batch_of_bad_images_never_reaches_the_network(pool: ThreadPoolExecutor, predictor: FakePredictor) -> None:
+def test_a_batch_of_bad_images_never_reaches_the_network(
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, predictor: FakePredictor
+) -> None:
     def read(item: int) -> NDArray[np.uint8]:
         raise CorruptImage("Damaged.")
 
-    (batch,) = screen_batches([[1, 2]], read, predictor, pool)
+    (batch,) = screen_batches([[1, 2]], read, predictor, pool, network)
     assert len(errors(batch)) == 2
     assert predictor.batch_sizes == []
 
 
 @pytest.mark.parametrize(("crash", "code"), [(ZeroDivisionError(), "worker_error"), (MemoryError(), "out_of_memory")])
 def test_a_decoder_that_crashes_costs_its_image_an_attempt(
-    pool: ThreadPoolExecutor, predictor: FakePredictor, crash: Exception, code: str
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, predictor: FakePredictor, crash: Exception, code: str
 ) -> None:
     def read(item: int) -> NDArray[np.uint8]:
         if item == 1:
             raise crash
         return gray(item)
 
-    (batch,) = screen_batches([[1, 2]], read, predictor, pool)
+    (batch,) = screen_batches([[1, 2]], read, predictor, pool, network)
     error = errors(batch)[1]
     assert isinstance(error, Transient)
     assert error.code == code
