@@ -118,7 +118,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", metavar="NAME,…", help="only these; see the names with --rows help")
     parser.add_argument("--images", type=Path, metavar="DIR", help="X-rays to use (default: the originals, else made)")
     parser.add_argument("--repeats", type=int, default=3, help="of every measurement (default: 3)")
-    parser.add_argument("--count", type=int, default=240, help="images in a repeat of the service (default: 240)")
+    parser.add_argument("--count", type=int, default=480, help="images in a repeat of the service (default: 480)")
     parser.add_argument("--backlog", type=int, default=10_000, help="bulk images queued (default: 10000)")
     parser.add_argument("--json", type=Path, help="the results (default: build/bench/bench.json, or gpu.json)")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="results of another commit to compare with")

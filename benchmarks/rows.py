@@ -19,7 +19,7 @@ class Setup:
 
     images: Images
     repeats: int = 3
-    count: int = 240
+    count: int = 480
     """Images in one repeat of a measurement of the whole service or of a peer."""
     backlog: int = 10_000
     say: Callable[[str], None] = print
