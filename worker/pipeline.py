@@ -110,7 +110,7 @@ class Pipeline:
             batch = self._claim(alone=alone)
             if batch:
                 self._in_hand |= {claim.image_id for claim in batch}
-                yield batch
+                yield from _urgent_first(batch)
             elif alone or not self._suspect_waits():
                 return  # not asked again: what has just failed for now waits for the sweeper, and not for milliseconds
             if not batch or any(claim.crashes for claim in batch):
@@ -182,6 +182,13 @@ class Pipeline:
             claims.release(session, worker=self.name, image_ids=image_ids)
         self._in_hand -= image_ids
         log.warning("storage_away", images=len(batch))
+
+
+def _urgent_first(batch: Sequence[Claim]) -> list[list[Claim]]:
+    """A claim of both priorities as two batches, so that a clinician does not wait for the bulk images in it too."""
+    urgent = [claim for claim in batch if claim.priority is Priority.INTERACTIVE]
+    bulk = [claim for claim in batch if claim.priority is not Priority.INTERACTIVE]
+    return [part for part in (urgent, bulk) if part]
 
 
 def _scored(claim: Claim, result: Result, model: Predictor) -> Scored:

@@ -185,6 +185,16 @@ def test_a_suspect_is_tried_with_nothing_else_in_hand(services: Services, submit
     assert states(services) == ["done"] * 9
 
 
+def test_urgent_images_do_not_share_a_pass_with_bulk_ones(
+    services: Services, submit: Submit, pipeline: Pipeline, predictor: FakePredictor
+) -> None:
+    submit(*pngs(5))
+    submit(*pngs(1, first_seed=9), priority=Priority.INTERACTIVE)
+    pipeline.drain()
+    assert predictor.batch_sizes == [1, 3, 2]
+    assert states(services) == ["done"] * 6
+
+
 def test_an_empty_queue_is_no_work(pipeline: Pipeline, predictor: FakePredictor) -> None:
     assert pipeline.drain() == 0
     assert predictor.batch_sizes == []
