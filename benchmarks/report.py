@@ -12,7 +12,7 @@ from benchmarks.spread import Spread
 from benchmarks.targets import Target
 
 MET = {True: "yes", False: "**no**"}
-UNITS = {"_images_per_s": "images/s", "_ms": "ms", "_s": "s", "_share": "of all cores", "ratio": "×"}
+UNITS = {"images_per_s": "images/s", "_ms": "ms", "_s": "s", "_share": "of all cores", "ratio": "×"}
 
 
 def number(value: float) -> str:
@@ -110,5 +110,5 @@ def _named(figure: str) -> tuple[str, str]:
     """A figure's name without its unit, and the unit."""
     for suffix, unit in UNITS.items():
         if figure.endswith(suffix):
-            return figure.removesuffix(suffix).replace("_", " ") or figure, unit
+            return figure.removesuffix(suffix).replace("_", " ").strip() or figure.replace("_", " "), unit
     return figure.replace("_", " "), ""
