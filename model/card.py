@@ -14,6 +14,9 @@ EQUAL_DECISIONS = 0.995
 PROBABILITY_CHANGE = 0.02
 """What int8 must reach on the validation part: decisions equal, and probabilities of 99 % of images this close."""
 
+ACTIVATIONS = tuple(f"{block}.{its}" for block in range(8) for its in ("first", "out"))[:-1]
+"""What is rounded to 8 bits: what the first convolution of each block gives, and the block, but for the last."""
+
 VALIDATION, SITE = "validation", "site"
 
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -83,6 +86,11 @@ class Quantization(Frozen):
     shift: float = Field(default=0, description="By which the logit is too high; taken off. Mean of the same images.")
     bfloat16: bool = Field(default=False, description="Agreement was measured with the rest in bfloat16.")
     agreement: dict[str, Agreement] = Field(description="With float32, by part: validation, test or site.")
+
+    @property
+    def complete(self) -> bool:
+        """False for a checkpoint quantised by an earlier version, which rounded fewer activations."""
+        return self.ranges.keys() >= set(ACTIVATIONS)
 
     @property
     def good(self) -> bool:

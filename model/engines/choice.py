@@ -36,9 +36,9 @@ def choose(engine: str, card: Card, *, cuda: bool) -> Choice:
         raise ConfigurationError("The engine is torch-cuda, but torch finds no CUDA device; use auto or torch-cpu.")
     if engine.startswith("openvino") and not has_openvino():
         raise ConfigurationError(f"The engine is {engine}, but OpenVINO is not installed; use auto or torch-cpu.")
-    if engine == "openvino-int8" and card.quantization is None:
+    if engine == "openvino-int8" and (missing := _unquantised(card)):
         raise ConfigurationError(
-            f"The engine is openvino-int8, but the model {card.name} was not quantised; use auto, or "
+            f"The engine is openvino-int8, but the model {card.name} {missing}; use auto, or "
             "quantise it with `pneumoscreen model quantize`."
         )
     return Choice(engine, "the settings name it")
@@ -58,13 +58,20 @@ def has_vnni() -> bool:
     return not VNNI.isdisjoint(flags.split())
 
 
+def _unquantised(card: Card) -> str | None:
+    """Why the model has no int8, as words that go on from its name; None if it has."""
+    if card.quantization is None:
+        return "was not quantised"
+    return None if card.quantization.complete else "was quantised by an earlier version"
+
+
 def _fastest(card: Card, *, cuda: bool) -> Choice:
     if cuda:
         return Choice("torch-cuda", "there is a CUDA device")
     if not has_openvino():
         return Choice("torch-cpu", "neither a CUDA device nor OpenVINO is there")
-    if card.quantization is None:
-        return Choice("openvino", "no CUDA device, and the model was not quantised")
+    if card.quantization is None or not card.quantization.complete:
+        return Choice("openvino", f"no CUDA device, and the model {_unquantised(card)}")
     if not card.quantization.good:
         return Choice(
             "openvino", f"no CUDA device, and in int8 the model strays too far (limit {PROBABILITY_CHANGE:g})"

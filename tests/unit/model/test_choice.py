@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigurationError
-from model.card import Agreement, Card, Quantization
+from model.card import ACTIVATIONS, Agreement, Card, Quantization
 from model.engines import choice
 from tests.unit.model.factories import make_card
 
@@ -20,8 +20,9 @@ def _a_usual_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "has_openvino", lambda: True)
 
 
-def quantised(**agreement: Agreement) -> Card:
-    return make_card(quantization=Quantization(ranges={}, images=300, agreement=agreement))
+def quantised(names: tuple[str, ...] = ACTIVATIONS, **agreement: Agreement) -> Card:
+    ranges = dict.fromkeys(names, 1.0)
+    return make_card(quantization=Quantization(ranges=ranges, images=300, agreement=agreement))
 
 
 def auto(card: Card, *, cuda: bool = False) -> str:
@@ -45,6 +46,15 @@ def test_int8_where_the_card_allows_it() -> None:
 
 def test_a_model_that_was_not_quantised_runs_in_float() -> None:
     assert auto(make_card()) == "openvino"
+
+
+def test_a_model_that_an_earlier_version_quantised() -> None:
+    card = quantised(ACTIVATIONS[5:], validation=GOOD)
+    found = choice.choose("auto", card, cuda=False)
+    assert found.engine == "openvino"
+    assert "earlier version" in found.reason
+    with pytest.raises(ConfigurationError, match="earlier version; use auto, or quantise"):
+        choice.choose("openvino-int8", card, cuda=False)
 
 
 @pytest.mark.parametrize("bad", [{"equal_decisions": 0.99}, {"probability_change_p99": 0.021}])

@@ -11,7 +11,7 @@ import torch
 
 from core.errors import ConfigurationError
 from model import checkpoint, engines
-from model.card import Quantization
+from model.card import ACTIVATIONS, Quantization
 from model.checkpoint import Checkpoint
 from model.engines import Predictor
 from model.engines.openvino import OpenVinoPredictor, observe
@@ -66,6 +66,7 @@ def test_a_checkpoint_gets_ranges_and_keeps_everything_else(dataset: Dataset, tm
     section = card.quantization
     assert section is not None
     assert section.images + sum(its.images for its in section.agreement.values()) == COUNT
+    assert section.ranges.keys() == set(ACTIVATIONS)
     assert all(high > 0 for high in section.ranges.values())
     assert stages == {
         "ranges": (section.images, section.images),
@@ -116,7 +117,8 @@ def test_a_site_is_measured_with_its_own_point(dataset: Dataset, tmp_path: Path)
     assert {part: its.images for part, its in section.agreement.items()} == {"site": 10}
 
 
-def test_a_site_of_a_model_without_ranges_stays_as_it_is(tmp_path: Path) -> None:
-    sha256 = save_model(tmp_path / "m.safetensors")
+@pytest.mark.parametrize("section", [None, Quantization(ranges={"3.first": 1.0}, images=1, agreement={})])
+def test_a_site_of_a_model_without_all_ranges_stays_as_it_is(section: Quantization | None, tmp_path: Path) -> None:
+    sha256 = save_model(tmp_path / "m.safetensors", quantization=section)
     quantize.measure_site(tmp_path / "m.safetensors", np.zeros((1, 224, 224), np.uint8), silent)
     assert checkpoint.load(tmp_path / "m.safetensors").sha256 == sha256
