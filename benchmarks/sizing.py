@@ -20,7 +20,7 @@ SAMPLE = 2_000
 """Rows from which the growth of the database is measured."""
 ADVICE = {
     "forward": "more cores for workers (`--workers`, or another host), or a GPU: a worker takes one where there is one",
-    "decode": "more cores for workers; beside a GPU raise `PNEUMOSCREEN_DECODE_THREADS` to the cores of that worker",
+    "decode": "more cores for workers, beside a GPU too: a worker decodes on as many as it has",
     "upload": "more web processes (`PNEUMOSCREEN_WEB_PROCESSES`) or web hosts behind one address",
     "database": "PostgreSQL instead of SQLite, then a faster disk for it; workers and web scale without it",
 }

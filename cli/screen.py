@@ -87,10 +87,10 @@ def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> I
     """A row for each file, in batches, two of which are in memory at a time."""
     from cli.rows import REJECTED
     from core.results import Row
-    from worker.batching import screen_batches
+    from worker.batching import decoders, screen_batches
 
     problems: list[Problem] = []
-    with ThreadPoolExecutor(settings.decode_threads, "decode") as pool, ThreadPoolExecutor(1, "network") as network:
+    with decoders(settings.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
         batches = _batches(sources, settings.batch_size or predictor.batch_size, problems.append)
         for outcomes in screen_batches(
             batches, lambda item: _read(item, settings.max_pixels), predictor, pool, network

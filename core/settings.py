@@ -81,9 +81,11 @@ class Settings(BaseModel):
         "auto", description="What runs the network; `auto`: CUDA, else the fastest on a CPU that the model allows."
     )
     batch_size: Annotated[int, Field(ge=0)] = Field(
-        0, description="Images in one forward pass, at most; 0: as many as a GPU is fastest with, 16 on a CPU."
+        0, description="Images in one forward pass, at most; 0: as many as the engine is fastest with."
     )
-    decode_threads: Count = Field(2, description="Threads that decode images beside the forward pass.")
+    decode_threads: Annotated[int, Field(ge=0)] = Field(
+        0, description="Threads that decode images beside the forward pass; 0: one for each core."
+    )
     lease_s: Seconds = Field(8.0, description="A worker silent this long loses its images.")
     heartbeat_s: Seconds = Field(2.0, description="How often a worker renews its leases.")
     max_attempts: Count = Field(3, description="Tries of one image before it fails for good.")

@@ -6,8 +6,9 @@ Knows neither database nor queue: `pneumoscreen screen` runs the same code over 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -41,6 +42,13 @@ class _Decoding(Generic[Item]):
 
     def results(self) -> list[Pixels | PneumoscreenError]:
         return [future.result() for future in self.futures]
+
+
+def decoders(threads: int) -> ThreadPoolExecutor:
+    """The pool that reads and decodes; with 0 `threads` one for each core that this process may use."""
+    if threads == 0:
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
 
 def nothing_urgent(_waiting: Sequence[Item]) -> Sequence[Item]:

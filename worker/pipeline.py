@@ -26,7 +26,7 @@ from model import preprocess
 from model.engines import Predictor
 from model.results import Result, decide
 from worker import outage
-from worker.batching import Outcome, screen_batches
+from worker.batching import Outcome, decoders, screen_batches
 from worker.outage import Outage
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ class Pipeline:
         self._in_hand: frozenset[int] = frozenset()  # replaced, never changed: the heartbeat's thread reads it
         self._outage = Outage()
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self._pool = decoders(settings.decode_threads)
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     @property

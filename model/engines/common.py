@@ -17,7 +17,7 @@ from model.results import Results
 
 HALF_MAX = torch.finfo(torch.float16).max
 CPU_BATCH = 16
-"""`Predictor.batch_size` on a CPU, where more is hardly faster."""
+"""`Predictor.batch_size` on a CPU, for each thread that takes images of its own, where more is hardly faster."""
 
 
 def check(batch: NDArray[np.uint8]) -> None:

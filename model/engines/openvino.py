@@ -26,13 +26,14 @@ from model.results import Results
 NO_MEMORY = ("bad_alloc", "allocate")
 """In the text of a RuntimeError that OpenVINO raises for want of memory."""
 
+MOST_IMAGES = 256
+"""Of a batch, on however many cores: it is also what one crash leaves to another worker."""
+
 Collect = Callable[[int, ov.InferRequest], None]
 
 
 class OpenVinoPredictor:
     """A `Predictor`; see there. In float32 when `quantization` is None."""
-
-    batch_size = CPU_BATCH
 
     def __init__(self, checkpoint: Checkpoint, quantization: Quantization | None) -> None:
         self.engine = "openvino" if quantization is None else "openvino-int8"
@@ -47,6 +48,8 @@ class OpenVinoPredictor:
         else:
             bfloat16 = quantization.bfloat16 and has_bfloat16()
             self._runner = Runner(graph.quantised(folded, quantization, 1), bfloat16=bfloat16)
+        # At the end of a batch threads wait for the last image: the more there are of each, the less that counts.
+        self.batch_size = min(MOST_IMAGES, CPU_BATCH * self._runner.threads)
 
     def predict(self, batch: NDArray[np.uint8]) -> Results:
         check(batch)
@@ -75,16 +78,17 @@ class Runner:
     """
 
     def __init__(self, model: ov.Model, *, bfloat16: bool = False) -> None:
-        threads = torch.get_num_threads()
+        self.threads = torch.get_num_threads()
         options = {
             # Said in both cases: where there is bfloat16, OpenVINO would take it unasked.
             "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-            "NUM_STREAMS": str(threads),
-            "INFERENCE_NUM_THREADS": str(threads),
+            "NUM_STREAMS": str(self.threads),
+            "INFERENCE_NUM_THREADS": str(self.threads),
             "ENABLE_CPU_PINNING": "NO",  # decoding threads and other workers share these cores
         }
         self._compiled = core().compile_model(model, "CPU", options)
-        self._requests = [self._compiled.create_infer_request() for _ in range(threads)]
+        # Twice as many, so that a thread finds its next image while results are still collected in order.
+        self._requests = [self._compiled.create_infer_request() for _ in range(2 * self.threads)]
 
     def run(self, batch: NDArray[np.uint8], collect: Collect) -> None:
         """Call `collect` with the index of each image, in order, and the finished request that holds its outputs."""

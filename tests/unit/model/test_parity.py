@@ -16,6 +16,7 @@ from core.errors import OutOfMemory
 from model import checkpoint, engines
 from model.card import PROBABILITY_CHANGE, Quantization
 from model.checkpoint import Checkpoint
+from model.engines import openvino
 from model.engines.openvino import OpenVinoPredictor, Runner, observe
 from model.engines.runtime import has_bfloat16
 from model.folding import fold
@@ -167,6 +168,15 @@ def test_other_errors_pass_through() -> None:
     made._runner = Failing(RuntimeError("bug"))
     with pytest.raises(RuntimeError, match="bug"):
         made.predict(synthetic(2))
+
+
+def test_each_thread_gets_a_share_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "MOST_IMAGES", 40)
+    for threads, images in ((1, 16), (2, 32), (3, 40)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        made = OpenVinoPredictor(Checkpoint(make_network(), make_card(), ""), None)
+        assert made.batch_size == images
+        assert np.isfinite(made.predict(synthetic(5)).probability).all()
 
 
 def test_a_failed_batch_leaves_nothing_busy() -> None:

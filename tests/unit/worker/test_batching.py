@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from core.errors import CorruptImage, DeviceLost, OutOfMemory, Transient
 from model.results import Result, Results
 from tests.fakes import FakePredictor, results
-from worker.batching import Outcome, WorkerError, screen_batches
+from worker.batching import Outcome, WorkerError, decoders, screen_batches
 
 Outcomes = list[list[tuple[int, Outcome]]]
 
@@ -52,6 +53,17 @@ def test_outcomes_come_in_the_order_of_the_items(pool: ThreadPoolExecutor, predi
     outcomes = screen([[3, 1, 2], [5], [4, 0]], pool, predictor)
     assert [[item for item, _ in batch] for batch in outcomes] == [[3, 1, 2], [5], [4, 0]]
     assert levels(outcomes) == [[3, 1, 2], [5], [4, 0]]
+
+
+@pytest.mark.parametrize(("asked", "cores", "expected"), [(3, 8, 3), (0, 5, 5)])
+def test_as_many_threads_decode_as_are_asked_for_or_there_are_cores(
+    asked: int, cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    meeting = threading.Barrier(expected)
+    with decoders(asked) as pool:
+        places = [future.result() for future in [pool.submit(meeting.wait, timeout=30) for _ in range(expected)]]
+    assert sorted(places) == list(range(expected))
 
 
 def test_an_empty_batch_asks_for_the_outcomes_of_all_before_it(
