@@ -31,6 +31,7 @@ def test_the_page_leads_with_what_takes_most(monkeypatch: pytest.MonkeyPatch) ->
     text = sizing.page(results(service=service_row()), gpu)
 
     assert "| 2 | 57,600 | 1.7 h |" in text
+    assert "| 32 | 921,600 | 7 min |" in text
     assert text.index("| forward | 60.0 ms | 60% |") < text.index("| decode | 20.0 ms | 20% |")
     assert "| blob store (the files as they were sent) | 30.0 GB |" in text
     assert "| database (rows, predictions, maps, indexes) | 100 MB |" in text
