@@ -49,10 +49,6 @@ class Stages:
         return sorted(((name, its / total_s) for name, its in self.cpu_s.items()), key=lambda item: -item[1])
 
 
-def _time(hours: float) -> str:
-    return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"
-
-
 def stages_of(found: Results) -> Stages:
     """Medians of the row `service`.
 
@@ -107,10 +103,14 @@ def page(found: Results, gpu: Results | None = None, image_bytes: float | None =
 
 def _cores(stages: Stages) -> str:
     lines = [
-        [str(cores), f"{stages.images_per_hour(cores):,.0f}", _time(PER / stages.images_per_hour(cores))]
+        [str(cores), f"{stages.images_per_hour(cores):,.0f}", _duration(PER / stages.images_per_hour(cores))]
         for cores in CORES
     ]
     return table(["CPU cores, everything on them", "images per hour", f"{PER:,} images take"], lines)
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"
 
 
 def _gpus(stages: Stages, gpu: Results) -> str:

@@ -1,7 +1,7 @@
 """The folded network as an OpenVINO graph: in float32, quantised, or with the largest activations as its outputs.
 
 Built operation by operation. OpenVINO's converter for torch gives the same graph, but traces the network first, which
-takes twenty times as long as this.
+takes seconds.
 
 A FakeQuantize on each input of a convolution is what OpenVINO's low-precision transformations ask for: the plugin
 then runs it on 8-bit integers. All convolutions are quantised but three: the stem and the head, which take little time,

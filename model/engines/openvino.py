@@ -2,7 +2,7 @@
 
 Images go through one by one, as many at a time as there are threads: no thread waits for another within an image,
 what one image needs stays in the cache, and a batch needs no more memory than a few images. Conversion and compilation
-take about a second, so nothing is cached on the disk.
+take one or two seconds, so nothing is cached on the disk.
 """
 
 from __future__ import annotations
