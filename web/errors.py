@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import BlobMissing, PneumoscreenError, QueueFull, StorageFull, StorageUnavailable
+from web import request_ids
 
 RETRY_AFTER_S = 5
 STORAGE_RETRY_AFTER_S = 60
@@ -50,7 +51,7 @@ def install(app: Flask) -> None:
 
 
 def problem(status: int, detail: str, code: str | None = None, **more: Any) -> Response:
-    """A problem document; `code` is stable, `detail` is for a person."""
+    """A problem document; `code` is stable, `detail` is for a person, `request_id` stands in the log too."""
     title = HTTPStatus(status).phrase
     body = {
         "type": "about:blank",
@@ -59,6 +60,8 @@ def problem(status: int, detail: str, code: str | None = None, **more: Any) -> R
         "detail": detail,
         "code": code or CODES.get(status) or title.lower().replace(" ", "_"),
     }
+    if number := request_ids.current():
+        body["request_id"] = number
     return Response(json.dumps(body | more), status, mimetype="application/problem+json")
 
 
@@ -80,7 +83,8 @@ def _answer(status: int, detail: str, code: str | None = None) -> Response:
     if wants_json():
         return problem(status, detail, code)
     title = TITLES.get(status) or HTTPStatus(status).phrase
-    return make_response(render_template("error.html", status=status, title=title, detail=detail), status)
+    page = render_template("error.html", status=status, title=title, detail=detail, request_id=request_ids.current())
+    return make_response(page, status)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -301,6 +301,7 @@ def _add(session: Session, job: Job, new: Sequence[NewImage]) -> list[Image]:
 
 def _ring_for(job: Job, images: Sequence[Image], stored: Sequence[NewImage | Rejected]) -> list[Image | Rejected]:
     """Wake the workers for the committed `images` of a job; the answer for each of the files that were `stored`."""
+    log.info("images_accepted", job_id=job.id, image_ids=[image.id for image in images])
     silent = {i.id for i in images if i.state is ImageState.QUEUED and i.published_at is None}
     ring(sorted(silent), job.priority)
     rest = iter(images)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -19,8 +22,11 @@ def logging_as_before() -> Iterator[None]:
     """`configure` changes the whole process: put back what pytest had set up."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
+    hooks = sys.excepthook, threading.excepthook
     yield
     root.handlers, root.level = handlers, level
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(False)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
@@ -91,3 +97,50 @@ def test_chatty_libraries_speak_up_only_when_something_is_wrong(capsys: pytest.C
     logging.getLogger("httpx").info("GET http://host/images/secret-name.png")
     logging.getLogger("kombu").warning("connection lost")
     assert [line["event"] for line in lines(capsys)] == ["connection lost"]
+
+
+def test_a_worker_is_named_in_every_line_whichever_thread_writes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(Settings(log_format="json"), "worker", worker="host:12:ab")
+    thread = threading.Thread(target=lambda: structlog.get_logger().info("decoded"))
+    thread.start()
+    thread.join()
+    logging.getLogger("celery").warning("reconnected")
+    assert [line["worker"] for line in lines(capsys)] == ["host:12:ab", "host:12:ab"]
+
+
+def test_what_nobody_caught_is_a_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(Settings(log_format="json"), "sweeper")
+
+    def crash() -> None:
+        raise ZeroDivisionError
+
+    thread = threading.Thread(target=crash, name="janitor")
+    thread.start()
+    thread.join()
+    try:
+        crash()
+    except ZeroDivisionError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    in_thread, in_process = lines(capsys)
+    assert (in_thread["event"], in_thread["thread"]) == ("thread_crashed", "janitor")
+    assert (in_process["event"], in_process["level"]) == ("process_crashed", "critical")
+    assert in_process["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+def test_a_warning_is_a_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(Settings(log_format="json"), "web")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(True)  # `catch_warnings` has put back what it replaces
+        warnings.warn("old interface", DeprecationWarning, stacklevel=1)
+    (line,) = lines(capsys)
+    assert "old interface" in line["event"]
+
+
+def test_a_library_with_a_handler_of_its_own_gives_it_up(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("a_library_that_prints")
+    logger.addHandler(logging.StreamHandler())
+    logger.propagate = False
+    logs.configure(Settings(log_format="json"), "web")
+    logger.warning("listening")
+    assert [line["event"] for line in lines(capsys)] == ["listening"]

@@ -300,7 +300,7 @@ def test_a_crash_is_logged_without_the_file_name(
     with structlog.testing.capture_logs() as events:
         response = send(client, job_id, ("mueller-anna.png", PNG))
     assert (response.status_code, response.get_json()["code"]) == (500, "internal_server_error")
-    assert [event["event"] for event in events] == ["request_crashed"]
+    assert [event["event"] for event in events] == ["request_crashed", "request"]
     assert "mueller" not in str(events) + response.get_data(as_text=True) + caplog.text
 
 

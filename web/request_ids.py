@@ -1,0 +1,62 @@
+"""A number for each request, in every line it logs and in its answer, so that one image is followed to its result.
+
+A proxy that is trusted to name the client's address may also name the request: its own log then has the same number.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+
+import structlog
+from flask import Flask, Response, g, has_app_context, request
+
+log = structlog.get_logger()
+
+HEADER = "X-Request-ID"
+QUIET = frozenset({"static", "health.healthz", "health.readyz", "health.metrics"})
+"""Asked every few seconds by machines, or part of a page: no line of their own unless they fail."""
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+"""Nothing that could be a sentence: whoever sends it could otherwise write a name into our logs."""
+
+
+def install(app: Flask, *, trust_proxy: bool) -> None:
+    """Register before all other hooks of a request, so that what they log has the number too.
+
+    A line for each request names its endpoint and the numbers in its address, never the address: what people type into
+    one may be a patient's name.
+    """
+
+    def begin() -> None:
+        given = request.headers.get(HEADER, "") if trust_proxy else ""
+        g.request_id = given if _ACCEPTABLE.fullmatch(given) else secrets.token_hex(8)
+        # A thread serves many requests: what an earlier one bound must not show in this one's lines.
+        structlog.contextvars.clear_contextvars()
+        numbers = {name: value for name, value in (request.view_args or {}).items() if isinstance(value, int)}
+        structlog.contextvars.bind_contextvars(request_id=g.request_id, **numbers)
+        g.request_began_s = time.monotonic()
+
+    def name(response: Response) -> Response:
+        if "request_id" not in g:
+            return response
+        response.headers[HEADER] = g.request_id
+        if request.endpoint not in QUIET or response.status_code >= 400:
+            seconds = round(time.monotonic() - g.request_began_s, 3)
+            log.info(
+                "request",
+                method=request.method,
+                endpoint=request.endpoint,
+                status=response.status_code,
+                seconds=seconds,
+            )
+        return response
+
+    app.before_request(begin)
+    app.after_request(name)
+
+
+def current() -> str | None:
+    """The number of the current request; None outside of one."""
+    number: str | None = g.get("request_id") if has_app_context() else None
+    return number
