@@ -14,6 +14,8 @@ import redis
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core.settings import Settings
 from core.transport import use as use_our_transport
@@ -24,6 +26,9 @@ QUEUES = ("interactive", "bulk")
 
 PUBLISH_TIMEOUT_S = 2.0
 """An upload waits no longer than this for a broker that does not answer; the sweeper rings later."""
+
+WRITE_TEST_KEY = "pneumoscreen:write-test"
+WRITE_TEST_EXPIRY_S = 10
 
 log = structlog.get_logger()
 
@@ -92,7 +97,26 @@ def depth(client: redis.Redis, queues: Sequence[str] = QUEUES) -> int:
     return sum(int(client.llen(queue)) for queue in queues)
 
 
+def takes_writes(client: redis.Redis) -> bool:
+    """Whether the broker stores a message now. One that has reached its `maxmemory` answers PING and refuses writes.
+
+    Ends within PUBLISH_TIMEOUT_S when `client` is from `connect`.
+    """
+    try:
+        return bool(client.set(WRITE_TEST_KEY, b"", ex=WRITE_TEST_EXPIRY_S))
+    except redis.RedisError:
+        return False
+
+
 def connect(settings: Settings) -> redis.Redis:
-    """A client of the broker for health checks and depth; it fails fast instead of waiting."""
+    """A client of the broker for health checks and depth; it fails fast instead of waiting.
+
+    A connection that the broker has closed is made anew once; a broker that is silent is not asked a second time.
+    """
     url = settings.redis.replace("redis+socket://", "unix://", 1)
-    return redis.Redis.from_url(url, socket_timeout=PUBLISH_TIMEOUT_S, socket_connect_timeout=PUBLISH_TIMEOUT_S)
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=PUBLISH_TIMEOUT_S,
+        socket_connect_timeout=PUBLISH_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+    )

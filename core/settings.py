@@ -88,6 +88,9 @@ class Settings(BaseModel):
     )
     lease_s: Seconds = Field(8.0, description="A worker silent this long loses its images.")
     heartbeat_s: Seconds = Field(2.0, description="How often a worker renews its leases.")
+    idle_check_s: Seconds = Field(
+        1.0, description="How often an idle worker looks for images in the database, whether or not the broker answers."
+    )
     max_attempts: Count = Field(3, description="Tries of one image before it fails for good.")
 
     sweep_interval_s: Seconds = Field(1.0, description="How often the sweeper looks.")

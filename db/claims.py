@@ -117,6 +117,11 @@ class _Lease:
         return sorted((Claim(*row) for row in rows), key=lambda c: c.image_id)
 
 
+def work_waits(session: Session) -> bool:
+    """Whether any image is queued. An idle worker asks once a second: one entry of a small index, no write."""
+    return session.scalars(select(Image.id).where(state_is(ImageState.QUEUED)).limit(1)).first() is not None
+
+
 def interactive_waits(session: Session) -> bool:
     """Whether an image is queued that somebody waits for."""
     return _any_queued(session, Image.priority == Priority.INTERACTIVE)

@@ -44,8 +44,14 @@ def create(
     return session.scalars(select(Job).where(Job.user_id == user_id, Job.client_key == client_key)).one(), False
 
 
-def add_images(session: Session, job: Job, new: Sequence[NewImage], now: datetime) -> list[Image]:
-    """Rows for `new`, `queued`, in the same order. A file already in the job keeps its row: sending twice is safe."""
+def add_images(
+    session: Session, job: Job, new: Sequence[NewImage], now: datetime, *, published_at: datetime | None = None
+) -> list[Image]:
+    """Rows for `new`, `queued`, in the same order. A file already in the job keeps its row: sending twice is safe.
+
+    Whoever gives `published_at` publishes right after the commit, and calls `unpublish` if the broker refuses. A stamp
+    after the message would lock the rows while the worker that the message woke looks for them.
+    """
     if not new:
         return []
     common: dict[str, Any] = {
@@ -55,6 +61,7 @@ def add_images(session: Session, job: Job, new: Sequence[NewImage], now: datetim
         "state": ImageState.QUEUED,
         "attempt": 0,
         "created_at": now,
+        "published_at": published_at,
     }
     rows = [common | {name: getattr(image, name) for name in NewImage.__slots__} for image in new]
     session.execute(_insert(session, Image).on_conflict_do_nothing(), rows)
@@ -80,10 +87,6 @@ def known(session: Session, *, user_id: int, sha256s: Iterable[str]) -> dict[str
         row.sha256: NewImage(row.filename, row.sha256, row.media_type, row.size_bytes, row.width_px, row.height_px)
         for row in rows
     }
-
-
-def mark_published(session: Session, image_ids: Sequence[int], now: datetime) -> None:
-    session.execute(update(Image).where(Image.id.in_(image_ids), still(ImageState.QUEUED)).values(published_at=now))
 
 
 def take_unpublished(
@@ -132,21 +135,21 @@ def cancel(session: Session, job: Job, now: datetime) -> int:
     return len(rows)
 
 
-def retry(session: Session, job: Job) -> list[int]:
+def retry(session: Session, job: Job, *, published_at: datetime | None = None) -> list[int]:
     """Queue the failed and cancelled images of a job again, with all their attempts; their ids.
 
-    What crashed before stays a suspect: it would take down a batch again.
+    What crashed before stays a suspect: it would take down a batch again. `published_at` is as in `add_images`.
     """
     job.cancelled_at = None
-    return _queue_again(session, Image.job_id == job.id)
+    return _queue_again(session, Image.job_id == job.id, published_at)
 
 
-def retry_image(session: Session, image: Image) -> bool:
+def retry_image(session: Session, image: Image, *, published_at: datetime | None = None) -> bool:
     """Queue one failed or cancelled image again, as `retry` does; whether it was one."""
-    return bool(_queue_again(session, Image.id == image.id))
+    return bool(_queue_again(session, Image.id == image.id, published_at))
 
 
-def _queue_again(session: Session, condition: ColumnElement[bool]) -> list[int]:
+def _queue_again(session: Session, condition: ColumnElement[bool], published_at: datetime | None) -> list[int]:
     suspicion = case((Image.crashes > 0, 1), else_=0)
     rows = session.scalars(
         update(Image)
@@ -158,7 +161,7 @@ def _queue_again(session: Session, condition: ColumnElement[bool]) -> list[int]:
             error_code=None,
             error_message=None,
             finished_at=None,
-            published_at=None,
+            published_at=published_at,
         )
         .returning(Image.id)
         .execution_options(synchronize_session=False)

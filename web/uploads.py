@@ -3,7 +3,8 @@
     stream to a spool (hashed, capped) -> read the header -> blob -> row -> doorbell
 
 Blob before row: a crash between them leaves an orphan blob, never a row without bytes. Row before doorbell: a crash
-between those leaves a queued row, for which the sweeper rings.
+between those leaves a queued row, which an idle worker finds by itself. The row says from its first moment that it is
+published (`jobs.add_images` tells why).
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def retry(job_id: int) -> int:
     """Queue a job's failed and cancelled images again and wake the workers; how many. Raises NotFound."""
     with services().database.begin() as session:
         job = existing_job(session, job_id, to_change=True)
-        image_ids = jobs.retry(session, job)
+        image_ids = jobs.retry(session, job, published_at=now(session))
         priority = job.priority
         audit.did(session, Action.RETRIED, Kind.JOB, job_id, f"{len(image_ids)} images")
     ring(image_ids[:RING_AT_ONCE], priority)
@@ -193,7 +194,7 @@ def retry_image(image_id: int) -> bool:
         if image is None:
             raise NotFound(f"There is no image {image_id}.")
         existing_job(session, image.job_id, to_change=True)
-        queued = jobs.retry_image(session, image)
+        queued = jobs.retry_image(session, image, published_at=now(session))
         if queued:
             audit.did(session, Action.RETRIED, Kind.IMAGE, image_id)
     if queued:
@@ -210,17 +211,21 @@ def cancel(job_id: int) -> int:
 
 
 def ring(image_ids: Sequence[int], priority: Priority) -> None:
-    """Wake the workers for images that are committed; what the broker does not take, the sweeper rings for."""
+    """Wake the workers for images that are committed and stamped as published.
+
+    Those that the broker does not take lose their stamp, and the sweeper rings for them.
+    """
     ours = services()
-    rung = publish(ours.celery, image_ids, priority, ours.settings.doorbell_images)
-    if not rung:
+    taken = set(publish(ours.celery, image_ids, priority, ours.settings.doorbell_images))
+    refused = [image_id for image_id in image_ids if image_id not in taken]
+    if not refused:
         return
     try:
         with ours.database.begin() as session:
-            jobs.mark_published(session, rung, now(session))
+            jobs.unpublish(session, refused)
     except SQLAlchemyError as error:
-        # The images are committed: to answer that nothing was kept would be wrong. The sweeper rings once more.
-        log.warning("doorbell_not_noted", error=type(error).__name__, images=len(rung))
+        # The images are committed: to answer that nothing was kept would be wrong. An idle worker finds them.
+        log.warning("doorbell_not_noted", error=type(error).__name__, images=len(refused))
 
 
 def clean(filename: str) -> str:
@@ -293,17 +298,20 @@ def _add(session: Session, job: Job, new: Sequence[NewImage]) -> list[Image]:
     """Rows for bytes that are stored. Raises StorageUnavailable: a deletion has just removed some of them."""
     if not retention.hold(session, (item.sha256 for item in new), services().store.exists):
         raise StorageUnavailable("The last job with one of these images was deleted at this moment.")
-    images = jobs.add_images(session, job, new, now(session))
+    at = now(session)
+    images = jobs.add_images(session, job, new, at, published_at=at)
     if new:
         audit.did(session, Action.SUBMITTED, Kind.JOB, job.id, f"{len(new)} images")
     return images
 
 
 def _ring_for(job: Job, images: Sequence[Image], stored: Sequence[NewImage | Rejected]) -> list[Image | Rejected]:
-    """Wake the workers for the committed `images` of a job; the answer for each of the files that were `stored`."""
+    """Wake the workers for the committed `images` of a job; the answer for each of the files that were `stored`.
+
+    Also for those that were there before: one message too many finds nothing to do.
+    """
     log.info("images_accepted", job_id=job.id, image_ids=[image.id for image in images])
-    silent = {i.id for i in images if i.state is ImageState.QUEUED and i.published_at is None}
-    ring(sorted(silent), job.priority)
+    ring(sorted({image.id for image in images if image.state is ImageState.QUEUED}), job.priority)
     rest = iter(images)
     return [item if isinstance(item, Rejected) else next(rest) for item in stored]
 

@@ -1,15 +1,16 @@
-"""The worker process: Celery with one thread, one model, one pipeline. One process a GPU."""
+"""The worker process: one model, one thread that screens, and Celery, which wakes it. One process a GPU."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutting_down
+from celery.signals import celeryd_after_setup, setup_logging, worker_shutting_down
 
 from core import logs
 from core.errors import ConfigurationError
@@ -22,6 +23,8 @@ from model import engines
 from model.registry import Entry, Registry
 from worker.heartbeat import Heartbeat
 from worker.pipeline import Pipeline
+from worker.screener import Screener
+from worker.shutdown import Shutdown
 from worker.tasks import register
 
 log = structlog.get_logger()
@@ -44,41 +47,42 @@ def run(settings: Settings) -> int:
         f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(2)}",
     )
     heartbeat = Heartbeat(settings, database, pipeline)
-    app = make_celery(settings, consumer=True)
-    register(app, pipeline)
-    try:
-        return _serve(app, pipeline, heartbeat, lambda: _announce(database, pipeline, entry))
-    finally:
+
+    def prepare() -> None:
+        _announce(database, pipeline, entry)
+        heartbeat.start()
+
+    screener = Screener(pipeline, prepare, settings.idle_check_s)
+
+    def close() -> None:
+        screener.stop()
         heartbeat.stop()
         pipeline.close()
         with database.begin() as session:
             workers.leave(session, name=pipeline.name)
 
+    app = make_celery(settings, consumer=True)
+    register(app, screener)
+    shutdown = Shutdown(close)
+    signal.signal(signal.SIGTERM, lambda *_: shutdown.begin())  # until Celery, which starts later, installs its own
+    screener.start()
+    try:
+        return _serve(app, pipeline.name, shutdown)
+    finally:
+        shutdown.finish()
 
-def _serve(app: Celery, pipeline: Pipeline, heartbeat: Heartbeat, announce: Any) -> int:
-    """Run Celery's own worker in this thread; it installs the signal handlers."""
 
-    def first_drain() -> None:
-        try:
-            announce()
-            heartbeat.start()
-            pipeline.drain()  # what was queued while no worker ran, whether or not its doorbell is still there
-        except Exception:
-            log.exception("worker_cannot_start")
-            os._exit(1)  # a thread's exception would leave a worker that takes messages and never a model
-
-    def on_ready(sender: Any, **_: Any) -> None:
-        sender.pool.apply_async(first_drain, callback=lambda _result: None)
+def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
+    """Run Celery's own worker in this thread; it installs the signal handlers, and waits for its broker if it must."""
 
     def on_shutting_down(**_: Any) -> None:
-        pipeline.stop()
+        shutdown.begin()
 
     setup_logging.connect(_keep_our_logging, weak=False)
-    worker_ready.connect(on_ready, weak=False)
     worker_shutting_down.connect(on_shutting_down, weak=False)
     celeryd_after_setup.connect(_check_shape, weak=False)
     worker = app.Worker(
-        hostname=f"pneumoscreen@{pipeline.name}",
+        hostname=f"pneumoscreen@{name}",
         pool="threads",
         concurrency=1,
         queues=",".join(QUEUES),
@@ -91,7 +95,7 @@ def _serve(app: Celery, pipeline: Pipeline, heartbeat: Heartbeat, announce: Any)
 
 
 def _announce(database: Database, pipeline: Pipeline, entry: Entry) -> None:
-    """Load the model (in this, the pool's thread) and tell the database which one it is."""
+    """Load the model and tell the database which one it is."""
     predictor = pipeline.predictor
     with database.begin() as session:
         at = now(session)

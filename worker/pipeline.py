@@ -84,6 +84,11 @@ class Pipeline:
             log.info("batch", images=len(outcomes), batch=self.batches, seconds=round(seconds, 3))
             started_at = time.monotonic()
 
+    def work_waits(self) -> bool:
+        """Whether a claim would find something."""
+        with self._database.read() as session:
+            return claims.work_waits(session)
+
     def stop(self) -> None:
         """Claim nothing more; what is claimed is still finished."""
         self._stop.set()

@@ -95,6 +95,7 @@ class Site:
             "LEASE_S": str(self.settings.lease_s),
             "HEARTBEAT_S": str(self.settings.heartbeat_s),
             "SWEEP_INTERVAL_S": str(self.settings.sweep_interval_s),
+            "IDLE_CHECK_S": str(self.settings.idle_check_s),
             "STORAGE_URL": self.settings.storage_url,
             "S3_ENDPOINT": self.settings.s3_endpoint,
             "S3_ACCESS_KEY_ID": self.settings.s3_access_key_id.get_secret_value(),

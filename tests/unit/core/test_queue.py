@@ -15,8 +15,9 @@ import redis
 from celery import Celery
 from pydantic import SecretStr
 
-from core.queue import QUEUES, SCREEN_TASK, connect, depth, make_celery, publish
+from core.queue import QUEUES, SCREEN_TASK, connect, depth, make_celery, publish, takes_writes
 from core.settings import Settings
+from tests import valkey
 
 
 @pytest.fixture
@@ -136,4 +137,35 @@ def test_a_health_check_of_a_silent_broker_ends_in_time() -> None:
         started_at_s = time.monotonic()
         with pytest.raises(redis.RedisError):
             client.ping()
+        assert time.monotonic() - started_at_s < 10
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    with valkey.serve() as server:
+        client = connect(Settings(redis_url=SecretStr(server.url)))
+        yield client
+        client.close()
+
+
+def test_a_broker_that_answers_but_has_no_memory_left_takes_no_writes(broker: redis.Redis) -> None:
+    assert takes_writes(broker)
+    broker.config_set("maxmemory", 1)
+    assert broker.ping()
+    assert not takes_writes(broker)
+    broker.config_set("maxmemory", 0)
+    assert takes_writes(broker)
+
+
+def test_a_write_test_leaves_nothing_behind(broker: redis.Redis) -> None:
+    takes_writes(broker)
+    assert [0 < broker.ttl(key) <= 10 for key in broker.scan_iter()] == [True]
+
+
+def test_a_broker_that_is_silent_or_absent_takes_no_writes(tmp_path: Path) -> None:
+    assert not takes_writes(connect(Settings(redis_url=SecretStr(f"redis+socket://{tmp_path}/absent.sock"))))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = connect(Settings(redis_url=SecretStr(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")))
+        started_at_s = time.monotonic()
+        assert not takes_writes(client)
         assert time.monotonic() - started_at_s < 10

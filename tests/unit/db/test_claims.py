@@ -312,8 +312,24 @@ def test_a_doorbell_that_could_not_be_rung_is_left_to_the_next_sweep(desk: Desk)
     assert desk.unpublished() == [(queued[0], "bulk")]
 
 
-def test_an_image_claimed_meanwhile_is_not_marked_as_rung_for(desk: Desk) -> None:
+def test_an_image_claimed_meanwhile_keeps_its_stamp(desk: Desk) -> None:
     _, queued = desk.job(1)
-    desk.claim()
     desk.publish(queued)
-    assert desk.images()[0].published_at is None
+    desk.claim()
+    with desk.database.begin() as session:
+        jobs.unpublish(session, queued)
+    assert desk.images()[0].published_at is not None
+
+
+def test_work_waits_as_long_as_an_image_is_queued(desk: Desk) -> None:
+    def waits() -> bool:
+        with desk.database.read() as session:
+            return claims.work_waits(session)
+
+    assert not waits()
+    desk.job(2)
+    assert waits()
+    desk.finish(desk.claim(1))
+    assert waits()
+    desk.claim(1)
+    assert not waits()

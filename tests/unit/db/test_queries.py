@@ -236,6 +236,10 @@ def claim(session: Session) -> None:
     claims.claim(session, worker="w", limit=5, lease_s=8, now=now(session))
 
 
+def look(session: Session) -> None:
+    claims.work_waits(session)
+
+
 def reap(session: Session) -> None:
     claims.reap(session, max_attempts=3, now=now(session))
 
@@ -255,7 +259,12 @@ def progress_of_first(session: Session) -> None:
 
 @pytest.mark.parametrize(
     ("action", "index"),
-    [(claim, "ix_images_queued"), (sweep, "ix_images_unpublished"), (progress_of_first, "ix_images_progress")],
+    [
+        (look, "ix_images_waiting"),
+        (claim, "ix_images_queued"),
+        (sweep, "ix_images_unpublished"),
+        (progress_of_first, "ix_images_progress"),
+    ],
 )
 def test_what_is_asked_all_the_time_is_found_by_its_own_index(
     desk: Desk, action: Callable[[Session], None], index: str

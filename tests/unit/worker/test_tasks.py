@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from celery import Celery
-from numpy.typing import NDArray
 
-from core.errors import DeviceLost
 from core.queue import SCREEN_TASK, make_celery, publish
-from model.results import Results
 from tests.fakes import FakePredictor
-from tests.unit.worker.conftest import Submit, pngs, rows, states
+from tests.unit.worker.conftest import Submit, pngs, states
 from web.services import Services
 from worker.pipeline import Pipeline
 from worker.tasks import register
@@ -56,31 +52,6 @@ def test_a_doorbell_rung_twice_screens_once(
     queued = submit(*pngs(2))
     publish(eager_app, queued + queued, "bulk", 2)
     assert predictor.batch_sizes == [2]
-
-
-class LostPredictor(FakePredictor):
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
-        raise DeviceLost("gone")
-
-
-class Ended(BaseException):
-    """In place of `os._exit`: nothing behind it runs."""
-
-
-def test_a_lost_device_ends_the_process_and_no_image_is_blamed(
-    services: Services, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def end(status: int) -> None:
-        raise Ended(status)
-
-    monkeypatch.setattr("worker.tasks.os._exit", end)
-    app = make_celery(services.settings, broker_url="memory://", task_always_eager=True)
-    register(app, Pipeline(services.settings, services.database, services.store, LostPredictor, "w2"))
-    image_ids = submit(*pngs(6))
-    with pytest.raises(Ended, match="1"):
-        app.tasks[SCREEN_TASK](image_ids)
-    assert {row.state for row in rows(services)} <= {"running", "queued"}
-    assert {row.error_code for row in rows(services)} == {None}
 
 
 def test_the_task_belongs_to_its_application_alone(eager: Services, pipeline: Pipeline) -> None:
