@@ -72,7 +72,7 @@ def test_an_eager_application_runs_the_task_in_place() -> None:
 def test_a_broker_that_refuses_is_given_up_at_once_and_raises_nothing(tmp_path: Path) -> None:
     started_at_s = time.monotonic()
     assert publish(app_at(f"redis+socket://{tmp_path}/absent.sock"), [1, 2], "bulk", 1) == []
-    assert time.monotonic() - started_at_s < 10
+    assert time.monotonic() - started_at_s < 60
 
 
 def test_a_broker_that_never_answers_is_given_up_in_time_and_raises_nothing() -> None:
@@ -80,7 +80,7 @@ def test_a_broker_that_never_answers_is_given_up_in_time_and_raises_nothing() ->
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         started_at_s = time.monotonic()
         assert publish(app_at(url), [1, 2], "bulk", 1) == []
-        assert time.monotonic() - started_at_s < 10
+        assert time.monotonic() - started_at_s < 60
 
 
 def test_a_broker_that_dies_between_two_chunks_gives_back_those_rung() -> None:
@@ -136,4 +136,4 @@ def test_a_health_check_of_a_silent_broker_ends_in_time() -> None:
         started_at_s = time.monotonic()
         with pytest.raises(redis.RedisError):
             client.ping()
-        assert time.monotonic() - started_at_s < 10
+        assert time.monotonic() - started_at_s < 60
