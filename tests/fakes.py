@@ -41,7 +41,7 @@ class FakePredictor:
     def predict(self, batch: NDArray[np.uint8]) -> Results:
         if len(batch) > self._largest_batch:
             raise OutOfMemory(f"A batch of {len(batch)} images does not fit into memory.")
-        if self._gate is not None and not self._gate.wait(timeout=20):
+        if self._gate is not None and not self._gate.wait(timeout=120):
             raise TimeoutError("the test never opened the gate")
         self.batch_sizes.append(len(batch))
         return results(batch.mean(axis=(1, 2)) / 255, None if self.domain_limit is None else batch.min((1, 2)) / 255)

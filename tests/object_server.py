@@ -52,7 +52,7 @@ class ObjectServer:
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=120)
             self._process = None
 
     def pause(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 POLL_S = 0.01
 
 
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], *, timeout_s: float = 120.0) -> None:
     """Return once `condition()` is true; fail the test if that takes longer than `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():

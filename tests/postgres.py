@@ -22,7 +22,7 @@ from sqlalchemy import make_url
 from tests.absent import absent
 from tests.polling import wait_until
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 200.0
 
 
 class PostgresServer:
@@ -75,14 +75,14 @@ class PostgresServer:
         """Fast shutdown: connections are cut, data is kept."""
         if self.process is not None:
             self.process.send_signal(2)
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=120)
 
     def crash(self) -> None:
         """kill -9 of the server and all its processes: the next start replays the log."""
         pids = self._pids()
         self._signal(signal.SIGKILL)
         assert self.process is not None
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=120)
         wait_until(lambda: all(map(_has_ended, pids)))  # the next server refuses to start beside one of them
 
     def pause(self) -> None:

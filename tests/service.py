@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import redis
 
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 300.0
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -69,7 +69,7 @@ class Service:
         """Ctrl-C; the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=300)
 
     @property
     def token(self) -> str:
@@ -77,7 +77,7 @@ class Service:
 
     def client(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=120, trust_env=False)
 
     def upload(self, files: Sequence[tuple[str, bytes]], *, name: str = "test", priority: str = "bulk") -> int:
         """Send files as one job, twenty to a request; its id."""
@@ -93,7 +93,7 @@ class Service:
             body: dict[str, Any] = client.get(f"/api/v1/jobs/{job_id}").raise_for_status().json()
         return body
 
-    def wait_for_done(self, job_id: int, count: int, *, at_least: bool = False, timeout_s: float = 90) -> None:
+    def wait_for_done(self, job_id: int, count: int, *, at_least: bool = False, timeout_s: float = 300) -> None:
         def enough() -> bool:
             done = self.job(job_id)["counts"]["done"]
             return bool(done >= count if at_least else done == count)

@@ -56,7 +56,7 @@ class ValkeyServer:
     def _end(self, number: int) -> None:
         if self._process is not None:
             self._signal(number)
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=120)
             self._process = None
 
     def _signal(self, number: int) -> None:

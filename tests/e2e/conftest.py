@@ -37,6 +37,11 @@ ARGUMENTS = [
 ]
 
 
+PATIENCE_MS = 60_000
+"""For what a page is waited for to show: a busy machine is slow, and no test measures how fast a page is."""
+expect.set_options(timeout=PATIENCE_MS)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -63,7 +68,7 @@ def url(app: Flask, token: str) -> Iterator[str]:
 
 def new_context(chromium: Browser, url: str, **options: Any) -> BrowserContext:
     context = chromium.new_context(base_url=url, **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     return context
 
 

@@ -48,7 +48,7 @@ def pneumoscreen(service: Service, *arguments: str) -> subprocess.CompletedProce
     environment = os.environ | {"PNEUMOSCREEN_TOKEN": service.token, "PNEUMOSCREEN_URL": service.url}
     command = [sys.executable, "-m", "cli", *arguments]
     return subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=500, check=False
     )
 
 

@@ -34,7 +34,7 @@ def service(shared_service: Service) -> Service:
 
 def try_up(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cli", "up", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
 
 
 def processes_of(service: Service) -> list[int]:
@@ -64,7 +64,7 @@ def test_killing_the_launcher_leaves_no_process_behind(service: Service) -> None
     os.kill(service.process.pid, signal.SIGKILL)
     service.process.wait()
 
-    wait_until(lambda: not processes_of(service), timeout_s=30, what="the children to end")
+    wait_until(lambda: not processes_of(service), timeout_s=120, what="the children to end")
 
 
 def test_a_data_directory_in_use_is_told_in_one_sentence(service: Service) -> None:

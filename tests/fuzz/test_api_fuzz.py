@@ -20,7 +20,6 @@ FEW = 5
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.mark.timeout(300)
 def test_the_api_keeps_to_its_document(app: Flask, eager: Services, client: FlaskClient, token: str) -> None:
     report = api.fuzz(app, token, send_three(client), examples=EXAMPLES)
     assert report.findings == []
@@ -29,7 +28,6 @@ def test_the_api_keeps_to_its_document(app: Flask, eager: Services, client: Flas
         assert any(status < 300 for status in statuses), f"no request to {operation} got past its checks: {statuses}"
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.integration
 def test_it_does_so_on_postgresql_and_valkey(
     settings: Settings, postgresql: PostgresServer, migrated_postgresql: str
@@ -43,7 +41,6 @@ def test_it_does_so_on_postgresql_and_valkey(
     assert rung > len(ours.ids), "the uploads among the requests rang at the broker"
 
 
-@pytest.mark.timeout(300)
 def test_an_answer_that_breaks_the_document_is_found(
     app: Flask, client: FlaskClient, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

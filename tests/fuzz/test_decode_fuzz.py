@@ -18,7 +18,6 @@ FEWEST = 500
 """Executions in that time on the slowest machine; a usual one does 50,000."""
 
 
-@pytest.mark.timeout(150)
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has wheels for Linux on x86-64 only")
 def test_nothing_is_found(tmp_path: Path) -> None:
     outcome = fuzz(tmp_path, seconds=SECONDS)
@@ -26,7 +25,6 @@ def test_nothing_is_found(tmp_path: Path) -> None:
     assert outcome.executions > FEWEST, outcome.output[-4000:]
 
 
-@pytest.mark.timeout(150)
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has wheels for Linux on x86-64 only")
 def test_a_decoder_that_fails_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run can fail: with a broken decoder it does, at once, and keeps the file."""

@@ -72,7 +72,7 @@ class Site:
         process = self._start(["-m", "tests.integration.fake_worker", str(forward_s)])
         if not wait:
             return process
-        wait_until(lambda: process.poll() is not None or bool(self._worker_names() - before), timeout_s=60)
+        wait_until(lambda: process.poll() is not None or bool(self._worker_names() - before))
         assert process.poll() is None
         return process
 
@@ -83,7 +83,7 @@ class Site:
         """On the port of the settings; returns once it answers."""
         key = {"SECRET_KEY": self.settings.secret_key.get_secret_value(), "WEB_PORT": str(self.settings.web_port)}
         process = self._start(["-m", "cli", "web"], **key)
-        wait_until(lambda: _answers(f"http://127.0.0.1:{self.settings.web_port}/healthz"), timeout_s=30)
+        wait_until(lambda: _answers(f"http://127.0.0.1:{self.settings.web_port}/healthz"))
         return process
 
     def _start(self, arguments: list[str], **more: str) -> subprocess.Popen[bytes]:
@@ -142,7 +142,7 @@ def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
     """Ask the process to end; its exit status."""
     if process.poll() is None:
         process.send_signal(number)
-    return process.wait(timeout=30)
+    return process.wait(timeout=120)
 
 
 @pytest.fixture

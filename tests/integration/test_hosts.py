@@ -54,16 +54,16 @@ def test_a_host_that_is_cut_off_loses_its_images_to_others_and_joins_again(
     with two_hosts.on_second():
         site.start_worker(forward_s=0.3)
     ids = site.upload(IMAGES)
-    wait_until(lambda: site.count("running") > 0 and site.count("done") > 0, timeout_s=60)
+    wait_until(lambda: site.count("running") > 0 and site.count("done") > 0)
 
     two_hosts.unplug()
     other = site.start_worker()
-    wait_until(lambda: site.count("done") == IMAGES, timeout_s=60)
+    wait_until(lambda: site.count("done") == IMAGES)
     assert sorted(site.predicted()) == ids
     assert len({image.worker for image in site.images()}) == 2
 
     two_hosts.plug()
     assert stop(other) == 0
     more = site.upload(4, first_seed=100)
-    wait_until(lambda: site.count("done") == IMAGES + 4, timeout_s=60)
+    wait_until(lambda: site.count("done") == IMAGES + 4)
     assert sorted(site.predicted()) == ids + more

@@ -52,12 +52,12 @@ def test_workers_join_and_leave_in_the_middle_of_a_job(
     site.start_sweeper()
     killed = site.start_worker(forward_s=0.2)
     sent = upload(site, IMAGES)
-    wait_until(lambda: site.count("done") > 0, timeout_s=60)
+    wait_until(lambda: site.count("done") > 0)
     stop(killed, signal.SIGKILL)
     leaving = site.start_worker(forward_s=0.1)
     site.start_worker(forward_s=0.1)
     assert stop(leaving) == 0
-    wait_until(lambda: site.count("done") == IMAGES, timeout_s=60)
+    wait_until(lambda: site.count("done") == IMAGES)
     assert sorted(site.predicted()) == sorted(sent)
     if storage == "s3":
         assert not list(site.settings.spools.iterdir())
@@ -73,9 +73,9 @@ def test_a_storage_that_is_away_costs_no_accepted_image(
     site.start_sweeper()
     site.start_worker()
     for state in ("running", "queued", "running"):  # tried, handed back, and tried again
-        wait_until(lambda state=state: site.count(state) > 0, timeout_s=60)  # type: ignore[misc]  # bound as it is now
+        wait_until(lambda state=state: site.count(state) > 0)  # type: ignore[misc]  # bound as it is now
     server.resume()
-    wait_until(lambda: site.count("done") == 3, timeout_s=60)
+    wait_until(lambda: site.count("done") == 3)
     assert sorted(site.predicted()) == ids
     assert {image.attempt for image in site.images()} == {1}
 

@@ -39,7 +39,7 @@ def receive(app: Celery, count: int) -> list[Any]:
         queues = [app.amqp.queues[name] for name in QUEUES]
         with Consumer(channel, queues, callbacks=[note], accept=["json"]):  # type: ignore[no-untyped-call]  # no types
             while len(bodies) < count:
-                connection.drain_events(timeout=20)
+                connection.drain_events(timeout=120)
     return bodies
 
 

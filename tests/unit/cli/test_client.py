@@ -139,7 +139,7 @@ def test_stopping_ends_a_wait() -> None:
     with pytest.raises(Interrupted):
         asked.job(1)
 
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 50, "it did not wait the minute"
 
 
 def test_a_refused_token_is_a_matter_of_configuration() -> None:

@@ -14,7 +14,7 @@ from cli import guardian, lifeline
 from tests.unit.cli.test_lifeline import wait_until_gone
 
 GUARDIAN = [sys.executable, "-m", "cli.guardian", "--"]
-PROGRAM = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+PROGRAM = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
 
 def start(program: str = PROGRAM, *, with_lifeline: bool = False) -> tuple[subprocess.Popen[str], int, int]:
@@ -40,7 +40,7 @@ def test_a_signal_stops_the_program(number: signal.Signals) -> None:
 
     process.send_signal(number)
 
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM
     assert wait_until_gone(pid)
 
@@ -50,7 +50,7 @@ def test_the_end_of_the_lifeline_stops_the_program() -> None:
 
     os.close(write_fd)
 
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert wait_until_gone(pid)
 
 
@@ -64,7 +64,7 @@ def test_it_waits_for_a_program_that_takes_its_time() -> None:
 
     process.terminate()
 
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 7
 
 
@@ -74,7 +74,7 @@ def test_killing_the_guardian_stops_the_program() -> None:
 
     process.kill()
 
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert wait_until_gone(pid)
 
 

@@ -19,7 +19,7 @@ CHILD = (
     "if sys.argv[1] == 'deaf': signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     "lifeline.GRACE_S = 0.2\n"
     "import os; fd = int(os.environ.pop(lifeline.VARIABLE)); lifeline.watch(fd, grace_s=0.2)\n"
-    "print('up', flush=True); time.sleep(60)\n"
+    "print('up', flush=True); time.sleep(600)\n"
 )
 LAUNCHER = (
     "import os, subprocess, sys, time\n"
@@ -28,7 +28,7 @@ LAUNCHER = (
     "children = [subprocess.Popen([sys.executable, '-c', sys.argv[1], 'polite'], env=env, pass_fds=[read_fd],\n"
     "            start_new_session=True, stdout=subprocess.PIPE) for _ in range(2)]\n"
     "for child in children: child.stdout.readline()\n"
-    "print(*(child.pid for child in children), flush=True); time.sleep(60)\n"
+    "print(*(child.pid for child in children), flush=True); time.sleep(600)\n"
 )
 
 
@@ -51,7 +51,7 @@ def alive(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists() or "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
 
 
-def wait_until_gone(pid: int, timeout_s: float = 30) -> bool:
+def wait_until_gone(pid: int, timeout_s: float = 120) -> bool:
     deadline_s = time.monotonic() + timeout_s
     while alive(pid) and time.monotonic() < deadline_s:
         time.sleep(0.02)
@@ -64,7 +64,7 @@ def test_a_closed_lifeline_ends_the_process(kind: str, status: int) -> None:
 
     os.close(write_fd)
 
-    child.communicate(timeout=30)
+    child.communicate(timeout=120)
     assert child.returncode == status
 
 
@@ -75,7 +75,7 @@ def test_an_open_lifeline_does_nothing() -> None:
         child.wait(0.3)
 
     os.close(write_fd)
-    child.communicate(timeout=30)
+    child.communicate(timeout=120)
 
 
 def test_killing_the_launcher_leaves_no_child() -> None:

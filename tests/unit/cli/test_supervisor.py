@@ -15,8 +15,17 @@ from cli import supervisor as supervisors
 from cli.supervisor import ChildFailed, Spec, Supervisor, describe_status, tail
 from tests.unit.cli.test_lifeline import wait_until_gone
 
-SLEEP = "import time; print('up', flush=True); time.sleep(60)"
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+SLEEP = "import time; print('up', flush=True); time.sleep(600)"
+WAITS_FOR_THE_OTHERS = """
+import pathlib, signal, sys, time
+def stop(*_):
+    pathlib.Path("{own}").touch()
+    while len(list(pathlib.Path("{folder}").glob("*.asked"))) < 3:
+        time.sleep(0.01)
+    sys.exit()
+signal.signal(signal.SIGTERM, stop)
+"""
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
 
 
 class Clock:
@@ -38,7 +47,7 @@ class Case:
         self.clock = Clock()
         self.supervisor = Supervisor(notify=self.notes.append, clock=self.clock)
 
-    def start(self, code: str, name: str = "worker", stop_timeout_s: float = 10) -> None:
+    def start(self, code: str, name: str = "worker", stop_timeout_s: float = 120) -> None:
         argv = [sys.executable, "-c", code]
         self.supervisor.start(Spec(name, argv, os.environ, self.log(name), stop_timeout_s))
 
@@ -53,10 +62,10 @@ class Case:
     def wait_for_death(self, name: str = "worker") -> None:
         process = self.supervisor.children[name].process
         assert process is not None
-        process.wait(10)
+        process.wait(120)
 
     def wait_for_log(self, text: str, name: str = "worker") -> None:
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 120
         while text not in self.log(name).read_text():
             assert time.monotonic() < deadline_s, f"{text!r} never came"
             time.sleep(0.01)
@@ -138,7 +147,7 @@ def test_wrong_settings_are_not_tried_again(case: Case) -> None:
 def test_what_a_dead_child_had_started_is_ended(case: Case) -> None:
     case.start(
         "import os, subprocess, sys, time\n"
-        f"print(subprocess.Popen([sys.executable, '-c', {SLEEP!r}]).pid, flush=True); time.sleep(60)"
+        f"print(subprocess.Popen([sys.executable, '-c', {SLEEP!r}]).pid, flush=True); time.sleep(600)"
     )
     case.wait_for_log("up")
     grandchild = int(case.log().read_text().split()[0])
@@ -162,16 +171,15 @@ def test_stopping_is_asked_for_first(case: Case) -> None:
 
 
 def test_several_stop_together(case: Case) -> None:
-    slow = "import signal, sys, time\nsignal.signal(15, lambda *_: (time.sleep(0.5), sys.exit()))\n" + SLEEP
-    for name in ("worker-1", "worker-2", "worker-3"):
-        case.start(slow, name)
-    for name in ("worker-1", "worker-2", "worker-3"):
+    names = ("worker-1", "worker-2", "worker-3")
+    for name in names:
+        case.start(WAITS_FOR_THE_OTHERS.format(own=case.folder / f"{name}.asked", folder=case.folder) + SLEEP, name)
+    for name in names:
         case.wait_for_log("up", name)
 
-    started_s = time.monotonic()
-    case.supervisor.stop(["worker-1", "worker-2", "worker-3"])
+    case.supervisor.stop(names)
 
-    assert time.monotonic() - started_s < 1.4
+    assert case.notes == [], "asked one after the other, the first would have been killed"
 
 
 def test_whoever_does_not_stop_is_killed(tmp_path: Path) -> None:
@@ -189,7 +197,7 @@ def test_whoever_does_not_stop_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_second_ctrl_c_kills_at_once(case: Case) -> None:
-    case.start(DEAF, stop_timeout_s=60)
+    case.start(DEAF, stop_timeout_s=600)
     case.wait_for_log("up")
     pid = case.pid()
 

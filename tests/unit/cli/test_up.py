@@ -27,7 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 signal.signal(signal.SIGTERM, lambda *_: (print("web stops"), os._exit(0)))
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PNEUMOSCREEN_WEB_PORT"])), Handler).serve_forever()
 """
-WORKER = "import pathlib, sys, time; time.sleep(0.3); pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
+WORKER = "import pathlib, sys, time; time.sleep(0.3); pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
 
 
 @pytest.fixture
@@ -69,13 +69,13 @@ class Run:
 
     def finish(self) -> None:
         self.stop.count += 1
-        self.thread.join(30)
+        self.thread.join(120)
         os.close(self.lock_fd)
         assert not self.thread.is_alive()
 
 
 def wait_for(capsys: pytest.CaptureFixture[str], text: str, so_far: str = "") -> str:
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + 120
     while text not in so_far:
         assert time.monotonic() < deadline_s, f"{text!r} never came: {so_far}"
         time.sleep(0.05)
@@ -127,7 +127,7 @@ def test_a_worker_that_cannot_start_ends_it_with_the_reason(
     monkeypatch.setattr(children, "specs", small_children(broken))
     run = Run(tmp_path / "data")
     run.thread.start()
-    run.thread.join(30)
+    run.thread.join(120)
 
     assert isinstance(run.error, ChildFailed)
     assert "The model is missing." in run.error.message
@@ -140,7 +140,7 @@ def test_a_worker_that_cannot_start_ends_it_with_the_reason(
 def test_it_can_be_stopped_while_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    never_ready = "import time; time.sleep(60)"
+    never_ready = "import time; time.sleep(600)"
     monkeypatch.setattr(children, "specs", small_children(never_ready))
     run = Run(tmp_path / "data")
     run.thread.start()

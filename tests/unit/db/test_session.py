@@ -93,7 +93,7 @@ def test_now_is_the_time_and_goes_forward_within_a_transaction(database: Databas
         first, second = now(session), now(session)
     assert first.utcoffset() == timedelta(0)
     assert first <= second
-    assert abs((datetime.now(UTC) - first).total_seconds()) < 5
+    assert abs((datetime.now(UTC) - first).total_seconds()) < 60
 
 
 def test_ids_are_never_used_again(database: Database) -> None:
@@ -164,11 +164,13 @@ def _stop_in_the_middle(database: Database) -> None:
 def test_a_write_that_does_nothing_for_long_loses_its_locks_but_a_read_may_wait(
     postgresql: PostgresServer, migrated_postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("db.session.WRITE_IDLE_S", 0.2)
     with postgresql.database(migrated_postgresql) as url:
-        database = Database(url)
-        with database.begin() as session:
+        patient = Database(url)  # on a busy machine the user's row alone may take longer than the limit below
+        with patient.begin() as session:
             factories.user(session)
+        patient.dispose()
+        monkeypatch.setattr("db.session.WRITE_IDLE_S", 0.2)
+        database = Database(url)
         with pytest.raises(InternalError, match="idle-in-transaction timeout"):
             _stop_in_the_middle(database)
         with database.read() as session:

@@ -62,7 +62,7 @@ def test_as_many_threads_decode_as_are_asked_for_or_there_are_cores(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
     meeting = threading.Barrier(expected)
     with decoders(asked) as pool:
-        places = [future.result() for future in [pool.submit(meeting.wait, timeout=30) for _ in range(expected)]]
+        places = [future.result() for future in [pool.submit(meeting.wait, timeout=120) for _ in range(expected)]]
     assert sorted(places) == list(range(expected))
 
 
@@ -114,7 +114,7 @@ def test_outcomes_are_given_out_while_the_next_batch_is_in_the_network(
 
     class Waiting(FakePredictor):
         def predict(self, batch: NDArray[np.uint8]) -> Results:
-            if batch.max() == 2 and not stored.wait(timeout=20):
+            if batch.max() == 2 and not stored.wait(timeout=120):
                 raise TimeoutError("the batch before was not stored meanwhile")
             return super().predict(batch)
 
@@ -135,7 +135,7 @@ def test_what_nobody_asks_for_any_more_is_not_predicted(pool: ThreadPoolExecutor
             levels_seen.append(int(batch.max()))
             if batch.max() == 9:
                 entered.set()
-                gate.wait(timeout=20)
+                gate.wait(timeout=120)
             return super().predict(batch)
 
     def overtake(waiting: Sequence[int]) -> Sequence[int]:
@@ -143,7 +143,7 @@ def test_what_nobody_asks_for_any_more_is_not_predicted(pool: ThreadPoolExecutor
 
     given = screen_batches([[1], [2], [3]], gray, Slow(), pool, network, overtake)
     assert levels([next(given)]) == [[1]]
-    assert entered.wait(timeout=20)
+    assert entered.wait(timeout=120)
     del given
     gate.set()
     network.submit(int).result()

@@ -233,7 +233,6 @@ def test_the_process_outlives_a_database_outage_and_ends_on_sigterm(
     assert len(tries) == 2
 
 
-@pytest.mark.timeout(10)
 @pytest.mark.parametrize("nth", range(1, 16))
 def test_sigterm_at_any_moment_of_the_pause_ends_the_process(
     services: Services, monkeypatch: pytest.MonkeyPatch, nth: int
