@@ -63,9 +63,9 @@ def require_file(database_url: str) -> None:
 
 def sqlite_path(database_url: str) -> Path | None:
     """The file of an SQLite URL, else None."""
-    from sqlalchemy import make_url
+    from db.session import parse
 
-    parsed = make_url(database_url)
+    parsed = parse(database_url)
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 

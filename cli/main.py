@@ -10,10 +10,15 @@ import typer
 from typer.core import TyperGroup
 
 from cli import db, evaluate, model, screen, submit, sweeper, token, train, tune, up, user, web, worker
-from core.errors import ConfigurationError, PneumoscreenError
+from core.errors import CONFIGURATION_STATUS, ConfigurationError, PneumoscreenError
 
 EXIT_ERROR = 1
-EXIT_CONFIGURATION = 2
+
+EXTRAS = {
+    **dict.fromkeys(("torch", "torchvision"), "worker"),
+    **dict.fromkeys(("lightning_fabric", "matplotlib", "optuna", "sklearn", "tomli_w"), "training"),
+}
+"""Packages that not every installation has, and the extra that brings each."""
 
 
 class Group(TyperGroup):
@@ -24,7 +29,16 @@ class Group(TyperGroup):
             return super().invoke(ctx)
         except PneumoscreenError as error:
             typer.echo(f"pneumoscreen: {error.message}", err=True)
-            raise typer.Exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_ERROR) from None
+            raise typer.Exit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError) else EXIT_ERROR) from None
+        except ModuleNotFoundError as error:
+            if error.name not in EXTRAS:
+                raise
+            typer.echo(
+                f"pneumoscreen: This command needs the package {error.name}, which is not installed here: "
+                f"run it in the worker image, or install 'pneumoscreen[{EXTRAS[error.name]}]'.",
+                err=True,
+            )
+            raise typer.Exit(CONFIGURATION_STATUS) from None
 
 
 app = typer.Typer(

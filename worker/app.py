@@ -12,7 +12,7 @@ from celery import Celery
 from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutting_down
 
 from core import logs
-from core.errors import ConfigurationError
+from core.errors import CONFIGURATION_STATUS, ConfigurationError, ModelInvalid, PneumoscreenError
 from core.queue import QUEUES, make_celery
 from core.settings import Settings
 from core.stores import open_store
@@ -31,10 +31,11 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM; the batch in work is finished. Returns the exit status.
 
     Raises:
-        ModelInvalid: the active checkpoint is missing or damaged; nothing has been claimed.
+        ConfigurationError: the active checkpoint is missing or damaged, or the engine cannot run it here; nothing has
+            been claimed.
     """
     logs.configure(settings, "worker")
-    entry = Registry(settings.models).active()
+    entry = _usable_model(settings)
     database = Database(settings.database)
     pipeline = Pipeline(
         settings,
@@ -55,6 +56,20 @@ def run(settings: Settings) -> int:
             workers.leave(session, name=pipeline.name)
 
 
+def _usable_model(settings: Settings) -> Entry:
+    """The active model, if the engine of the settings can run it on this machine.
+
+    Raises:
+        ConfigurationError: it cannot, or the model is missing or damaged: starting again would not help.
+    """
+    try:
+        entry = Registry(settings.models).active()
+    except ModelInvalid as error:
+        raise ConfigurationError(error.message) from error
+    engines.check(entry, settings.engine)
+    return entry
+
+
 def _serve(app: Celery, pipeline: Pipeline, heartbeat: Heartbeat, announce: Any) -> int:
     """Run Celery's own worker in this thread; it installs the signal handlers."""
 
@@ -63,6 +78,9 @@ def _serve(app: Celery, pipeline: Pipeline, heartbeat: Heartbeat, announce: Any)
             announce()
             heartbeat.start()
             pipeline.drain()  # what was queued while no worker ran, whether or not its doorbell is still there
+        except PneumoscreenError as error:
+            log.error("worker_cannot_start", reason=error.message)
+            os._exit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError | ModelInvalid) else 1)
         except Exception:
             log.exception("worker_cannot_start")
             os._exit(1)  # a thread's exception would leave a worker that takes messages and never a model
