@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import db, evaluate, model, screen, submit, sweeper, token, train, tune, up, user, web, worker
+from cli import backup, db, evaluate, model, screen, submit, sweeper, token, train, tune, up, user, web, worker
 from core.errors import CONFIGURATION_STATUS, ConfigurationError, PneumoscreenError
 
 EXIT_ERROR = 1
@@ -90,6 +90,8 @@ app.command(rich_help_panel=USE)(screen.screen)
 app.add_typer(user.app, name="user", rich_help_panel=OPERATE)
 app.add_typer(token.app, name="token", rich_help_panel=OPERATE)
 app.add_typer(db.app, name="db", rich_help_panel=OPERATE)
+app.command(rich_help_panel=OPERATE)(backup.backup)
+app.command(rich_help_panel=OPERATE)(backup.restore)
 app.command(rich_help_panel=PROCESSES)(web.web)
 app.command(rich_help_panel=PROCESSES)(worker.worker)
 app.command(rich_help_panel=PROCESSES)(sweeper.sweeper)
