@@ -8,12 +8,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Also named in docker/*.Dockerfile; a test keeps them equal.
 UV_VERSION := 0.13.9
+# Which PyTorch: `make install TORCH=cpu` takes one without CUDA (1 GB instead of 5), and .venv remembers it. Empty
+# (`make install TORCH=`) takes what the package index has. uv's name for it: --torch-backend.
+TORCH_NOW := $(shell cat $(VENV)/.torch 2>/dev/null)
+TORCH ?= $(TORCH_NOW)
 # Passed on to the command: make run ARGS="--port 9000", make lock ARGS=--upgrade
 ARGS ?=
 
 # A checkout that was moved, or whose Python has gone, is installed anew though its stamp is still there.
 ifneq ($(wildcard $(STAMP)),)
 ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && grep -F '$(CURDIR)/$(VENV)' $(BIN)/activate >/dev/null && echo sound),sound)
+.PHONY: $(STAMP)
+endif
+ifneq ($(TORCH),$(TORCH_NOW))
 .PHONY: $(STAMP)
 endif
 endif
@@ -23,11 +30,11 @@ endif
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-install: $(STAMP) ## Make .venv with everything (choose a Python with PYTHON=...)
+install: $(STAMP) ## Make .venv with everything (a Python with PYTHON=..., no CUDA with TORCH=cpu)
 
 $(STAMP): requirements.lock pyproject.toml Makefile scripts/install.sh scripts/find-python.sh
 	@rm -f $@
-	@PYTHON='$(PYTHON)' VENV='$(VENV)' UV_VERSION='$(UV_VERSION)' ./scripts/install.sh
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' UV_VERSION='$(UV_VERSION)' TORCH='$(TORCH)' ./scripts/install.sh
 	@touch $@
 
 run: install ## Start everything embedded: web page, API, queue, worker

@@ -54,18 +54,34 @@ def audited(session: Session, action: Action, kind: Kind, object_id: int, detail
 def require_file(database_url: str) -> None:
     """Raises ConfigurationError: it is an SQLite file that does not exist. Opening it would create an empty one."""
     path = sqlite_path(database_url)
-    if path is not None and not path.exists():
+    try:
+        missing = path is not None and not path.exists()
+    except OSError as error:
+        raise ConfigurationError(f"Cannot reach the database {path}: {error.strerror}.") from error
+    if missing:
         raise ConfigurationError(
             f"There is no database at {path}: start `pneumoscreen up` there first, "
             "or set PNEUMOSCREEN_DATA_DIR or PNEUMOSCREEN_DATABASE_URL."
         )
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder of a database that is a file, for its owner alone.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot make the folder {path.parent}: {error.strerror}.") from error
+
+
 def sqlite_path(database_url: str) -> Path | None:
     """The file of an SQLite URL, else None."""
-    from sqlalchemy import make_url
+    from db.session import parse
 
-    parsed = make_url(database_url)
+    parsed = parse(database_url)
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 

@@ -22,10 +22,10 @@ def prepare(path: Path) -> Path:
     Raises:
         ConfigurationError: it is a file, or cannot be created or written.
     """
-    path = path.expanduser().resolve()
-    if path.exists() and not path.is_dir():
-        raise ConfigurationError(f"{path} is not a directory; choose another --data-dir.")
     try:
+        path = path.expanduser().resolve()
+        if path.exists() and not path.is_dir():
+            raise ConfigurationError(f"{path} is not a directory; choose another --data-dir.")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "logs").mkdir(mode=0o700, exist_ok=True)
         probe = path / f".write-test-{os.getpid()}"
@@ -45,7 +45,12 @@ def locked(path: Path, *, notify: Callable[[str], None], wait_s: float = STALE_W
     Raises:
         ConfigurationError: a running launcher holds it, or what one left behind did not stop in `wait_s`.
     """
-    fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot open {path / 'lock'} ({error.strerror}); choose another --data-dir."
+        ) from error
     try:
         _acquire(fd, path, notify, wait_s)
         os.ftruncate(fd, 0)

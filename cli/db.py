@@ -29,7 +29,7 @@ def upgrade() -> None:
 
     url = database.url()
     if path := database.sqlite_path(url):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        database.make_folder(path)
     with database.explained(url):
         before, _ = migrate.current(url)
         migrate.upgrade(url)

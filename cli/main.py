@@ -9,11 +9,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import db, evaluate, model, screen, submit, sweeper, token, train, tune, up, user, web, worker
-from core.errors import ConfigurationError, PneumoscreenError
+from cli import backup, db, evaluate, model, screen, submit, sweeper, token, train, tune, up, user, web, worker
+from core.errors import CONFIGURATION_STATUS, ConfigurationError, PneumoscreenError
 
 EXIT_ERROR = 1
-EXIT_CONFIGURATION = 2
+
+EXTRAS = {
+    **dict.fromkeys(("torch", "torchvision"), "worker"),
+    **dict.fromkeys(("lightning_fabric", "matplotlib", "optuna", "sklearn", "tomli_w"), "training"),
+}
+"""Packages that not every installation has, and the extra that brings each."""
 
 
 class Group(TyperGroup):
@@ -24,7 +29,16 @@ class Group(TyperGroup):
             return super().invoke(ctx)
         except PneumoscreenError as error:
             typer.echo(f"pneumoscreen: {error.message}", err=True)
-            raise typer.Exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_ERROR) from None
+            raise typer.Exit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError) else EXIT_ERROR) from None
+        except ModuleNotFoundError as error:
+            if error.name not in EXTRAS:
+                raise
+            typer.echo(
+                f"pneumoscreen: This command needs the package {error.name}, which is not installed here: "
+                f"run it in the worker image, or install 'pneumoscreen[{EXTRAS[error.name]}]'.",
+                err=True,
+            )
+            raise typer.Exit(CONFIGURATION_STATUS) from None
 
 
 app = typer.Typer(
@@ -76,6 +90,8 @@ app.command(rich_help_panel=USE)(screen.screen)
 app.add_typer(user.app, name="user", rich_help_panel=OPERATE)
 app.add_typer(token.app, name="token", rich_help_panel=OPERATE)
 app.add_typer(db.app, name="db", rich_help_panel=OPERATE)
+app.command(rich_help_panel=OPERATE)(backup.backup)
+app.command(rich_help_panel=OPERATE)(backup.restore)
 app.command(rich_help_panel=PROCESSES)(web.web)
 app.command(rich_help_panel=PROCESSES)(worker.worker)
 app.command(rich_help_panel=PROCESSES)(sweeper.sweeper)

@@ -38,9 +38,6 @@ def import_(
     activate: Annotated[bool, typer.Option("--activate", help="Also make it the one that screens.")] = False,
 ) -> None:
     """Add a checkpoint to this installation's models."""
-    from model import checkpoint
-
-    checkpoint.load(file)  # weights that do not fit are found out now, not when a worker starts
     registry = _registry()
     entry = registry.import_(file)
     typer.echo(_line(registry.activate(entry.sha256) if activate else entry))

@@ -12,13 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import PneumoscreenError
+from core.errors import CONFIGURATION_STATUS, ConfigurationError, PneumoscreenError
 
 MAX_DEATHS = 5
 DEATH_WINDOW_S = 60.0
 FIRST_DELAY_S = 0.5
-CONFIGURATION_STATUS = 2
-"""Exit status of a child whose settings are wrong: starting it again would not help."""
 LOG_LIMIT_BYTES = 20 * 1024**2
 TAIL_LINES = 15
 POLL_S = 0.05
@@ -80,7 +78,8 @@ class Supervisor:
         """See who died, and start again whose delay is over.
 
         Raises:
-            ChildFailed: a child died `MAX_DEATHS` times in `DEATH_WINDOW_S`, or says that its settings are wrong.
+            ChildFailed: a child died `MAX_DEATHS` times in `DEATH_WINDOW_S`.
+            ConfigurationError: a child says that its settings are wrong, in the sentence that is the message.
         """
         now_s = self._clock()
         for child in self.children.values():
@@ -88,6 +87,10 @@ class Supervisor:
                 self._bury(child, child.process, now_s)
             if child.process is None and now_s >= child.restart_at_s:
                 self._spawn(child)
+
+    def running(self) -> dict[str, bool]:
+        """Which children there are, and whether each runs now; one that does not waits to be started again."""
+        return {name: child.process is not None for name, child in self.children.items()}
 
     def stop(self, names: Sequence[str], *, hurry: Callable[[], bool] = lambda: False) -> None:
         """Stop these together: SIGTERM, then SIGKILL for whoever outlasts its timeout or when `hurry` says so.
@@ -129,12 +132,13 @@ class Supervisor:
         child.process = None
         child.deaths_s.append(now_s)
         how = describe_status(process.returncode)
+        if process.returncode == CONFIGURATION_STATUS:
+            raise ConfigurationError(last_sentence(child.spec.log_path))
         recent = sum(now_s - death_s <= DEATH_WINDOW_S for death_s in child.deaths_s)
-        if recent >= MAX_DEATHS or process.returncode == CONFIGURATION_STATUS:
-            times = f" {recent} times in {DEATH_WINDOW_S:g} s" if recent > 1 else ""
+        if recent >= MAX_DEATHS:
             raise ChildFailed(
-                f"{child.spec.name} ended{times} (the last time it {how}). The end of {child.spec.log_path}:\n"
-                + tail(child.spec.log_path)
+                f"{child.spec.name} ended {recent} times in {DEATH_WINDOW_S:g} s (the last time it {how}). "
+                f"The end of {child.spec.log_path}:\n" + tail(child.spec.log_path)
             )
         delay_s = FIRST_DELAY_S * 2 ** (recent - 1)
         child.restart_at_s = now_s + delay_s
@@ -162,6 +166,13 @@ def tail(path: Path, *, lines: int = TAIL_LINES) -> str:
     except OSError as error:
         return f"  (no log: {error.strerror})"
     return "\n".join(f"  {line}" for line in text.splitlines()[-lines:]) or "  (the log is empty)"
+
+
+def last_sentence(path: Path) -> str:
+    """What a child that ended with CONFIGURATION_STATUS said last (cli/main.py begins it with the program's name)."""
+    lines = [line.strip() for line in tail(path).splitlines()]
+    said = [line.removeprefix("pneumoscreen: ") for line in lines if line.startswith("pneumoscreen: ")]
+    return said[-1] if said else lines[-1]
 
 
 def _rotate(path: Path) -> None:

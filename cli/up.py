@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import children, datadir, embedded, listen
+from cli import children, datadir, embedded, listen, readiness
 from cli.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 POLL_S = 0.1
 READY_POLL_S = 0.3
-SLOW_START_S = 60.0
 
 
 def up(
@@ -153,12 +152,14 @@ class Launcher:
 
     def _prepare_database(self) -> FirstAdmin:
         from cli import admin
+        from cli.database import explained
         from core import settings
         from db import migrate
         from db.session import Database
 
         url = settings.load(self.env).database
-        migrate.upgrade(url)
+        with explained(url):
+            migrate.upgrade(url)
         _say("database: up to date")
         database = Database(url)
         try:
@@ -169,13 +170,10 @@ class Launcher:
             database.dispose()
 
     def _wait_until_ready(self) -> None:
-        started_s = time.monotonic()
-        told = False
-        while not worker_is_ready(self.url):
+        progress = readiness.Progress(lambda line: _say(line, err=True))
+        while not (seen := readiness.ask(self.url)).ready:
             self._check()
-            if not told and time.monotonic() - started_s > SLOW_START_S:
-                _say(f"still waiting for a worker to load its model; its log is in {self.data_dir / 'logs'}")
-                told = True
+            progress.tell(seen, self.supervisor.running(), self.data_dir / "logs")
             time.sleep(READY_POLL_S)
 
     def _greet(self, admin: FirstAdmin) -> None:
@@ -201,17 +199,6 @@ class Launcher:
         _say("stopped")
 
 
-def worker_is_ready(url: str) -> bool:
-    """Whether the service at `url` answers and a worker has its model."""
-    import httpx
-
-    try:
-        body = httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).json()
-    except (httpx.HTTPError, ValueError):
-        return False
-    return isinstance(body, dict) and int(body.get("workers", 0)) >= 1
-
-
-def _say(line: str) -> None:
+def _say(line: str, *, err: bool = False) -> None:
     with contextlib.suppress(OSError):  # a closed terminal or pipe must not take the service down
-        typer.echo(line)
+        typer.echo(line, err=err)

@@ -29,7 +29,21 @@ def web() -> None:
     """
     from core import settings
 
-    serve(settings.load())
+    loaded = settings.load()
+    _check(loaded)
+    serve(loaded)
+
+
+def _check(settings: Settings) -> None:
+    """Tell a wrong setting here, once: each of the server's processes would tell it again and be started again.
+
+    Raises:
+        ConfigurationError: there is no key to sign sessions with, or the database's URL is none.
+    """
+    from db.session import parse
+
+    _ = settings.signing_key
+    parse(settings.database)
 
 
 def serve(settings: Settings) -> None:

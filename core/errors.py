@@ -92,6 +92,10 @@ class AttemptsExhausted(Permanent):
     code = "attempts_exhausted"
 
 
+CONFIGURATION_STATUS = 2
+"""Exit status of a process that ends with a ConfigurationError: starting it again would not help."""
+
+
 class ConfigurationError(PneumoscreenError):
     """A setting, a directory or a port that the operator has to put right before the process can start."""
 

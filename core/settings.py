@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -17,8 +18,11 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from core.errors import ConfigurationError
 
@@ -26,6 +30,12 @@ PREFIX = "PNEUMOSCREEN_"
 
 NOT_SETTINGS = {"URL", "TOKEN", "TEST_DATA", "LIFELINE_FD"}
 """Variables with our prefix that belong to the command line, the tests and the launcher."""
+
+SCHEMES = {
+    "database_url": ("postgresql", "postgresql+psycopg", "sqlite"),
+    "redis_url": ("redis", "rediss", "redis+socket"),
+}
+"""How URLs begin that this service can use."""
 
 DOORBELL_IMAGES = 16
 
@@ -103,6 +113,26 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe event logged.")
     log_format: Literal["text", "json"] = Field("text", description="`json` for log collectors.")
 
+    @field_validator("database_url", "redis_url")
+    @classmethod
+    def _scheme_is_known(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        """Only the scheme is told: the rest of the URL holds a password."""
+        scheme, separator, _ = url.get_secret_value().partition("://")
+        known = SCHEMES[str(info.field_name)]
+        default = info.field_name == "database_url" and not url.get_secret_value()
+        if not default and not (separator and scheme in known):
+            raise ValueError(f"this is no URL that begins with one of {', '.join(f'{name}://' for name in known)}")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _port_is_a_number(cls, url: SecretStr) -> SecretStr:
+        try:
+            _ = urlsplit(url.get_secret_value()).port
+        except ValueError:
+            raise ValueError("this is no URL: check its form, and its port, which must be a number") from None
+        return url
+
     @model_validator(mode="after")
     def _lease_outlives_heartbeat(self) -> Settings:
         if self.heartbeat_s * 2 > self.lease_s:
@@ -119,6 +149,20 @@ class Settings(BaseModel):
     def database(self) -> str:
         """The SQLAlchemy URL in the clear."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir.resolve() / 'pneumoscreen.db'}"
+
+    @property
+    def signing_key(self) -> str:
+        """The key that signs sessions.
+
+        Raises:
+            ConfigurationError: there is none, or one that could be guessed.
+        """
+        key = self.secret_key.get_secret_value()
+        if len(key) < 16:
+            raise ConfigurationError(
+                "Set PNEUMOSCREEN_SECRET_KEY or PNEUMOSCREEN_SECRET_KEY_FILE (16 characters or more)."
+            )
+        return key
 
     @property
     def redis(self) -> str:
@@ -169,10 +213,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         return Settings(**values)  # type: ignore[arg-type]  # pydantic parses the strings
     except ValidationError as error:
         problems = "; ".join(
-            f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" if e["loc"] else e["msg"]
+            f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {_said(e)}" if e["loc"] else _said(e)
             for e in error.errors(include_input=False, include_url=False)
         )
         raise ConfigurationError(f"Wrong configuration: {problems}.") from None
+
+
+def _said(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _read_secret(variable: str, path: Path) -> str:

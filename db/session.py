@@ -14,8 +14,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
+
+from core.errors import ConfigurationError
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -53,7 +56,7 @@ def make_engine(url: str) -> Engine:
 
     Its errors leave out the values of the statement: they are logged, and a file name may be among them.
     """
-    parsed = make_url(url)
+    parsed = parse(url)
     if parsed.get_backend_name() == "sqlite":
         lock_wait: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
         engine = create_engine(parsed, connect_args=lock_wait, hide_parameters=True)
@@ -66,6 +69,17 @@ def make_engine(url: str) -> Engine:
     engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
     event.listen(engine, "begin", _postgresql_begin)
     return engine
+
+
+def parse(url: str) -> URL:
+    """
+    Raises:
+        ConfigurationError: it is no URL of a database. The sentence leaves it out: it may hold a password.
+    """
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # a ValueError: its port is not a number
+        raise ConfigurationError("PNEUMOSCREEN_DATABASE_URL is not a URL of a database: check its form.") from None
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:

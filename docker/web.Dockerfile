@@ -5,13 +5,17 @@
 
 # The minor version and the Debian release are pinned, the patch level is not: a rebuild brings security fixes.
 FROM python:3.12-slim-trixie AS build
-ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_NO_CACHE=1
+ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 \
+    UV_SYSTEM_CERTS=1 PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+# A site with a certificate authority of its own puts its certificate into docker/ca.
+COPY docker/ca /usr/local/share/ca-certificates/
+RUN update-ca-certificates
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /src
 # The dependencies first: this layer is built again only when they change.
 COPY pyproject.toml requirements.lock ./
 RUN python -m venv --without-pip /opt/venv && \
-    uv pip install --python /opt/venv/bin/python --compile-bytecode \
+    uv pip install --python /opt/venv/bin/python \
         --requirements pyproject.toml --extra s3 --constraints requirements.lock
 COPY README.md LICENSE NOTICE ./
 COPY core core
@@ -21,7 +25,7 @@ COPY web web
 COPY worker worker
 COPY training training
 COPY cli cli
-RUN uv pip install --python /opt/venv/bin/python --compile-bytecode \
+RUN uv pip install --python /opt/venv/bin/python \
         --no-deps --build-constraints requirements.lock .
 
 FROM python:3.12-slim-trixie

@@ -2,17 +2,25 @@
 # needed; the host brings the NVIDIA driver and its container toolkit. The same image runs on a CPU.
 #
 #   docker build -f docker/worker.Dockerfile -t pneumoscreen-worker .
+#   docker build -f docker/worker.Dockerfile --build-arg TORCH=cpu -t pneumoscreen-worker .     without CUDA
 
 # The minor version and the Debian release are pinned, the patch level is not: a rebuild brings security fixes.
 FROM python:3.12-slim-trixie AS build
-ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_NO_CACHE=1
+ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 \
+    UV_SYSTEM_CERTS=1 PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+# A site with a certificate authority of its own puts its certificate into docker/ca.
+COPY docker/ca /usr/local/share/ca-certificates/
+RUN update-ca-certificates
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /src
 # The dependencies first: these gigabytes are fetched again only when they change.
 COPY pyproject.toml requirements.lock ./
+# TORCH=cpu takes a PyTorch without CUDA: 1 GB instead of 5, for a host without a GPU.
+ARG TORCH=
 RUN python -m venv --without-pip /opt/venv && \
-    uv pip install --python /opt/venv/bin/python --compile-bytecode \
-        --requirements pyproject.toml --extra worker --extra s3 --constraints requirements.lock
+    uv pip install --python /opt/venv/bin/python \
+        --requirements pyproject.toml --extra worker --extra s3 --constraints requirements.lock \
+        ${TORCH:+--torch-backend $TORCH}
 COPY README.md LICENSE NOTICE ./
 COPY core core
 COPY model model
@@ -21,7 +29,7 @@ COPY web web
 COPY worker worker
 COPY training training
 COPY cli cli
-RUN uv pip install --python /opt/venv/bin/python --compile-bytecode \
+RUN uv pip install --python /opt/venv/bin/python \
         --no-deps --build-constraints requirements.lock .
 
 FROM python:3.12-slim-trixie

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from core.errors import ModelInvalid
 from model import domain as domains
+from model import weights
 from model.card import Card
 from model.domain import PREFIX, Domain
 from model.files import file_sha256, read_card, verify
@@ -44,11 +45,11 @@ def save(path: Path, network: GrayResNet, card: Card, domain: Domain | None = No
     """
     if (domain is None) != (card.domain is None):
         raise ValueError("domain statistics belong to a card with a domain limit, and the other way round")
-    weights = {name: _half(name, tensor) for name, tensor in network.body.state_dict().items()}
+    tensors = {name: _half(name, tensor) for name, tensor in network.body.state_dict().items()}
     if domain is not None:
-        weights |= domain.state()
+        tensors |= domain.state()
     partial = path.with_suffix(".partial")
-    partial.write_bytes(save_bytes(weights, metadata={"card": card.model_dump_json()}))
+    partial.write_bytes(save_bytes(tensors, metadata={"card": card.model_dump_json()}))
     partial.replace(path)
     return file_sha256(path)
 
@@ -60,6 +61,7 @@ def load(path: Path, expect_sha256: str | None = None) -> Checkpoint:
         ModelInvalid: missing, damaged, another hash, or of another architecture or preprocessing.
     """
     card, sha256 = read_card(path), verify(path, expect_sha256)
+    weights.check(path, card)
     network = build()
     try:
         tensors = {name: _float(tensor) for name, tensor in load_file(path).items()}
@@ -67,8 +69,6 @@ def load(path: Path, expect_sha256: str | None = None) -> Checkpoint:
         network.body.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise ModelInvalid(f"The model {path} does not hold the weights of a ResNet-18.") from error
-    if bool(statistics) != (card.domain is not None):
-        raise ModelInvalid(f"The model {path} and its card disagree about domain statistics; add them again.")
     domain = domains.from_state(statistics) if statistics else None
     return Checkpoint(network.requires_grad_(False), card, sha256, domain)
 

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from core.errors import ModelInvalid
-from model.resnet import POOLED
+from model import weights
+from model.weights import DOMAIN_PREFIX as PREFIX
 
-PREFIX = "domain."
-"""Before the names of these tensors in the checkpoint's file."""
+__all__ = ["PREFIX", "Domain", "from_state"]
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,8 @@ def from_state(state: dict[str, Tensor]) -> Domain:
     tensors = {name.removeprefix(PREFIX): tensor.float() for name, tensor in state.items()}
     if set(tensors) != {field.name for field in fields(Domain)}:
         raise ModelInvalid("The model's domain statistics are incomplete; add them again.")
-    components = len(tensors["basis"])
-    shapes = {
-        "mean": (POOLED,),
-        "scale": (POOLED,),
-        "basis": (components, POOLED),
-        "variance": (components + 1,),
-        "weight": (POOLED + 1,),
-        "ranges": (2, 2),
-    }
+    shapes = weights.domain(len(tensors["basis"]))
     for name, tensor in tensors.items():
-        if tuple(tensor.shape) != shapes[name] or not bool(tensor.isfinite().all()):
+        if tuple(tensor.shape) != shapes[PREFIX + name] or not bool(tensor.isfinite().all()):
             raise ModelInvalid(f"The model's domain statistics ({name}) are damaged; add them again.")
     return Domain(**tensors)

@@ -25,6 +25,8 @@ def read_card(path: Path) -> Card:
         card = Card.model_validate_json(metadata.get("card", ""))
     except FileNotFoundError as error:
         raise ModelInvalid(f"There is no model at {path}.") from error
+    except PermissionError as error:
+        raise ModelInvalid(f"Cannot read the model {path}: {error.strerror}.") from error
     except (OSError, SafetensorError) as error:
         raise ModelInvalid(f"The model {path} is damaged or no safetensors file; import it again.") from error
     except ValidationError as error:

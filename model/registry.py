@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ModelInvalid
-from model import files
+from model import files, weights
 from model.card import Card
 
 DEFAULT = Path(__file__).parent / "checkpoints" / "default.safetensors"
@@ -66,12 +66,12 @@ class Registry:
         return found[0]
 
     def import_(self, source: Path) -> Entry:
-        """Copy a checkpoint into the registry after verifying its card; importing it twice changes nothing.
+        """Copy a checkpoint into the registry after verifying card and weights; importing it twice changes nothing.
 
         Raises:
             ModelInvalid: not a checkpoint that this version can run.
         """
-        files.read_card(source)
+        weights.check(source, files.read_card(source))  # found out now, not when a worker starts
         sha256 = files.verify(source, None)
         target = self._path(sha256)
         self.models_dir.mkdir(parents=True, exist_ok=True)

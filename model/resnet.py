@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-FEATURES = 512
-POOLED = 256 + FEATURES
-"""Pooled features of the last two stages, from which the domain score is made."""
+from model.weights import FEATURES, POOLED
+
+__all__ = ["FEATURES", "POOLED", "GrayResNet", "Seen", "build"]
 
 # Mean and standard deviation of ImageNet per RGB channel, for which the backbone was trained.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

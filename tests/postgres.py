@@ -115,6 +115,11 @@ class PostgresServer:
         )
 
 
+def programs() -> Path:
+    """The folder of `pg_dump` and its like; the test is skipped where PostgreSQL is not installed."""
+    return _binaries() or absent("PostgreSQL's client programs are not installed")
+
+
 def installed() -> bool:
     """Whether this machine has PostgreSQL's server programs."""
     return _binaries() is not None

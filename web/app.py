@@ -11,7 +11,6 @@ from flask_openapi3.openapi import OpenAPI
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from core.errors import ConfigurationError
 from core.settings import Settings
 from web import admission, api, api_docs, auth, errors, health, pages, permissions, request_ids
 from web.services import _KEY, Services, connect_all
@@ -35,9 +34,6 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     Raises:
         ConfigurationError: there is no secret key to sign sessions with, or a route has no permission.
     """
-    secret_key = settings.secret_key.get_secret_value()
-    if len(secret_key) < 16:
-        raise ConfigurationError("Set PNEUMOSCREEN_SECRET_KEY or PNEUMOSCREEN_SECRET_KEY_FILE (16 characters or more).")
     app = OpenAPI(
         __name__,
         info=Info(title="pneumoscreen", version=version("pneumoscreen"), description=api.DESCRIPTION),
@@ -47,7 +43,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     )
     app.request_class = UploadRequest
     app.config.update(
-        SECRET_KEY=secret_key,
+        SECRET_KEY=settings.signing_key,
         MAX_CONTENT_LENGTH=settings.max_request_bytes,
         MAX_FORM_PARTS=api.MAX_FILES_PER_REQUEST + 10,
         SESSION_COOKIE_HTTPONLY=True,

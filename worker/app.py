@@ -13,7 +13,7 @@ from celery import Celery
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutting_down
 
 from core import logs
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, ModelInvalid
 from core.queue import QUEUES, make_celery
 from core.settings import Settings
 from core.stores import open_store
@@ -34,10 +34,11 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM; the batch in work is finished. Returns the exit status.
 
     Raises:
-        ModelInvalid: the active checkpoint is missing or damaged; nothing has been claimed.
+        ConfigurationError: the active checkpoint is missing or damaged, or the engine cannot run it here; nothing has
+            been claimed.
     """
     logs.configure(settings, "worker")
-    entry = Registry(settings.models).active()
+    entry = _usable_model(settings)
     database = Database(settings.database)
     pipeline = Pipeline(
         settings,
@@ -70,6 +71,20 @@ def run(settings: Settings) -> int:
         return _serve(app, pipeline.name, shutdown)
     finally:
         shutdown.finish()
+
+
+def _usable_model(settings: Settings) -> Entry:
+    """The active model, if the engine of the settings can run it on this machine.
+
+    Raises:
+        ConfigurationError: it cannot, or the model is missing or damaged: starting again would not help.
+    """
+    try:
+        entry = Registry(settings.models).active()
+    except ModelInvalid as error:
+        raise ConfigurationError(error.message) from error
+    engines.check(entry, settings.engine)
+    return entry
 
 
 def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import DeviceLost
+from core.errors import CONFIGURATION_STATUS, ConfigurationError, DeviceLost, ModelInvalid, PneumoscreenError
 from worker.pipeline import Pipeline
 
 JITTER = 0.2
@@ -60,6 +60,9 @@ class Screener:
     def _run(self) -> None:
         try:
             self._prepare()
+        except PneumoscreenError as error:
+            log.error("worker_cannot_start", reason=error.message)
+            os._exit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError | ModelInvalid) else 1)
         except Exception:
             log.exception("worker_cannot_start")
             os._exit(1)  # a thread's exception would leave a worker that takes messages and never a model

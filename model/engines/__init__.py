@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -55,14 +56,33 @@ def load(source: Entry | Checkpoint | Path, engine: str = "auto") -> Predictor:
     """
     if engine not in ENGINES:
         raise ConfigurationError(f"There is no engine {engine!r}; choose one of {', '.join(ENGINES)}.")
-    import torch
-
     from model.engines.choice import choose
 
     checkpoint = _read(source)
-    choice = choose(engine, checkpoint.card, cuda=torch.cuda.is_available())
+    choice = choose(engine, checkpoint.card, cuda=_has_cuda())
     log.info("the engine is %s: %s", choice.engine, choice.reason)
     return _make(checkpoint, choice.engine)
+
+
+def check(entry: Entry, engine: str) -> None:
+    """Find out, before anything of the model is read but its card, whether `engine` can run it on this machine.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    from model.engines.choice import choose
+
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigurationError(
+            "PyTorch is not installed here: run this in the worker image, or install 'pneumoscreen[worker]'."
+        )
+    choose(engine, entry.card, cuda=engine == "torch-cuda" and _has_cuda())
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _make(checkpoint: Checkpoint, engine: str) -> Predictor:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cli import database as databases
 from cli import datadir
 from core.errors import ConfigurationError
 
@@ -82,6 +85,43 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.
 
     with pytest.raises(ConfigurationError, match=r"\(Permission denied\); choose another --data-dir"):
         datadir.prepare(tmp_path)
+
+
+@contextlib.contextmanager
+def shut_out(folder: Path) -> Iterator[None]:
+    """`folder` cannot be entered by whoever runs this block. Root may enter any: it is somebody else meanwhile."""
+    folder.chmod(0o000)
+    try:
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        yield
+    finally:
+        if os.getuid() == 0:
+            os.seteuid(0)
+        folder.chmod(0o700)
+
+
+def test_a_folder_that_cannot_be_entered(tmp_path: Path) -> None:
+    with shut_out(tmp_path), pytest.raises(ConfigurationError, match=r"\(Permission denied\); choose another"):
+        datadir.prepare(tmp_path / "data")
+
+
+def test_a_database_in_a_folder_that_cannot_be_entered(tmp_path: Path) -> None:
+    with shut_out(tmp_path):
+        with pytest.raises(ConfigurationError, match=r"Cannot reach the database .*Permission denied"):
+            databases.require_file(f"sqlite:///{tmp_path}/data/pneumoscreen.db")
+        with pytest.raises(ConfigurationError, match=r"Cannot make the folder .*Permission denied"):
+            databases.make_folder(tmp_path / "data" / "pneumoscreen.db")
+
+
+def test_a_lock_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with (
+        shut_out(tmp_path / "data"),
+        pytest.raises(ConfigurationError, match=r"Cannot open .*lock"),
+        datadir.locked(tmp_path / "data", notify=print),
+    ):
+        pytest.fail("locked")
 
 
 def test_a_second_launcher_is_told_who_holds_it(tmp_path: Path) -> None:

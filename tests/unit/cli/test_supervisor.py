@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cli import supervisor as supervisors
-from cli.supervisor import ChildFailed, Spec, Supervisor, describe_status, tail
+from cli.supervisor import ChildFailed, Spec, Supervisor, describe_status, last_sentence, tail
+from core.errors import ConfigurationError
 from tests.unit.cli.test_lifeline import wait_until_gone
 
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
@@ -137,11 +138,22 @@ def test_deaths_long_ago_do_not_count(case: Case) -> None:
 
 
 def test_wrong_settings_are_not_tried_again(case: Case) -> None:
-    case.start("import sys; print('Set PNEUMOSCREEN_SECRET_KEY.'); sys.exit(2)")
+    case.start(
+        "import sys; print('a warning\\npneumoscreen: Set PNEUMOSCREEN_SECRET_KEY.\\n(core dumped)'); sys.exit(2)"
+    )
     case.wait_for_death()
 
-    with pytest.raises(ChildFailed, match=r"worker ended \(the last time it exited with status 2\)"):
+    with pytest.raises(ConfigurationError) as caught:
         case.supervisor.check()
+
+    assert caught.value.message == "Set PNEUMOSCREEN_SECRET_KEY."
+    assert case.notes == []
+
+
+def test_what_was_said_last_is_told_where_no_sentence_of_ours_is(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("valkey: bad option\n")
+
+    assert last_sentence(tmp_path / "log") == "valkey: bad option"
 
 
 def test_what_a_dead_child_had_started_is_ended(case: Case) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cli import children, datadir, listen, up
-from cli.supervisor import ChildFailed, Spec
+from cli import children, datadir, listen, readiness, up
+from cli.supervisor import Spec
+from core.errors import ConfigurationError
 from tests.unit.cli.conftest import Invoke
 
 WEB = """
@@ -123,14 +124,14 @@ def test_a_second_start_goes_on_and_keeps_the_password_to_itself(
 def test_a_worker_that_cannot_start_ends_it_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = "import sys; print('The model is missing.'); sys.exit(2)"
+    broken = "import sys; print('pneumoscreen: The model is missing.'); sys.exit(2)"
     monkeypatch.setattr(children, "specs", small_children(broken))
     run = Run(tmp_path / "data")
     run.thread.start()
     run.thread.join(120)
 
-    assert isinstance(run.error, ChildFailed)
-    assert "The model is missing." in run.error.message
+    assert isinstance(run.error, ConfigurationError)
+    assert run.error.message == "The model is missing."
     out = capsys.readouterr().out
     assert "ready" not in out
     assert out.endswith("stopped\n")
@@ -150,6 +151,24 @@ def test_it_can_be_stopped_while_it_starts(
 
     assert run.error is None
     assert "ready" not in out + capsys.readouterr().out
+
+
+def test_what_it_waits_for_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(readiness, "TELL_EVERY_S", 0.2)
+    monkeypatch.setattr(children, "specs", small_children("import time; time.sleep(60)"))
+    run = Run(tmp_path / "data")
+    run.thread.start()
+    told = ""
+    deadline_s = time.monotonic() + 30
+    while "web answers, but does not reach the database and the queue, worker loads its model" not in told:
+        assert time.monotonic() < deadline_s, told
+        time.sleep(0.05)
+        told += capfd.readouterr().err
+    run.finish()
+
+    assert f"logs: {tmp_path / 'data' / 'logs'}\n" in told
 
 
 def test_signals_are_counted_and_given_back() -> None:
@@ -203,13 +222,14 @@ def test_a_data_directory_that_is_a_file(invoke: Invoke, tmp_path: Path) -> None
 
 
 def test_nobody_is_ready_at_a_closed_port() -> None:
-    assert not up.worker_is_ready("http://127.0.0.1:9")
+    assert readiness.ask("http://127.0.0.1:9") == readiness.Seen(web=False)
 
 
 def test_a_closed_terminal_does_not_take_the_service_down(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
-    def broken(line: str) -> None:
+    def broken(line: str, *, err: bool) -> None:
+        assert not err
         said.append(line)
         raise BrokenPipeError
 

@@ -55,6 +55,7 @@ def test_web_is_served_with_the_settings(invoke: Invoke, monkeypatch: pytest.Mon
     served: list[Settings] = []
     monkeypatch.setattr("cli.web.serve", served.append)
     monkeypatch.setenv("PNEUMOSCREEN_WEB_PORT", "8123")
+    monkeypatch.setenv("PNEUMOSCREEN_SECRET_KEY", "a secret for the tests")
 
     assert invoke("web").exit_code == 0
     assert [settings.web_port for settings in served] == [8123]
@@ -73,3 +74,12 @@ def test_the_sweeper_runs_with_the_settings(invoke: Invoke, monkeypatch: pytest.
 
     assert invoke("sweeper").exit_code == 0
     assert ran == [1.0]
+
+
+def test_without_a_key_it_ends_before_it_serves(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.web.serve", lambda _settings: pytest.fail("served without a key"))
+
+    result = invoke("web")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("pneumoscreen: Set PNEUMOSCREEN_SECRET_KEY or ")

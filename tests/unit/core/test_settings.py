@@ -102,11 +102,28 @@ def test_settings_cannot_be_changed() -> None:
         Settings().batch_size = 2  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("name", ["secret_key", "database_url", "redis_url"])
-def test_a_secret_is_not_shown_when_settings_are_printed(name: str) -> None:
-    printed = repr(settings.load({f"PNEUMOSCREEN_{name.upper()}": "hunter2hunter2"}))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("secret_key", "hunter2hunter2"),
+        ("database_url", "postgresql://ada:hunter2@db/x"),
+        ("redis_url", "redis://:hunter2@broker"),
+    ],
+)
+def test_a_secret_is_not_shown_when_settings_are_printed(name: str, value: str) -> None:
+    printed = repr(settings.load({f"PNEUMOSCREEN_{name.upper()}": value}))
     assert name in printed
     assert "hunter2" not in printed
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
+@pytest.mark.parametrize(
+    "url", ["hunter2", "mysql://ada:hunter2@db/x", "redis:hunter2", "postgresql+asyncpg://hunter2@db"]
+)
+def test_a_url_that_no_driver_of_ours_takes_is_named_and_not_shown(name: str, url: str) -> None:
+    said = sentence({f"PNEUMOSCREEN_{name}": url})
+    assert said.startswith(f"Wrong configuration: PNEUMOSCREEN_{name}: this is no URL that begins with one of ")
+    assert "hunter2" not in said
 
 
 def test_the_default_database_is_sqlite_in_the_data_directory(tmp_path: Path) -> None:

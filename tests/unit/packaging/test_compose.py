@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cli.web import OPEN_FILES
 from core.settings import PREFIX, Settings
 
 OURS = {"web", "sweeper", "worker", "worker-cpu", "migrate"}
@@ -158,6 +159,35 @@ def test_everything_is_hardened(services: dict[str, dict[str, Any]]) -> None:
         assert service["read_only"] is True, name
         assert "privileged" not in service, name
         assert service["logging"]["options"]["max-size"], name
+
+
+@pytest.mark.parametrize("limit", ["mem_limit", "cpus", "pids_limit"])
+def test_nothing_can_take_the_whole_host(services: dict[str, dict[str, Any]], limit: str) -> None:
+    assert [name for name, service in services.items() if limit not in service] == []
+
+
+def test_open_files_are_limited(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert 4096 <= service["ulimits"]["nofile"]["soft"] <= service["ulimits"]["nofile"]["hard"], name
+
+
+def test_the_web_process_may_open_as_many_files_as_it_asks_for(services: dict[str, dict[str, Any]]) -> None:
+    assert services["web"]["ulimits"]["nofile"]["hard"] >= OPEN_FILES
+
+
+def test_valkey_may_hold_more_than_it_keeps(services: dict[str, dict[str, Any]]) -> None:
+    assert "--maxmemory 512mb" in services["valkey"]["command"][-1]
+    assert services["valkey"]["mem_limit"] == "1g"
+
+
+def test_imported_models_are_written_by_web_and_read_by_workers(services: dict[str, dict[str, Any]]) -> None:
+    mounts = {name: [v for v in service.get("volumes", []) if "models" in v] for name, service in services.items()}
+
+    assert {name: volumes for name, volumes in mounts.items() if volumes} == {
+        "web": ["models:/var/lib/pneumoscreen/models"],
+        "worker": ["models:/var/lib/pneumoscreen/models:ro"],
+        "worker-cpu": ["models:/var/lib/pneumoscreen/models:ro"],
+    }
 
 
 def test_only_web_has_a_way_out(compose: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:

@@ -117,3 +117,13 @@ def test_failed_install_leaves_no_stamp(checkout: Path) -> None:
     with pytest.raises(AssertionError, match="Error 1"):
         make(checkout, "install")
     assert not (checkout / ".venv/.installed").exists()
+
+
+def test_another_pytorch_installs_again_and_is_remembered(checkout: Path) -> None:
+    with (checkout / "scripts/install.sh").open("a") as script:
+        script.write('echo "torch=$TORCH"\nprintf %s "$TORCH" > .venv/.torch\n')
+    make(checkout, "install")
+
+    assert "torch=cpu" in make(checkout, "install", "TORCH=cpu")
+    assert "installing" not in make(checkout, "install")
+    assert "torch=\n" in make(checkout, "install", "TORCH=")

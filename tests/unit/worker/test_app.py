@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import ConfigurationError, ModelInvalid
+from core.errors import ConfigurationError
 from core.settings import Settings
 from db import migrate
 from worker import app
@@ -41,5 +41,15 @@ def test_a_damaged_model_stops_the_worker_before_it_claims(settings: Settings, m
     settings.models.mkdir()
     (settings.models / "active").write_text("0" * 64)
     monkeypatch.setattr("worker.app.logs.configure", lambda *_: None)
-    with pytest.raises(ModelInvalid):
+    with pytest.raises(ConfigurationError, match="no model at"):
         app.run(settings)
+
+
+def test_an_engine_that_cannot_run_here_stops_the_worker_before_anything_is_opened(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.app.logs.configure", lambda *_: None)
+    monkeypatch.setattr("model.engines._has_cuda", lambda: False)
+    with pytest.raises(ConfigurationError, match="torch finds no CUDA device"):
+        app.run(settings.model_copy(update={"engine": "torch-cuda"}))
+    assert not settings.data_dir.exists()
