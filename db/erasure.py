@@ -10,6 +10,7 @@ from datetime import timedelta
 from core.storage import BlobStore
 from db import audit, retention
 from db.audit import Action, Actor, Kind
+from db.limits import within
 from db.models import Job
 from db.session import Database, now
 
@@ -69,7 +70,7 @@ def left_behind_since() -> float:
 
 def count_expired(database: Database, *, older_than: timedelta) -> int:
     """How many jobs `purge` would mark."""
-    with database.read() as session:
+    with within(None), database.read() as session:
         return len(retention.expired_jobs(session, before=now(session) - older_than))
 
 
@@ -78,7 +79,7 @@ def purge(database: Database, actor: Actor, *, older_than: timedelta, limit: int
 
     `erase` does the rest.
     """
-    with database.begin() as session:
+    with within(None), database.begin() as session:  # a large archive is looked through
         at = now(session)
         expired = list(retention.expired_jobs(session, before=at - older_than, limit=limit))
         for job_id in expired:

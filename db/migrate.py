@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from db.limits import within
 from db.session import make_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -46,7 +47,12 @@ def _locked(url: str) -> Iterator[Connection]:
     """A write transaction that other migrations wait for."""
     engine = make_engine(url)
     try:
-        with _one_at_a_time, engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            _one_at_a_time,
+            within(None),  # an index of a large table takes minutes
+            engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             yield connection

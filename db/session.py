@@ -12,15 +12,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
+from db import limits
 
 BUSY_TIMEOUT_S = 30.0
+
+POOL_TIMEOUT_S = 10.0
+"""A thread waits no longer for a connection while the others of its process hang."""
 
 WRITE_IDLE_S = 10.0
 """So long a write transaction may do nothing; then PostgreSQL ends it. (Reads may: a CSV waits for its reader.)"""
@@ -66,7 +71,9 @@ def make_engine(url: str) -> Engine:
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     # pre_ping: a connection that died with a restarted server is replaced instead of failing a request.
-    engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+    pool: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20, "pool_timeout": POOL_TIMEOUT_S}
+    engine = create_engine(parsed, hide_parameters=True, **pool)
+    event.listen(engine, "do_connect", _postgresql_connect)
     event.listen(engine, "begin", _postgresql_begin)
     return engine
 
@@ -104,10 +111,19 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
         time.sleep(0.01)
 
 
+def _postgresql_connect(
+    _dialect: Any, _record: Any, arguments: list[Any], given: dict[str, Any]
+) -> DBAPIConnection | None:
+    return cast(DBAPIConnection, limits.connect(*arguments, **given))
+
+
 def _postgresql_begin(connection: Connection) -> None:
     """A process that is stopped in the middle of a write loses its transaction, and with it the locks on its rows."""
+    statements = [limits.of_transaction()]
     if connection.get_execution_options().get("writes", False):
-        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {round(WRITE_IDLE_S * 1000)}")
+        statements.append(f"SET LOCAL idle_in_transaction_session_timeout = {round(WRITE_IDLE_S * 1000)}")
+    if sql := "; ".join(filter(None, statements)):
+        connection.exec_driver_sql(sql)
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Response, current_app, make_response, render_template, request
 from pydantic import ValidationError
 from sqlalchemy.exc import DataError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from core.errors import BlobMissing, PneumoscreenError, QueueFull, StorageFull, StorageUnavailable
@@ -46,6 +47,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(QueueFull, _queue_full)
     app.register_error_handler(DataError, _not_storable)
     app.register_error_handler(OperationalError, _unavailable)
+    app.register_error_handler(PoolTimeout, _unavailable)  # every connection of the pool hangs in the database
     app.register_error_handler(InternalError, _unavailable)  # PostgreSQL ended a write that did nothing for too long
     app.register_error_handler(Exception, _crash)
 

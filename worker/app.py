@@ -18,6 +18,7 @@ from core.queue import QUEUES, make_celery
 from core.settings import Settings
 from core.stores import open_store
 from db import workers
+from db.limits import within
 from db.session import Database, now
 from model import engines
 from model.registry import Entry, Registry
@@ -26,6 +27,9 @@ from worker.pipeline import Pipeline
 from worker.screener import Screener
 from worker.shutdown import Shutdown
 from worker.tasks import register
+
+RELEASE_WITHIN_S = 2.0
+"""For handing back what is leased, at the end; it is a courtesy, for leases run out by themselves."""
 
 log = structlog.get_logger()
 
@@ -58,9 +62,10 @@ def run(settings: Settings) -> int:
     def close() -> None:
         screener.stop()
         heartbeat.stop()
-        pipeline.close()
-        with database.begin() as session:
-            workers.leave(session, name=pipeline.name)
+        with within(RELEASE_WITHIN_S):
+            pipeline.close()
+            with database.begin() as session:
+                workers.leave(session, name=pipeline.name)
 
     app = make_celery(settings, consumer=True)
     register(app, screener)

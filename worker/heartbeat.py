@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.settings import Settings
 from db import workers
+from db.limits import within
 from db.session import Database, now
 from worker.pipeline import Pipeline
 
@@ -20,6 +21,7 @@ class Heartbeat:
 
     def __init__(self, settings: Settings, database: Database, pipeline: Pipeline) -> None:
         self._interval_s = settings.heartbeat_s
+        self._lease_s = settings.lease_s
         self._database = database
         self._pipeline = pipeline
         self._stop = threading.Event()
@@ -36,7 +38,8 @@ class Heartbeat:
     def _run(self) -> None:
         while not self._stop.wait(self._interval_s):
             try:
-                self.beat()
+                with within(self._lease_s):  # what comes later renews nothing
+                    self.beat()
             except SQLAlchemyError as error:
                 # The next beat tries again; if the database stays away, the lease expires and the image is redone.
                 log.warning("heartbeat_missed", error=type(error).__name__)

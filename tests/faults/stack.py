@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from tests.faults.clock import Clock
 from tests.faults.points import VARIABLE, Orders
 from tests.faults.process import Process
 from tests.faults.profile import Profile
+from tests.frozen_link import Link, link
 from tests.postgres import PostgresServer
 from tests.service import wait_until
 from tests.valkey import ValkeyServer
@@ -46,6 +47,8 @@ class Kind:
     database: str
     profile: Profile
     real_model: bool = False
+    small_disk: bool = True
+    """Blobs on a file system that a row may fill; it has room for some thousand images."""
 
 
 class Stack:
@@ -57,9 +60,11 @@ class Stack:
         self.orders = Orders(directory / "orders")
         self.valkey: ValkeyServer = exits.enter_context(valkey.serve())
         self.postgresql: PostgresServer | None = None
+        self.link: Link | None = None
         if kind.database == "postgresql":
             self.postgresql = exits.enter_context(postgres.serve())
-        self.on_tmpfs = exits.enter_context(_small_disk(directory / "blobs"))
+            self.link = exits.enter_context(self._link_to(self.postgresql))
+        self.on_tmpfs = exits.enter_context(_blob_directory(directory / "blobs", small=kind.small_disk))
         self.settings = self._make_settings()
         migrate.upgrade(self.settings.database)
         self.database = Database(self.settings.database)
@@ -80,11 +85,19 @@ class Stack:
         self._exits = exits
         self._tend(exits)
 
+    def _link_to(self, server: PostgresServer) -> AbstractContextManager[Link]:
+        """Which all processes of the service go through."""
+        socket_name = f".s.PGSQL.{server.port}"
+        (self.directory / "link").mkdir()
+        return link(self.directory / "link" / socket_name, server.directory / socket_name)
+
     def _make_settings(self) -> Settings:
         profile = self.kind.profile
         data = self.directory / "data"
         data.mkdir()
-        url = self.postgresql.new_database() if self.postgresql else f"sqlite:///{data / 'pneumoscreen.db'}"
+        url = f"sqlite:///{data / 'pneumoscreen.db'}"
+        if self.postgresql is not None:
+            url = self.postgresql.new_database().replace(str(self.postgresql.directory), str(self.directory / "link"))
         return Settings(
             data_dir=data,
             blob_dir=self.directory / "blobs",
@@ -238,12 +251,14 @@ def running(kind: Kind) -> Iterator[Stack]:
 
 
 @contextmanager
-def _small_disk(path: Path) -> Iterator[bool]:
-    """`path` as a small file system of its own, so that it can run full; False where we may not mount one."""
+def _blob_directory(path: Path, *, small: bool) -> Iterator[bool]:
+    """`path`, `small` as a file system of its own that can run full; False where we may mount none, or shall not."""
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={BLOB_SPACE_BYTES}", "tmpfs", str(path)]
     try:
-        mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        mounted = (
+            small and os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        )
     except FileNotFoundError:
         mounted = False
     try:

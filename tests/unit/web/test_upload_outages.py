@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.test import TestResponse
 
 from db.models import Image, Job
@@ -24,6 +25,10 @@ def gone(*_: Any, **__: Any) -> NoReturn:
 
 def too_slow(*_: Any, **__: Any) -> NoReturn:
     raise InternalError("UPDATE", None, Exception("terminating connection due to idle-in-transaction timeout"))
+
+
+def all_hang(*_: Any, **__: Any) -> NoReturn:
+    raise PoolTimeout("QueuePool limit reached")
 
 
 def rows(services: Services) -> tuple[int, int]:
@@ -42,7 +47,7 @@ def many(client: FlaskClient) -> TestResponse:
     return client.post(f"/api/v1/jobs/{job_id}/images", data={"files": [(io.BytesIO(PNG), "child.png")]})
 
 
-@pytest.mark.parametrize("how", [gone, too_slow])
+@pytest.mark.parametrize("how", [gone, too_slow, all_hang])
 def test_one_image_whose_row_cannot_be_written_leaves_no_job(
     client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, how: Any
 ) -> None:
