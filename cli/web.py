@@ -1,4 +1,4 @@
-"""`pneumoscreen web`: pages and API, served by gunicorn. Never decodes an image, never imports torch."""
+"""`pneumoscreen web`: pages and API, served by uvicorn under gunicorn. Never decodes an image, never imports torch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from core.settings import Settings
 
-GRACEFUL_TIMEOUT_S = 10
-"""How long requests may take to finish once told to stop."""
 OPEN_FILES = 16_384
 SILENT_WORKER_S = 120
 """A gunicorn worker whose event loop shows no life for this long is replaced."""
@@ -60,24 +58,27 @@ def serve(settings: Settings) -> None:
         def load(self) -> Any:
             from core import logs
             from web.app import create_app
+            from web.server.front import Front
 
             logs.configure(settings, "web")
-            return create_app(settings)
+            return Front(create_app(settings), settings)
 
     Application().run()
 
 
 def options(settings: Settings) -> dict[str, Any]:
     """Gunicorn's settings, by its own names."""
+    from web.server.limits import IDLE_S
+    from web.server.worker import GRACEFUL_TIMEOUT_S, Worker
+
     host = f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host
     return {
         "bind": f"{host}:{settings.web_port}",
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "workers": settings.web_processes,
-        "threads": settings.web_threads,
         "timeout": SILENT_WORKER_S,
         "graceful_timeout": GRACEFUL_TIMEOUT_S,
-        "keepalive": 5,
+        "keepalive": IDLE_S,
         "umask": _umask(),  # gunicorn would set 0
         "proc_name": "pneumoscreen-web",
         "control_socket_disable": True,

@@ -84,8 +84,19 @@ class Settings(BaseModel):
 
     web_host: str = Field("127.0.0.1", description="Address the web process listens on.")
     web_port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port; 0 takes a free one.")
-    web_processes: Count = Field(1, description="Gunicorn worker processes.")
-    web_threads: Count = Field(8, description="Threads of each web process.")
+    web_processes: Count = Field(1, description="Web processes, each with an event loop and threads of its own.")
+    web_threads: Count = Field(8, description="Requests that each web process works on at a time; others may be slow.")
+    web_connections: Count = Field(
+        2000, description="Connections of each web process; beyond, the ones that wait longest for their client close."
+    )
+    web_connections_per_address: Count = Field(
+        256, description="Of these, at most so many from one address. Not with trusted proxies, which limit themselves."
+    )
+    web_header_timeout_s: Seconds = Field(10.0, description="Longest time for the header of a request to arrive.")
+    web_slow_after_s: Seconds = Field(
+        30.0, description="Time over which the speed of a client is averaged; it may do nothing for as long."
+    )
+    web_min_bytes_per_s: Count = Field(1000, description="A client that sends or reads more slowly is cut off.")
 
     engine: Literal["auto", "torch-cpu", "torch-cuda", "openvino", "openvino-int8"] = Field(
         "auto", description="What runs the network; `auto`: CUDA, else the fastest on a CPU that the model allows."

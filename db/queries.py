@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -127,21 +127,14 @@ def images(
     return _page(read(narrowing.narrowed(filters, start, newest_first=newest_first)), limit)
 
 
-def all_images(session: Session, filters: Filters, *, newest_first: bool = True) -> Iterator[Image]:
-    """Every matching image, read a thousand at a time and forgotten at once, however many there are.
+def csv_page(session: Session, filters: Filters, cursor: int | None, *, newest_first: bool = True) -> Page[Image]:
+    """A thousand matching images, so that all of them are read one page after the other.
 
-    One pass over the rows: the index of names would be asked anew for every thousand.
+    It passes over the rows: the index of names, which `images` asks, would be asked anew for every thousand.
     """
-    cursor: int | None = None
-    while True:
-        start = narrowing.start(session, filters, cursor, newest_first=newest_first)
-        query = _with_results(narrowing.narrowed(filters, start, newest_first=newest_first))
-        page = _page(session.scalars(query.limit(CSV_CHUNK + 1)).all(), CSV_CHUNK)
-        yield from page.items
-        session.expunge_all()
-        if page.next_cursor is None:
-            return
-        cursor = page.next_cursor
+    start = narrowing.start(session, filters, cursor, newest_first=newest_first)
+    query = _with_results(narrowing.narrowed(filters, start, newest_first=newest_first))
+    return _page(session.scalars(query.limit(CSV_CHUNK + 1)).all(), CSV_CHUNK)
 
 
 def _page(found: Sequence[Image], limit: int) -> Page[Image]:

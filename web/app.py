@@ -12,9 +12,10 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.settings import Settings
-from web import admission, api, api_docs, auth, errors, health, pages, permissions, request_ids
+from web import admission, api, api_docs, auth, errors, health, pages, permissions, refusals, request_ids
+from web.json_depth import ShallowJSON
 from web.services import _KEY, Services, connect_all
-from web.uploads import UploadRequest
+from web.upload_request import UploadRequest
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -42,6 +43,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         doc_ui=False,
     )
     app.request_class = UploadRequest
+    app.json = ShallowJSON(app)
     app.config.update(
         SECRET_KEY=settings.signing_key,
         MAX_CONTENT_LENGTH=settings.max_request_bytes,
@@ -58,6 +60,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     app.extensions[_KEY] = ours = services or connect_all(settings)
     request_ids.install(app, trust_proxy=settings.trusted_proxies > 0)
+    refusals.install(app)
     admission.install(app, settings, ours.database, ours.store)
     CSRFProtect(app)
     errors.install(app)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import NoReturn
 
 from flask import Flask, abort, current_app, redirect, request, url_for
-from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user
 from werkzeug.wrappers import Request
 
@@ -45,7 +45,7 @@ def install(app: Flask) -> None:
     manager.session_protection = None  # a session bound to an address breaks behind hospital proxies
     manager.user_loader(_from_session)
     manager.request_loader(_from_token)
-    app.before_request(_require_permission)
+    app.before_request(_check)
 
 
 def user() -> Identity:
@@ -76,23 +76,27 @@ def _has_token(incoming: Request) -> bool:
     return incoming.headers.get("Authorization", "").startswith("Bearer ")
 
 
-def _require_permission() -> ResponseReturnValue | None:
+def check_headers() -> None:
+    """End the current request, of whose body nothing has been read, if its user may not make it."""
     if request.endpoint is None:
-        return None  # 404 or 405: nothing of ours is shown
+        return  # 404 or 405: nothing of ours is shown
     if not permissions.is_public(request.endpoint):
         if not current_user.is_authenticated:
-            return _ask_to_sign_in()
+            _ask_to_sign_in()
         permissions.enforce(user(), request.endpoint)
-    # Only now: it reads the form, and with it whatever files somebody who may not would have us store.
-    if not _has_token(request) and request.method not in {"GET", "HEAD", "OPTIONS"}:
+
+
+def _check() -> None:
+    check_headers()
+    # Only now: it reads the form.
+    if request.endpoint is not None and not _has_token(request) and request.method not in {"GET", "HEAD", "OPTIONS"}:
         _check_csrf()
-    return None
 
 
-def _ask_to_sign_in() -> ResponseReturnValue:
+def _ask_to_sign_in() -> NoReturn:
     if request.path.startswith("/api/") or request.path == "/openapi.json":
         abort(401, "Send `Authorization: Bearer TOKEN` with a token from `pneumoscreen token create`, or sign in.")
-    return redirect(url_for("pages.login", next=request.full_path.rstrip("?")))
+    abort(redirect(url_for("pages.login", next=request.full_path.rstrip("?"))))
 
 
 def _check_csrf() -> None:

@@ -6,13 +6,14 @@ import csv
 import io
 from collections.abc import Iterator
 
-from flask import Response, stream_with_context
+from flask import Response
 
 from core.results import COLUMNS, Row, cells, model_label
 from db import queries
 from db.audit import Action, Kind
 from db.models import Image
 from db.narrowing import Filters
+from db.session import Database
 from web import audit
 from web.services import services
 
@@ -22,7 +23,7 @@ def response(filters: Filters, name: str, *, newest_first: bool) -> Response:
     kind, object_id = subject(filters)
     with services().database.begin() as session:
         audit.did(session, Action.EXPORTED, kind, object_id, _narrowed_by(filters))
-    answer = Response(stream_with_context(_lines(filters, newest_first=newest_first)), mimetype="text/csv")
+    answer = Response(_lines(services().database, filters, newest_first=newest_first), mimetype="text/csv")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
@@ -39,16 +40,20 @@ def _narrowed_by(filters: Filters) -> str:
     return ", ".join([*parts, "part of a file name"] if filters.filename else parts)
 
 
-def _lines(filters: Filters, *, newest_first: bool) -> Iterator[str]:
+def _lines(database: Database, filters: Filters, *, newest_first: bool) -> Iterator[str]:
+    """A piece for each page of images. Each is a short transaction: while a slow reader takes a piece, none is open."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
-    with services().database.read() as session:
-        for count, image in enumerate(queries.all_images(session, filters, newest_first=newest_first), 1):
-            writer.writerow(cells(_row(image)))
-            if count % queries.CSV_CHUNK == 0:
-                yield _taken(buffer)
-    yield _taken(buffer)
+    cursor: int | None = None
+    while True:
+        with database.read() as session:
+            page = queries.csv_page(session, filters, cursor, newest_first=newest_first)
+            writer.writerows(cells(_row(image)) for image in page.items)
+        yield _taken(buffer)
+        if page.next_cursor is None:
+            return
+        cursor = page.next_cursor
 
 
 def _row(image: Image) -> Row:

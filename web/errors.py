@@ -105,8 +105,12 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _too_large() -> str:
-    size_mb, parts = current_app.config["MAX_CONTENT_LENGTH"] / 1e6, current_app.config["MAX_FORM_PARTS"]
-    return f"One request may carry {size_mb:,.0f} MB in {parts:,} files and fields. Send fewer files, or smaller ones."
+    size_bytes, parts = request.max_content_length or 0, current_app.config["MAX_FORM_PARTS"]
+    if size_bytes < current_app.config["MAX_CONTENT_LENGTH"]:
+        return f"One such request may carry {size_bytes / 1e3:,.0f} kB. Send less at a time."
+    return (
+        f"One request may carry {size_bytes / 1e6:,.0f} MB in {parts:,} files and fields. Send fewer, or smaller ones."
+    )
 
 
 def _missing(error: BlobMissing) -> Response:

@@ -9,20 +9,17 @@ published (`jobs.add_images` tells why).
 
 from __future__ import annotations
 
-import io
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import structlog
 from flask import Request
-from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import Conflict, NotFound
-from werkzeug.utils import cached_property
 
 from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge
 from core.media import sniff
@@ -46,56 +43,7 @@ UNNAMED = "unnamed"
 """A file whose name has nothing that can be shown."""
 RING_AT_ONCE = 1000
 """Images rung for while somebody waits for the answer. A worker that wakes takes all; the sweeper rings for others."""
-READ_AHEAD_BYTES = 2**20
-"""Of a request's body. The server holds up to as much of it and copies what is left at every read, so that the 64 kB
-of the form parser would cost more than hashing and writing the files.
-"""
 NO_SPACE = "The disk of the image storage has no space for this file."
-
-
-class UploadRequest(Request):
-    """Streams each file of a multipart body straight into a spool of the blob store."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._admitted = False
-        self._spools: list[Spool] = []
-
-    def close(self) -> None:
-        """Flask's last call of a request. Of a body that was cut off nothing waits for the garbage collector."""
-        super().close()
-        for spool in self._spools:
-            spool.close()
-
-    @cached_property
-    def stream(self) -> IO[bytes]:
-        return cast(IO[bytes], io.BufferedReader(super().stream, READ_AHEAD_BYTES))
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        """Refuses before the first byte of the first file; a later file without space leaves those before it alone.
-
-        Raises:
-            QueueFull, StorageFull: there is no room.
-        """
-        first = not self._admitted
-        if first:
-            _admit(self)
-            self._admitted = True
-        ours = services()
-        spool = ours.store.spool(ours.settings.max_upload_bytes)
-        self._spools.append(spool)
-        try:
-            if not first:
-                admission().check_space()
-        except StorageFull:
-            spool.give_up()
-        return cast(IO[bytes], spool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +182,9 @@ def clean(filename: str) -> str:
     return visible.strip()[-MAX_FILENAME:]
 
 
-def _admit(request: UploadRequest) -> None:
-    """Raises QueueFull, StorageFull, NotFound."""
+def admit(request: Request) -> None:
+    """Pass if there is room for this upload. Raises QueueFull, StorageFull, NotFound."""
     size_bytes = request.content_length or 0
-    if not current_user.is_authenticated:
-        admission().check_space(size_bytes)
-        return
     job_id = (request.view_args or {}).get("job_id")
     priority = Priority.INTERACTIVE if job_id is None else _priority(job_id)
     admission().admit(user().id, priority, size_bytes=size_bytes)

@@ -11,6 +11,7 @@ from gunicorn.config import Config
 from cli import lifeline, web
 from core.settings import Settings
 from tests.unit.cli.conftest import Invoke
+from web.server.worker import Worker
 
 
 def test_gunicorn_knows_every_option(settings: Settings) -> None:
@@ -20,13 +21,13 @@ def test_gunicorn_knows_every_option(settings: Settings) -> None:
         config.set(name, value)
 
     assert config.address == [("127.0.0.1", 8000)]
-    assert config.worker_class_str == "gthread"
+    assert issubclass(config.worker_class, Worker)
 
 
 def test_settings_reach_gunicorn(tmp_path: Path) -> None:
-    options = web.options(Settings(data_dir=tmp_path, web_host="::1", web_port=81, web_processes=3, web_threads=5))
+    options = web.options(Settings(data_dir=tmp_path, web_host="::1", web_port=81, web_processes=3))
 
-    assert (options["bind"], options["workers"], options["threads"]) == ("[::1]:81", 3, 5)
+    assert (options["bind"], options["workers"]) == ("[::1]:81", 3)
 
 
 def test_gunicorn_keeps_our_umask(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from db import claims, jobs, queries
-from db.models import Image, Job
+from db.models import Job
 from db.narrowing import Filters
 from db.queries import Progress
 from db.session import now
@@ -199,17 +199,17 @@ def test_pages_have_no_gap_and_no_repeat_while_rows_are_added(
     assert seen == sorted(seen, reverse=newest_first)
 
 
-def test_all_images_are_read_in_chunks_and_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_images_are_read_page_by_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "CSV_CHUNK", 2)
     _, made = desk.job(5)
-    held: list[int] = []
-    with desk.database.read() as session:
-        rows = []
-        for image in queries.all_images(session, Filters(), newest_first=False):
-            rows.append(image.id)
-            held.append(sum(isinstance(row, Image) for row in session.identity_map.values()))
-    assert rows == made
-    assert max(held) <= 3
+    pages: list[list[int]] = []
+    cursor: int | None = None
+    while not pages or cursor is not None:
+        with desk.database.read() as session:
+            page = queries.csv_page(session, Filters(), cursor, newest_first=False)
+            pages.append([image.id for image in page.items])
+        cursor = page.next_cursor
+    assert pages == [made[:2], made[2:4], made[4:]]
 
 
 def test_the_backlog_counts_what_waits_and_what_just_ended(desk: Desk) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import cast
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import QueuePool
 from werkzeug.datastructures import FileStorage
 
 from core.errors import CorruptImage
@@ -112,6 +114,20 @@ def test_a_long_list_is_sent_in_pieces_as_it_is_read(
     assert len(pieces) == 4
     assert "Content-Length" not in response.headers
     assert b"".join(pieces).count(b"\r\n") == 36
+
+
+def test_a_reader_who_stops_holds_no_connection_to_the_database(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "CSV_CHUNK", 10)
+    with services.database.begin() as session:
+        job = factories.job(session, factories.user(session, "bob"))
+        factories.images(session, job, 35)
+    response = client.get(f"/api/v1/jobs/{job.id}/images?format=csv")
+    pieces = response.iter_encoded()
+    assert next(pieces).count(b"\r\n") == 11
+    assert cast(QueuePool, services.database.engine.pool).checkedout() == 0
+    assert b"".join(pieces).count(b"\r\n") == 25
 
 
 def test_it_is_a_download_whose_name_tells_no_patient(client: FlaskClient) -> None:

@@ -1,0 +1,62 @@
+"""How many connections there may be, in all and of one address, and which are closed when there are more."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Protocol
+
+LOOKED_AT = 64
+"""Connections compared, of the oldest ones, when one has to go: a flood must not make each new one cost more."""
+
+
+class Connection(Protocol):
+    @property
+    def waiting_since_s(self) -> float | None:
+        """Since when it waits for its client (the event loop's clock); None while the service works for it."""
+        ...
+
+    def evict(self) -> None: ...
+
+
+class Connections:
+    """Those of one web process, oldest first."""
+
+    def __init__(self, at_most: int, at_most_per_address: int | None) -> None:
+        self._at_most = at_most
+        self._at_most_per_address = at_most_per_address
+        self._all: dict[Connection, str] = {}
+        self._of_address: dict[str, dict[Connection, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, connection: Connection, address: str) -> bool:
+        """Whether there was or could be made room: the one that has waited longest for its client makes it."""
+        same_address = self._of_address.get(address, {})
+        too_many_of_address = self._at_most_per_address is not None and len(same_address) >= self._at_most_per_address
+        if too_many_of_address and not self._make_room(same_address):
+            return False
+        if len(self._all) >= self._at_most and not self._make_room(self._all):
+            return False
+        self._all[connection] = address
+        self._of_address.setdefault(address, {})[connection] = None
+        return True
+
+    def remove(self, connection: Connection) -> None:
+        """One that was never added is no error."""
+        address = self._all.pop(connection, None)
+        if address is not None:
+            of_address = self._of_address[address]
+            del of_address[connection]
+            if not of_address:
+                del self._of_address[address]
+
+    def _make_room(self, candidates: dict[Connection, None] | dict[Connection, str]) -> bool:
+        waiting = [(c.waiting_since_s, c) for c in islice(candidates, LOOKED_AT)]
+        closable = [(since_s, c) for since_s, c in waiting if since_s is not None]
+        if not closable:
+            return False
+        _, slowest = min(closable, key=lambda pair: pair[0])
+        self.remove(slowest)
+        slowest.evict()
+        return True

@@ -1,0 +1,31 @@
+"""What is known of a request before its body is read: who asks, whether they may, and how much may come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, request
+
+from web import auth
+from web.multipart import FormReader
+from web.server.gateway import Environ
+from web.upload_request import UploadRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A body may come, of `at_most_bytes`. That of an upload goes to `form`, any other is kept whole."""
+
+    at_most_bytes: int
+    form: FormReader | None
+
+
+def admit(app: Flask, values: Environ) -> Admitted:
+    """Raises whatever is to be answered instead (`web.refusals`): no such address, not signed in, no room, ..."""
+    with app.request_context(values):
+        if request.routing_exception is not None:
+            raise request.routing_exception
+        auth.check_headers()
+        incoming = cast(UploadRequest, request._get_current_object())  # type: ignore[attr-defined]
+        return Admitted(incoming.max_content_length, incoming.prepare())
