@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 COLUMNS = (
@@ -18,7 +19,7 @@ COLUMNS = (
     "reviewer",
     "review_note",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = "=+-@\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +59,15 @@ def model_label(name: str, sha256: str) -> str:
 
 def escape(text: str) -> str:
     """`text`, with a quote in front when a spreadsheet would take it for a formula (CWE-1236)."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if _may_be_formula(text) else text
+
+
+def _may_be_formula(text: str) -> bool:
+    """Whether it begins with a formula's sign, in whatever width, or with a tab or line end that splits the cell.
+
+    Spreadsheets skip blanks and invisible characters in front, and some read a full-width sign like an ASCII one.
+    """
+    if text.startswith(("\t", "\r", "\n")):
+        return True
+    first = next((c for c in text if not c.isspace() and not unicodedata.category(c).startswith("C")), "")
+    return any(c in _FORMULA_STARTS for c in unicodedata.normalize("NFKC", first)[:1])

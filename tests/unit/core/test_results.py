@@ -34,12 +34,17 @@ def test_a_probability_of_zero_is_not_left_empty() -> None:
     assert cells(Row("a.png", "done", probability=0.0))[3] == "0.000000"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_a_cell_that_a_spreadsheet_would_run_gets_a_quote(start: str) -> None:
     assert escape(f"{start}cmd|calc") == f"'{start}cmd|calc"
 
 
-@pytest.mark.parametrize("text", ["", "a=b", "x-ray.png", "'quoted", "Ärzte.png"])
+@pytest.mark.parametrize("start", [*"＝＋－＠﹦﹢﹣﹫⁼−", " =", "\u200b=", "\ufeff＝", "\u00a0\u202e@"])  # noqa: RUF001
+def test_a_formula_in_another_width_or_behind_blanks_gets_a_quote_too(start: str) -> None:
+    assert escape(f"{start}cmd|calc") == f"'{start}cmd|calc"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "a=b", "x-ray.png", "'quoted", "Ärzte.png", "患者1.png", "½.png"])
 def test_any_other_cell_is_left_alone(text: str) -> None:
     assert escape(text) == text
 
