@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 from typing import Annotated, Any
 
@@ -28,17 +29,30 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except PneumoscreenError as error:
-            typer.echo(f"pneumoscreen: {error.message}", err=True)
+            _tell(error.message)
             raise typer.Exit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError) else EXIT_ERROR) from None
         except ModuleNotFoundError as error:
             if error.name not in EXTRAS:
                 raise
-            typer.echo(
-                f"pneumoscreen: This command needs the package {error.name}, which is not installed here: "
-                f"run it in the worker image, or install 'pneumoscreen[{EXTRAS[error.name]}]'.",
-                err=True,
+            _tell(
+                f"This command needs the package {error.name}, which is not installed here: "
+                f"run it in the worker image, or install 'pneumoscreen[{EXTRAS[error.name]}]'."
             )
             raise typer.Exit(CONFIGURATION_STATUS) from None
+
+
+def _tell(sentence: str) -> None:
+    """To a person, or to the collector of JSON lines, which would drop a line of another form."""
+    if os.environ.get("PNEUMOSCREEN_LOG_FORMAT") != "json":
+        typer.echo(f"pneumoscreen: {sentence}", err=True)
+        return
+    import structlog
+
+    from core import logs
+    from core.settings import Settings
+
+    logs.configure(Settings(log_format="json"), "command")  # the settings themselves may be what is wrong
+    structlog.get_logger().error("command_failed", error=sentence)
 
 
 app = typer.Typer(

@@ -48,7 +48,10 @@ def serve(settings: Settings) -> None:
     """Run gunicorn in this process until it is told to stop."""
     from gunicorn.app.base import BaseApplication
 
+    from core import logs
+
     _allow_open_files()
+    logs.configure(settings, "web")  # its processes are forked from this one
 
     class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         def load_config(self) -> None:
@@ -56,11 +59,9 @@ def serve(settings: Settings) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            from core import logs
             from web.app import create_app
             from web.server.front import Front
 
-            logs.configure(settings, "web")
             return Front(create_app(settings), settings)
 
     Application().run()
@@ -69,12 +70,14 @@ def serve(settings: Settings) -> None:
 def options(settings: Settings) -> dict[str, Any]:
     """Gunicorn's settings, by its own names."""
     from web.server.limits import IDLE_S
+    from web.server.logger import Logger
     from web.server.worker import GRACEFUL_TIMEOUT_S, Worker
 
     host = f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host
     return {
         "bind": f"{host}:{settings.web_port}",
         "worker_class": Worker,
+        "logger_class": Logger,
         "workers": settings.web_processes,
         "timeout": SILENT_WORKER_S,
         "graceful_timeout": GRACEFUL_TIMEOUT_S,

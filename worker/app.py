@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
+from celery.apps import worker as celery_program
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutting_down
 
 from core import logs
@@ -41,7 +42,8 @@ def run(settings: Settings) -> int:
         ConfigurationError: the active checkpoint is missing or damaged, or the engine cannot run it here; nothing has
             been claimed.
     """
-    logs.configure(settings, "worker")
+    name = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(2)}"
+    logs.configure(settings, "worker", worker=name)
     entry = _usable_model(settings)
     database = Database(settings.database)
     pipeline = Pipeline(
@@ -49,7 +51,7 @@ def run(settings: Settings) -> int:
         database,
         open_store(settings),
         lambda: engines.load(entry, settings.engine),
-        f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(2)}",
+        name,
     )
     heartbeat = Heartbeat(settings, database, pipeline)
 
@@ -65,7 +67,7 @@ def run(settings: Settings) -> int:
         with within(RELEASE_WITHIN_S):
             pipeline.close()
             with database.begin() as session:
-                workers.leave(session, name=pipeline.name)
+                workers.leave(session, name=name)
 
     app = make_celery(settings, consumer=True)
     register(app, screener)
@@ -73,7 +75,7 @@ def run(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, lambda *_: shutdown.begin())  # until Celery, which starts later, installs its own
     screener.start()
     try:
-        return _serve(app, pipeline.name, shutdown)
+        return _serve(app, name, shutdown)
     finally:
         shutdown.finish()
 
@@ -101,6 +103,7 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
     setup_logging.connect(_keep_our_logging, weak=False)
     worker_shutting_down.connect(on_shutting_down, weak=False)
     celeryd_after_setup.connect(_check_shape, weak=False)
+    celery_program.safe_say = lambda message, *_: log.info("celery_says", message=message)  # it would print
     worker = app.Worker(
         hostname=f"pneumoscreen@{name}",
         pool="threads",

@@ -40,7 +40,7 @@ def test_a_damaged_model_stops_the_worker_before_it_claims(settings: Settings, m
     migrate.upgrade(settings.database)
     settings.models.mkdir()
     (settings.models / "active").write_text("0" * 64)
-    monkeypatch.setattr("worker.app.logs.configure", lambda *_: None)
+    monkeypatch.setattr("worker.app.logs.configure", lambda *_, **__: None)
     with pytest.raises(ConfigurationError, match="no model at"):
         app.run(settings)
 
@@ -48,7 +48,7 @@ def test_a_damaged_model_stops_the_worker_before_it_claims(settings: Settings, m
 def test_an_engine_that_cannot_run_here_stops_the_worker_before_anything_is_opened(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.app.logs.configure", lambda *_: None)
+    monkeypatch.setattr("worker.app.logs.configure", lambda *_, **__: None)
     monkeypatch.setattr("model.engines._has_cuda", lambda: False)
     with pytest.raises(ConfigurationError, match="torch finds no CUDA device"):
         app.run(settings.model_copy(update={"engine": "torch-cuda"}))
