@@ -68,7 +68,7 @@ class Host:
         identity: Any = _identity(service)
         return subprocess.run(
             [program, *argv[1:]], env=service.env, cwd=service.workdir, check=False, capture_output=True, text=True,
-            timeout=120, **identity,
+            timeout=300, **identity,
         )  # fmt: skip
 
     def start(self, name: str) -> None:
@@ -107,7 +107,7 @@ class Host:
         env = {"PATH": f"{shim.parent}:{images.SYSTEM_PATH}", "DOCKER_SHIM": str(described), "HOME": "/tmp"}
         return subprocess.run(
             ["/bin/sh", "-c", line], cwd=self.checkout, env=env, input=given, capture_output=True, text=True,
-            timeout=120, check=False,
+            timeout=300, check=False,
         )  # fmt: skip
 
     @property

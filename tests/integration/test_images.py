@@ -29,9 +29,9 @@ from tests.images import REPOSITORY, SYSTEM_PATH
 from tests.polling import wait_until
 from tests.postgres import PostgresServer
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
-START_S = 60
+START_S = 300
 """Longest wait for a process on a busy machine: a worker imports torch and compiles its network first."""
 
 COMMAND = re.compile(
