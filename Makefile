@@ -12,6 +12,8 @@ UV_VERSION := 0.13.9
 # (`make install TORCH=`) takes what the package index has. uv's name for it: --torch-backend.
 TORCH_NOW := $(shell cat $(VENV)/.torch 2>/dev/null)
 TORCH ?= $(TORCH_NOW)
+# uv asks the system whose certificates to trust; SSL_CERT_FILE=/etc/ssl/site.pem names another file of them.
+export UV_SYSTEM_CERTS := 1
 # Passed on to the command: make run ARGS="--port 9000", make lock ARGS=--upgrade
 ARGS ?=
 

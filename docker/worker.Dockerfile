@@ -40,7 +40,9 @@ RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /tmp p
 COPY --from=build /opt/venv /opt/venv
 COPY docker/healthcheck.py /opt/healthcheck.py
 # NVIDIA_*: what the container toolkit mounts into the container when a GPU is given to it.
+# USER: torch asks for the user's name when it is imported, and a site may run this under a number that has none.
 ENV PATH=/opt/venv/bin:$PATH \
+    USER=pneumoscreen \
     PYTHONUNBUFFERED=1 \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \

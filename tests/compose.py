@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from tests import images
+from tests.docker_shim import place
 from tests.images import REPOSITORY, Image
 
 SECRETS = "/run/secrets"
@@ -62,12 +63,12 @@ class Host:
     def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
         """A service's own command, or another one in its container, to its end."""
         service = self.services[name]
-        argv = [self._placed(service, word) for word in command] or service.command
+        argv = [place(word, service.places) for word in command] or service.command
         program = shutil.which(argv[0], path=service.env["PATH"]) or argv[0]
         identity: Any = _identity(service)
         return subprocess.run(
             [program, *argv[1:]], env=service.env, cwd=service.workdir, check=False, capture_output=True, text=True,
-            timeout=120, **identity,
+            timeout=300, **identity,
         )  # fmt: skip
 
     def start(self, name: str) -> None:
@@ -106,7 +107,7 @@ class Host:
         env = {"PATH": f"{shim.parent}:{images.SYSTEM_PATH}", "DOCKER_SHIM": str(described), "HOME": "/tmp"}
         return subprocess.run(
             ["/bin/sh", "-c", line], cwd=self.checkout, env=env, input=given, capture_output=True, text=True,
-            timeout=120, check=False,
+            timeout=300, check=False,
         )  # fmt: skip
 
     @property
@@ -143,11 +144,6 @@ class Host:
         command = [image.place(str(word)) for word in service["command"]]
         places = {prefix: str(folder) for prefix, folder in image.places.items()}
         return Service(command, env, places, image.workdir, image.user)
-
-    def _placed(self, service: Service, word: str) -> str:
-        for prefix, folder in service.places.items():
-            word = re.sub(rf"^{re.escape(prefix)}(?=/|$)", folder, word)
-        return word
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,27 @@ def test_a_stopped_service_continues_where_it_stopped(service: Service) -> None:
 
     assert service.token == token
     assert service.job(job_id)["counts"]["done"] == 3
+
+
+def test_a_back_up_of_a_running_service_starts_elsewhere_with_all_that_it_held(service: Service) -> None:
+    job_id = service.upload([(f"{i}.png", factories.png(50 + i)) for i in range(2)])
+    service.wait_for_done(job_id, 2)
+    with tempfile.TemporaryDirectory(prefix="pns-") as name:
+        other = Service(Path(name))
+        for data_dir, command in ((service.data_dir, "backup"), (other.data_dir, "restore")):
+            run = subprocess.run(
+                [sys.executable, "-m", "cli", command, f"{name}/saved.tar"], cwd=REPOSITORY, check=False,
+                env=os.environ | {"PNEUMOSCREEN_DATA_DIR": str(data_dir)}, capture_output=True, text=True,
+            )  # fmt: skip
+            assert run.returncode == 0, run.stderr
+        other.start()
+        try:
+            assert other.token == service.token
+            assert other.job(job_id)["counts"]["done"] == 2
+            later = other.upload([("later.png", factories.png(60))])
+            other.wait_for_done(later, 1)
+        finally:
+            other.stop()
 
 
 def test_killing_the_launcher_leaves_no_process_behind(service: Service) -> None:
