@@ -90,6 +90,8 @@ ROUTES: Mapping[str, Permission] = {
     "health.readyz": P.PUBLIC,
     "health.metrics": P.PUBLIC,
     "pages.logout": P.ACCOUNT,
+    "pages.password": P.ACCOUNT,
+    "pages.change_password": P.ACCOUNT,
     "pages.model": P.ACCOUNT,
     "api.whoami": P.ACCOUNT,
     "api_docs.static": P.PUBLIC,

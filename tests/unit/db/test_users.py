@@ -94,7 +94,7 @@ def test_a_disabled_user_can_neither_sign_in_nor_use_a_token(database: Database)
 def test_a_new_password_replaces_the_old_one(database: Database) -> None:
     with database.begin() as session:
         user = factories.user(session, password=PASSWORD)
-        users.set_password(user, "another long password")
+        users.set_password(session, user, "another long password")
         session.flush()
         assert users.check_password(session, "ada", PASSWORD) is None
         assert users.check_password(session, "ada", "another long password") is user

@@ -45,6 +45,8 @@ ALLOWED = {
     "GET /metrics": EVERYBODY,
     "GET /api/docs/assets/<path:filename>": EVERYBODY,
     "POST /logout": SIGNED_IN,
+    "GET /password": SIGNED_IN,
+    "POST /password": SIGNED_IN,
     "GET /openapi.json": SIGNED_IN,
     "GET /api/docs": SIGNED_IN,
     "GET /models/<sha256>": SIGNED_IN,
