@@ -162,6 +162,27 @@ def test_a_browser_without_cookies_is_told_so(chromium: Browser, url: str) -> No
     context.close()
 
 
+def test_the_filter_of_the_history_stays_out_of_the_address(page: Page, services: Services) -> None:
+    add_job(services, 2)
+    page.goto("/history")
+    page.get_by_label("File name contains").fill("very-long")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.get_by_label("File name contains")).to_have_value("very-long")
+    assert "very-long" not in page.url
+    found = page.url
+    page.get_by_role("link", name="export_very-long").first.click()
+    page.wait_for_url("**/images/*")
+    page.go_back()
+    assert page.url == found
+    page.reload()
+    expect(page.get_by_label("File name contains")).to_have_value("very-long")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV of this selection").click()
+    assert "very-long" not in download.value.url
+    assert download.value.path().read_text().count("very-long") >= 2
+
+
 def test_a_password_is_changed_with_the_keyboard(page: Page, services: Services) -> None:
     page.goto("/password")
     page.get_by_label("Present password").focus()

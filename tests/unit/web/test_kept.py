@@ -109,6 +109,8 @@ def test_what_another_site_sent_is_not_kept(
         ("/jobs/1/cancel", "/jobs/1"),
         ("/jobs/1/retry", "/jobs/1"),
         ("/jobs/1/delete", "/jobs/1"),
+        ("/history", "/history"),
+        ("/audit", "/audit"),
         ("/password", "/password"),
         ("/", "/"),
         ("/logout", "/"),
@@ -134,6 +136,14 @@ def test_files_are_asked_for_again_and_not_read(
     monkeypatch.setattr(type(services.store), "spool", lambda *_: pytest.fail("bytes of a stranger were stored"))
     page = reading.post("/", {"name": "ward"}, [("a.png", b"x")])
     assert (page.status, "choose the files again" in page.text) == (401, True)
+
+
+def test_a_filter_goes_through_the_sign_in_and_stands_in_no_address(reading: Visitor, services: Services) -> None:
+    end_sessions(services)
+    page = reading.post("/history", {"filename": "mustermann", "state": "done"})
+    back = reading.post("/login", fill_in(page))
+    assert back.location == "/history"
+    assert "mustermann" in [field.get("value") for field in reading.get("/history").all("input")]
 
 
 def test_a_password_is_never_kept(reading: Visitor, services: Services) -> None:
