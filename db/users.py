@@ -91,6 +91,15 @@ def check_password(session: Session, name: str, password: str) -> User | None:
     return user if user is not None and user.disabled_at is None else None
 
 
+def unchanged(session: Session, user: User) -> bool:
+    """Whether `user`, read before, has the same password and is not disabled; both stay so until the transaction ends.
+
+    A session that begins with a password must not outlive the change that would have ended it.
+    """
+    present = session.get_one(User, user.id, with_for_update=True)
+    return present.password_hash == user.password_hash and present.disabled_at is None
+
+
 def create_token(
     session: Session, user: User, *, now: datetime, days: int | None = None, scopes: Iterable[Scope] | None = None
 ) -> str:

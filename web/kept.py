@@ -37,8 +37,8 @@ FORMS: Mapping[str, Form] = {
     "pages.retry_job": Form("pages.job"),
     "pages.delete_job": Form("pages.job"),
     "pages.upload": Form("pages.home"),
-    "pages.search_history": Form("pages.history", ("filename", "decision", "state", "from", "to")),
-    "pages.search_audit": Form("pages.audit", ("who", "action", "kind", "number", "from", "to")),
+    "pages.search_history": Form("pages.history"),
+    "pages.search_audit": Form("pages.audit"),
     "pages.change_password": Form("pages.password"),
 }
 """By the endpoint that a form is sent to."""
@@ -78,9 +78,10 @@ def fields() -> Mapping[str, str]:
     return kept["fields"] if kept.get("page") == request.path else {}
 
 
-def drop() -> None:
-    """The form was sent."""
-    session.pop(_KEY, None)
+def drop(page: str) -> None:
+    """Forget what is kept for `page`: its form was sent."""
+    if session.get(_KEY, {}).get("page") == page:
+        del session[_KEY]
 
 
 def endpoint_of(path: str) -> str:

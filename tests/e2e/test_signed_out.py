@@ -162,7 +162,12 @@ def test_a_browser_without_cookies_is_told_so(chromium: Browser, url: str) -> No
     context.close()
 
 
-def test_the_filter_of_the_history_stays_out_of_the_address(page: Page, services: Services) -> None:
+def test_the_filter_of_the_history_stays_out_of_the_address(
+    page: Page, services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    asked: list[str] = []
+    page.on("request", lambda r: asked.extend([r.url, r.headers.get("referer", "")]))
     add_job(services, 2)
     page.goto("/history")
     page.get_by_label("File name contains").fill("very-long")
@@ -181,6 +186,8 @@ def test_the_filter_of_the_history_stays_out_of_the_address(page: Page, services
         page.get_by_role("link", name="Download CSV of this selection").click()
     assert "very-long" not in download.value.url
     assert download.value.path().read_text().count("very-long") >= 2
+    assert "POST /history" in caplog.text  # the lines of the server's access log
+    assert "very-long" not in caplog.text + " ".join(asked)
 
 
 def test_a_password_is_changed_with_the_keyboard(page: Page, services: Services) -> None:

@@ -14,7 +14,7 @@ from db.audit import Action, Filters, Kind
 from db.models import AuditEntry
 from db.queries import Page
 from web import audit as our_audit
-from web import kept, searches
+from web import searches
 from web.pages.base import MAX_ID, blueprint, cursor
 from web.pages.forms import days, member
 from web.services import services
@@ -68,7 +68,6 @@ class AuditForm:
 def search_audit() -> ResponseReturnValue:
     """Show what the form asks for: the name is exchanged for a key."""
     form = AuditForm.read(request.form)
-    kept.drop()
     key = searches.keep(form.who)[0] if form.who else ""
     values: dict[str, Any] = dict(replace(form, search=key).query)
     return redirect(url_for("pages.audit", **values), 303)
@@ -76,7 +75,7 @@ def search_audit() -> ResponseReturnValue:
 
 @blueprint.get("/audit")
 def audit() -> ResponseReturnValue:
-    form = AuditForm.read(kept.fields() or request.args)
+    form = AuditForm.read(request.args)
     page: Page[AuditEntry] = Page([], None)
     error = ""
     try:

@@ -20,7 +20,7 @@ from db.models import Image
 from db.narrowing import Filters
 from db.queries import Page
 from db.states import Decision, ImageState
-from web import audit, kept, permissions, searches, uploads
+from web import audit, permissions, searches, uploads
 from web.auth import user
 from web.pages.base import API_ROOT, blueprint, cursor
 from web.pages.forms import days, member
@@ -81,7 +81,6 @@ class HistoryForm:
 def search_history() -> ResponseReturnValue:
     """Show what the form asks for: the file name is exchanged for a key."""
     form = HistoryForm.read(request.form)
-    kept.drop()
     key = searches.keep(form.filename)[0] if form.filename else ""
     values: dict[str, Any] = dict(replace(form, search=key).query)
     return redirect(url_for("pages.history", **values), 303)
@@ -89,8 +88,7 @@ def search_history() -> ResponseReturnValue:
 
 @blueprint.get("/history")
 def history() -> ResponseReturnValue:
-    typed = kept.fields()
-    form = HistoryForm.read(typed or request.args)
+    form = HistoryForm.read(request.args)
     page: Page[Image] = Page([], None)
     error, csv_link = "", ""
     try:

@@ -28,9 +28,10 @@ def review(image_id: int) -> ResponseReturnValue:
     except ValueError:
         abort(400, "Choose whether you agree, disagree or are unsure, and save again.")
     reviews.review(image_id, opinion, request.form.get("note", ""))
-    kept.drop()
+    page = url_for("pages.image", image_id=image_id)
+    kept.drop(page)
     flash("Your review is saved.", "good")
-    return redirect(url_for("pages.image", image_id=image_id), 303)
+    return redirect(page, 303)
 
 
 @blueprint.get(f"/images/<int(max={MAX_ID}):image_id>")

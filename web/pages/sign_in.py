@@ -70,6 +70,8 @@ def _signed_in(attempt: throttle.Attempt, name: str, password: str) -> bool:
     with services().database.read() as database:  # no transaction that writes lasts as long as a slow hash
         user = users.check_password(database, name, password)
     with services().database.begin() as database:
+        if user is not None and not users.unchanged(database, user):
+            user = None
         meant: User | None = user or users.named(database, name)
         who = Actor("(unknown)") if meant is None else Actor(meant.name, meant.id, meant.role)
         if user is not None:

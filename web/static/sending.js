@@ -71,7 +71,9 @@ async function attempt(url, body, csrfToken) {
 // Whether the session is over, or another one has begun since the page was made.
 async function ended(response) {
   if (response.status === 401) return true;
-  return response.status === 400 && (await response.clone().json()).code === "stale_form";
+  if (response.status !== 400) return false;
+  const problem = await response.clone().json().catch(() => null);
+  return problem?.code === "stale_form";
 }
 
 async function explain(response) {

@@ -9,9 +9,11 @@ import pytest
 from flask import Flask, flash
 from flask.testing import FlaskClient
 from sqlalchemy import event, select, update
+from sqlalchemy.orm import Session
 
 from db import users
-from db.models import BrowserSession
+from db.models import BrowserSession, User
+from db.session import now
 from tests.conftest import PASSWORD
 from tests.unit.web.visitor import Visitor
 from web.app import create_app
@@ -150,6 +152,26 @@ def test_a_new_password_ends_all_sessions(reader: Visitor, services: Services) -
     with services.database.begin() as database:
         users.set_password(database, users.find(database, "ada"), "another long password")
     assert not signed_in(reader.client)
+
+
+@pytest.mark.parametrize("change", ["password", "disable"])
+def test_a_sign_in_in_flight_does_not_outlive_the_change_of_its_password(
+    stranger: Visitor, services: Services, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    check = users.check_password
+
+    def slowly(database: Session, name: str, password: str) -> User | None:
+        found = check(database, name, password)
+        with services.database.begin() as other:
+            if change == "password":
+                users.set_password(other, users.find(other, "ada"), "another long password")
+            else:
+                users.disable(other, users.find(other, "ada"), now(other))
+        return found
+
+    monkeypatch.setattr(users, "check_password", slowly)
+    assert stranger.sign_in("ada", PASSWORD).status == 401
+    assert rows(services) == []
 
 
 def test_messages_live_in_the_session_and_are_shown_once(reader: Visitor, services: Services) -> None:
