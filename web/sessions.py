@@ -35,10 +35,10 @@ class ServerSession(SecureCookieSession):
         self.has_cookie = session_id is not None
         self.signed_in = False
         self._app = app
-        self._name(session_id or sessions.new_id())
+        self._take_id(session_id or sessions.new_id())
         self.set_cookie = self.drop_cookie = False
 
-    def _name(self, session_id: str) -> None:
+    def _take_id(self, session_id: str) -> None:
         self.id = session_id
         key = str(self._app.secret_key).encode()
         self.load({CSRF_FIELD: hmac.digest(key, b"csrf " + session_id.encode(), hashlib.sha256).hex()})
@@ -55,7 +55,7 @@ class ServerSession(SecureCookieSession):
     def become(self, session_id: str) -> None:
         """Be the session of this id, new and empty: nothing planted before a sign-in survives it."""
         self.clear()
-        self._name(session_id)
+        self._take_id(session_id)
         self.signed_in = self.set_cookie = True
         g.pop(CSRF_FIELD, None)
 

@@ -136,6 +136,21 @@ def test_an_upload_that_is_not_signed_in_for_can_be_taken_up_later(
     assert len(sent(services)[1]) == 2
 
 
+def test_a_sign_in_that_is_not_answered_is_tried_again_in_the_dialog(
+    page: Page, files: list[Path], services: Services
+) -> None:
+    end_before(page, services, 1)
+    page.route("**/login", lambda route: route.abort(), times=1)
+    page.get_by_label("X-rays to screen").set_input_files(files[:2])
+    page.get_by_role("button", name="Screen", exact=True).click()
+    answer_the_sign_in(page)
+    dialog = page.get_by_role("dialog", name="Sign in again")
+    expect(dialog.get_by_role("status")).to_have_text("The server does not answer. Wait a little and sign in again.")
+    dialog.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/jobs/1")
+    assert len(sent(services)[1]) == 2
+
+
 def test_a_job_of_somebody_else_is_not_added_to(page: Page, files: list[Path], services: Services) -> None:
     """Another clinician signs in at the same desk."""
     with services.database.begin() as session:

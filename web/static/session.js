@@ -19,12 +19,13 @@ function take(page) {
   return true;
 }
 
-// The page at an address, or the one that it led to; null if there is no answer.
+// The page of ours at an address, or the one that it led to; null if neither answers.
 async function load(url, options = {}) {
   try {
     const response = await fetch(url, { ...options, headers: { Accept: "text/html" }, cache: "no-store" });
     if (response.status >= 500) return null;
-    return new DOMParser().parseFromString(await response.text(), "text/html");
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    return page.querySelector("meta[name=csrf-token]") ? page : null;
   } catch {
     return null;
   }
@@ -49,6 +50,7 @@ function ask(page) {
       close.textContent = "Not now";
       close.addEventListener("click", () => dialog.close());
       const words = document.createElement("p");
+      words.setAttribute("role", "status");
       words.textContent = "Your session has ended. Sign in to go on sending; the files you chose stay here.";
       const form = document.importNode(signInForm(from), true);
       const trouble = from.querySelector("#login-error");
@@ -57,7 +59,8 @@ function ask(page) {
         event.preventDefault();
         const next = await load(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
         if (next && !signInForm(next)) finish(take(next));
-        else fill(next ?? from);
+        else if (next) fill(next);
+        else words.textContent = "The server does not answer. Wait a little and sign in again.";
       });
       form.elements.name.focus();
     };
