@@ -72,12 +72,22 @@ def list_() -> None:
 
 
 @app.command()
-def password(name: Name) -> None:
-    """Set a user's password; asks for it like `user add`.
+def password(
+    name: Name,
+    revoke_tokens: Annotated[
+        bool | None,
+        typer.Option("--revoke-tokens/--keep-tokens", help="What becomes of the user's API tokens; default: asks."),
+    ] = None,
+) -> None:
+    """Set a user's password; asks for it like `user add`. All browsers of the user are signed out.
 
-    Example:
+    API tokens are not made from the password and stay, unless you revoke them: do, if somebody else may have known it.
+
+    Examples:
 
       pneumoscreen user password maria
+
+      pneumoscreen user password maria --revoke-tokens
     """
     from cli import database
     from cli.database import audited
@@ -86,18 +96,51 @@ def password(name: Name) -> None:
 
     with database.connected() as open_database:
         with open_database.read() as session:
-            users.find(session, name)  # before asking
+            tokens = users.count_tokens(session, users.find(session, name))  # before asking
         new = read_password()
+        revoke = _asked_to_revoke(name, tokens) if revoke_tokens is None else revoke_tokens
         with open_database.begin() as session:
             user = users.find(session, name)
-            users.set_password(user, new)
+            users.set_password(session, user, new)
             audited(session, Action.PASSWORD_SET, Kind.USER, user.id)
-    typer.echo(f"set the password of {name!r}")
+            revoked = users.revoke_tokens(session, user) if revoke else 0
+            if revoked:
+                audited(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{revoked} tokens")
+            left = users.count_tokens(session, user)
+    typer.echo(f"set the password of {name!r}; all sessions ended; API tokens: {revoked} revoked, {left} left")
+
+
+def _asked_to_revoke(name: str, tokens: int) -> bool:
+    """On a terminal, if there are any; else they stay, as programs may depend on them."""
+    if not tokens or not _on_terminal():
+        return False
+    answer: bool = typer.confirm(f"{name!r} has {tokens} API token{'' if tokens == 1 else 's'}. Revoke?", default=False)
+    return answer
+
+
+@app.command(name="sign-out")
+def sign_out(name: Name) -> None:
+    """End all sessions of a user: every browser has to sign in again. Tokens stay.
+
+    Example:
+
+      pneumoscreen user sign-out maria
+    """
+    from cli import database
+    from cli.database import audited
+    from db import sessions, users
+    from db.audit import Action, Kind
+
+    with database.connected() as open_database, open_database.begin() as session:
+        user = users.find(session, name)
+        ended = sessions.end_all(session, user)
+        audited(session, Action.SIGNED_OUT, Kind.USER, user.id, f"{ended} sessions")
+    typer.echo(f"ended {ended} session{'' if ended == 1 else 's'} of {name!r}")
 
 
 @app.command()
 def disable(name: Name) -> None:
-    """Lock a user out, tokens included. Their jobs and results stay.
+    """Lock a user out, sessions and tokens included. Their jobs and results stay.
 
     Example:
 
@@ -111,7 +154,7 @@ def disable(name: Name) -> None:
 
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
-        user.disabled_at = user.disabled_at or now(session)
+        users.disable(session, user, now(session))
         audited(session, Action.USER_DISABLED, Kind.USER, user.id)
     typer.echo(f"disabled {name!r}")
 
@@ -138,7 +181,11 @@ def enable(name: Name) -> None:
 
 def read_password() -> str:
     """From the terminal, twice and unseen; else one line of standard input. Never an argument: `ps` shows those."""
-    if sys.stdin.isatty():
+    if _on_terminal():
         typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
         return typed
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()

@@ -51,7 +51,7 @@ class Settings(BaseModel):
     data_dir: Path = Field(Path("data"), description="Database, images and secrets of an embedded service.")
     database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; default: SQLite in the data directory.")
     redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Valkey or Redis.")
-    secret_key: SecretStr = Field(SecretStr(""), description="Signs session cookies; the web process needs it.")
+    secret_key: SecretStr = Field(SecretStr(""), description="Makes CSRF tokens; the web process needs it.")
     blob_dir: Path | None = Field(None, description="Where image bytes live; default: blobs/ in the data directory.")
     storage_url: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]+(/[\w./-]*)?)?$")] = Field(
         "", description="`s3://bucket/prefix` keeps image bytes in S3-compatible object storage instead of `blob_dir`."
@@ -75,8 +75,9 @@ class Settings(BaseModel):
     min_free_disk_bytes: Annotated[int, Field(ge=0)] = Field(
         500_000_000, description="Uploads leave this much of the image storage's disk free."
     )
-    session_hours: Count = Field(12, description="How long a browser stays signed in.")
-    cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only.")
+    session_hours: Count = Field(12, description="A browser that is not used for so long is signed out.")
+    session_absolute_hours: Count = Field(24, description="A browser is signed out after so long in any case.")
+    cookie_secure: bool = Field(False, description="The pages are used over HTTPS only: `Secure` cookie and HSTS.")
 
     trusted_proxies: Annotated[int, Field(ge=0)] = Field(
         0, description="Proxies in front whose X-Forwarded-For tells the client's address; 0: believe nobody."

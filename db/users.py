@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
+from db import sessions
 from db.models import Token, User
 from db.states import Role, Scope
 
@@ -52,17 +53,32 @@ def add_user(session: Session, *, name: str, role: Role, password: str | None, n
         raise ConfigurationError(f"There is already a user named {name!r}.")
     user = User(name=name, role=role, password_hash=None, created_at=now)
     if password is not None:
-        set_password(user, password)
+        user.password_hash = _hashed(password)
     session.add(user)
     session.flush()
     return user
 
 
-def set_password(user: User, password: str) -> None:
-    """Raises ConfigurationError: the password is shorter than 12 characters."""
+def set_password(session: Session, user: User, password: str, *, but: str | None = None) -> None:
+    """Give `user` a new password and end all sessions of before, except that of the id `but`. Tokens stay.
+
+    Raises:
+        ConfigurationError: the password is shorter than 12 characters.
+    """
+    user.password_hash = _hashed(password)
+    sessions.end_all(session, user, but=but)
+
+
+def _hashed(password: str) -> str:
     if len(password) < MIN_PASSWORD_CHARS:
         raise ConfigurationError(f"A password has at least {MIN_PASSWORD_CHARS} characters.")
-    user.password_hash = _hasher.hash(password)
+    return _hasher.hash(password)
+
+
+def disable(session: Session, user: User, now: datetime) -> None:
+    """Lock `user` out: sessions end, and tokens are refused from now on."""
+    user.disabled_at = user.disabled_at or now
+    sessions.end_all(session, user)
 
 
 def check_password(session: Session, name: str, password: str) -> User | None:
@@ -73,6 +89,15 @@ def check_password(session: Session, name: str, password: str) -> User | None:
     except VerificationError:
         return None
     return user if user is not None and user.disabled_at is None else None
+
+
+def unchanged(session: Session, user: User) -> bool:
+    """Whether `user`, read before, has the same password and is not disabled; both stay so until the transaction ends.
+
+    A session that begins with a password must not outlive the change that would have ended it.
+    """
+    present = session.get_one(User, user.id, with_for_update=True)
+    return present.password_hash == user.password_hash and present.disabled_at is None
 
 
 def create_token(
@@ -107,6 +132,11 @@ def scopes_of(token: Token) -> frozenset[Scope] | None:
 def tokens(session: Session) -> Sequence[Token]:
     """Every token with its user, oldest first."""
     return session.scalars(select(Token).order_by(Token.id)).all()
+
+
+def count_tokens(session: Session, user: User) -> int:
+    """How many tokens `user` has, expired ones included."""
+    return session.scalars(select(func.count()).select_from(Token).where(Token.user_id == user.id)).one()
 
 
 def revoke_tokens(session: Session, user: User, *, token_id: int | None = None) -> int:

@@ -17,7 +17,7 @@ from db import queries
 from db.audit import Kind
 from db.narrowing import Filters
 from db.states import FINAL_STATES
-from web import audit, csv_export, deletion, heat_map, permissions, reviews, uploads
+from web import audit, csv_export, deletion, heat_map, permissions, reviews, searches, uploads
 from web import schemas as s
 from web.auth import user
 from web.errors import problem
@@ -213,6 +213,13 @@ def list_job_images(path: s.JobPath, query: s.ImageQuery) -> Response:
     return _listed(query, filters, f"job-{path.job_id}.csv", newest_first=False)
 
 
+@blueprint.post("/searches", responses={201: s.KeptSearch})
+def keep_search(body: s.NewSearch) -> Response:
+    """Exchange a part of a file name for a key to give to `GET /results`, so that it stands in no address or log."""
+    key, expires_at = searches.keep(body.filename)
+    return _json(s.KeptSearch(search=key, expires_at=expires_at), 201)
+
+
 @blueprint.get("/results", responses={200: s.ImageList})
 def list_results(query: s.ResultQuery) -> Response:
     """All images, newest first, narrowed by the filters, in pages; `format=csv` gives all of them as a file."""
@@ -221,10 +228,21 @@ def list_results(query: s.ResultQuery) -> Response:
         decision=query.decision,
         since=_utc(query.since),
         until=_utc(query.until),
-        filename=query.filename,
+        filename=_filename(query),
         user_id=permissions.narrowed(user()),
     )
     return _listed(query, filters, "results.csv", newest_first=True)
+
+
+def _filename(query: s.ResultQuery) -> str | None:
+    if query.search is None:
+        return query.filename
+    if query.filename is not None:
+        raise UnprocessableEntity("Give `filename` or `search`, not both.")
+    try:
+        return searches.text_of(query.search)
+    except ValueError as gone:
+        raise UnprocessableEntity(f"search: {gone}") from None
 
 
 def _listed(query: s.ImageQuery, filters: Filters, csv_name: str, *, newest_first: bool) -> Response:

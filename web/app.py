@@ -28,12 +28,20 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "serial", "usb")
+)
+"""What no page needs, and an injected script should not have either."""
+HSTS = f"max-age={365 * 24 * 3600}"
+"""Of this host alone: what else a hospital's domain serves is not ours to say."""
+
 
 def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     """A Flask application; `services` stands in for the real ones in tests.
 
     Raises:
-        ConfigurationError: there is no secret key to sign sessions with, or a route has no permission.
+        ConfigurationError: there is no secret key to make CSRF tokens of, or a route has no permission.
     """
     app = OpenAPI(
         __name__,
@@ -51,7 +59,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.cookie_secure,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_absolute_hours),
         WTF_CSRF_CHECK_DEFAULT=False,  # web.auth checks it, once it knows that a cookie and no token is used
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         JSON_SORT_KEYS=False,
@@ -70,6 +78,8 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(pages.blueprint)
     app.after_request(_harden)
+    if settings.cookie_secure:
+        app.after_request(_https_only)
     permissions.check_routes(app)
     return app
 
@@ -78,5 +88,12 @@ def _harden(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
     response.headers.setdefault("Cache-Control", "no-store" if response.mimetype == "text/html" else "no-cache")
+    return response
+
+
+def _https_only(response: Response) -> Response:
+    response.headers.setdefault("Strict-Transport-Security", HSTS)
     return response

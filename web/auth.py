@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import NoReturn
 
-from flask import Flask, abort, current_app, redirect, request, url_for
+from flask import Flask, g, request
 from flask_login import LoginManager, UserMixin, current_user
+from flask_wtf.csrf import validate_csrf
+from werkzeug.exceptions import BadRequest, Unauthorized
 from werkzeug.wrappers import Request
+from wtforms import ValidationError
 
+from db import sessions as rows
 from db import users
 from db.models import User
 from db.session import now
 from db.states import Role, Scope
-from web import permissions
+from web import permissions, sessions
 from web.services import services
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+UNATTENDED = "X-Unattended"
+"""A page that renews itself sends this header: such a request does not count as use of the session."""
+
+
+class NotSignedIn(Unauthorized):
+    description = "Send `Authorization: Bearer TOKEN` with a token from `pneumoscreen token create`, or sign in."
+
+
+class StaleForm(BadRequest):
+    """Of another site, or made before the browser's present session: its CSRF token is not that of the session."""
+
+    problem_code = "stale_form"
+    description = "The page is from before the last sign-in, or its browser keeps no cookies. Reload it and try again."
 
 
 @dataclass(frozen=True)
@@ -25,26 +42,17 @@ class Identity(UserMixin):  # type: ignore[misc]  # flask_login has no types
     id: int
     name: str
     role: Role
-    session_id: str
     scopes: frozenset[Scope] | None = None
-
-    def get_id(self) -> str:
-        """What the session cookie holds: it changes with the password, which so ends all sessions."""
-        return self.session_id
-
-
-def identity(user: User, scopes: frozenset[Scope] | None = None) -> Identity:
-    fingerprint = hashlib.sha256((user.password_hash or "").encode()).hexdigest()[:16]
-    return Identity(user.id, user.name, user.role, f"{user.id}.{fingerprint}", scopes)
+    by_token: bool = False
 
 
 def install(app: Flask) -> None:
+    app.session_interface = sessions.ServerSessions()
     manager = LoginManager()
     # Not its context processor, which would ask the database while the page that says it is down is rendered.
     manager.init_app(app, add_context_processor=False)
     manager.session_protection = None  # a session bound to an address breaks behind hospital proxies
-    manager.user_loader(_from_session)
-    manager.request_loader(_from_token)
+    manager.request_loader(_identify)
     app.before_request(_check)
 
 
@@ -54,51 +62,77 @@ def user() -> Identity:
     return found
 
 
-def _from_session(session_id: str) -> Identity | None:
-    user_id, _, _ = session_id.partition(".")
-    with services().database.read() as session:
-        found = session.get(User, int(user_id)) if user_id.isdecimal() else None
-        if found is None or found.disabled_at is not None:
-            return None
-        known = identity(found)
-    return known if known.session_id == session_id else None
-
-
-def _from_token(incoming: Request) -> Identity | None:
-    if not _has_token(incoming):
-        return None
-    with services().database.read() as session:
-        found = users.check_token(session, incoming.headers["Authorization"][len("Bearer ") :].strip(), now(session))
-        return identity(found.user, users.scopes_of(found)) if found else None
-
-
-def _has_token(incoming: Request) -> bool:
-    return incoming.headers.get("Authorization", "").startswith("Bearer ")
-
-
 def check_headers() -> None:
-    """End the current request, of whose body nothing has been read, if its user may not make it."""
+    """Refuse the current request, before any of its body is read, if its headers tell that it may not be made.
+
+    Raises:
+        NotSignedIn: it has neither a token nor the cookie of a session.
+        Forbidden: its user may not do this.
+        StaleForm: its header `X-CSRFToken` is wrong.
+    """
     if request.endpoint is None:
         return  # 404 or 405: nothing of ours is shown
     if not permissions.is_public(request.endpoint):
         if not current_user.is_authenticated:
-            _ask_to_sign_in()
+            raise NotSignedIn
         permissions.enforce(user(), request.endpoint)
+    if _needs_csrf_token() and "X-CSRFToken" in request.headers:
+        _check_csrf_token(request.headers["X-CSRFToken"])
+        g.csrf_checked = True
 
 
 def _check() -> None:
     check_headers()
-    # Only now: it reads the form.
-    if request.endpoint is not None and not _has_token(request) and request.method not in {"GET", "HEAD", "OPTIONS"}:
-        _check_csrf()
+    if request.endpoint is not None and _needs_csrf_token() and not g.get("csrf_checked", False):
+        # Only now: it reads the form, and with it whatever files somebody who may not would have us store.
+        _check_csrf_token(request.form.get(sessions.CSRF_FIELD))
 
 
-def _ask_to_sign_in() -> NoReturn:
-    if request.path.startswith("/api/") or request.path == "/openapi.json":
-        abort(401, "Send `Authorization: Bearer TOKEN` with a token from `pneumoscreen token create`, or sign in.")
-    abort(redirect(url_for("pages.login", next=request.full_path.rstrip("?"))))
+def _needs_csrf_token() -> bool:
+    """A browser adds its cookie to a request that another site started; a token of ours it cannot know.
+
+    So it depends on what the user was found by, not on a header that is there: anybody may add one that is no token.
+    """
+    if request.method in SAFE_METHODS:
+        return False
+    return not (current_user.is_authenticated and user().by_token)
 
 
-def _check_csrf() -> None:
-    """A browser adds its cookie to a request that another site started; a token of ours it cannot know."""
-    current_app.extensions["csrf"].protect()
+def _check_csrf_token(given: str | None) -> None:
+    try:
+        validate_csrf(given)
+    except ValidationError:
+        raise StaleForm from None
+
+
+def _identify(incoming: Request) -> Identity | None:
+    """By a valid token; else, whatever else the request carries, by the cookie of a session."""
+    return _by_token(incoming) or _by_session(incoming)
+
+
+def _by_token(incoming: Request) -> Identity | None:
+    scheme, _, token = incoming.headers.get("Authorization", "").partition(" ")
+    if scheme != "Bearer":
+        return None
+    with services().database.read() as database:
+        found = users.check_token(database, token.strip(), now(database))
+        return _identity(found.user, users.scopes_of(found), by_token=True) if found else None
+
+
+def _by_session(incoming: Request) -> Identity | None:
+    with services().database.read() as database:
+        at = now(database)
+        row = sessions.signed_in(database, at)
+        if row is None:
+            return None
+        found, seen_at = _identity(row.user), row.seen_at
+    sessions.current().load(row.data)
+    sessions.current().signed_in = True
+    if at - seen_at >= rows.TOUCH_EVERY and UNATTENDED not in incoming.headers:
+        with services().database.begin() as database:
+            rows.touch(database, sessions.current().id, at)
+    return found
+
+
+def _identity(user: User, scopes: frozenset[Scope] | None = None, *, by_token: bool = False) -> Identity:
+    return Identity(user.id, user.name, user.role, scopes, by_token)

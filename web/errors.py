@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(BlobMissing, _missing)
     app.register_error_handler(StorageUnavailable, _unavailable)
     app.register_error_handler(StorageFull, _storage_full)
@@ -89,13 +89,15 @@ def _answer(status: int, detail: str, code: str | None = None) -> Response:
     return make_response(page, status)
 
 
-def _http_error(error: HTTPException) -> Response:
+def http_error(error: HTTPException) -> Response:
+    """The answer to a request that ended with `error`, whose `problem_code`, if it has one, is for programs."""
     if error.response is not None:
         return error.response  # type: ignore[return-value]  # made by us: a redirect or a problem document
     status = error.code or 500
     if 300 <= status < 400:
         return error.get_response()  # type: ignore[return-value]
-    response = _answer(status, _too_large() if status == 413 else error.description or "")
+    detail = _too_large() if status == 413 else error.description or ""
+    response = _answer(status, detail, getattr(error, "problem_code", None))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After", "WWW-Authenticate"}:
             response.headers[name] = value

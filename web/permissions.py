@@ -90,6 +90,8 @@ ROUTES: Mapping[str, Permission] = {
     "health.readyz": P.PUBLIC,
     "health.metrics": P.PUBLIC,
     "pages.logout": P.ACCOUNT,
+    "pages.password": P.ACCOUNT,
+    "pages.change_password": P.ACCOUNT,
     "pages.model": P.ACCOUNT,
     "api.whoami": P.ACCOUNT,
     "api_docs.static": P.PUBLIC,
@@ -106,6 +108,8 @@ ROUTES: Mapping[str, Permission] = {
     "api.read_image_cam": P.SEE_IMAGES,
     "api.list_job_images": P.SEE_IMAGES,
     "pages.history": P.LIST_IMAGES,
+    "pages.search_history": P.LIST_IMAGES,
+    "api.keep_search": P.LIST_IMAGES,
     "api.list_results": P.LIST_IMAGES,
     "pages.upload": P.SUBMIT,
     "api.create_job": P.SUBMIT,
@@ -124,6 +128,7 @@ ROUTES: Mapping[str, Permission] = {
     "pages.delete_job": P.DELETE_JOBS,
     "pages.status": P.OPERATE,
     "pages.audit": P.AUDIT,
+    "pages.search_audit": P.AUDIT,
 }
 """Endpoint -> permission. The application does not start while one is missing, or one too many is here."""
 

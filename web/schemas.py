@@ -231,7 +231,22 @@ class ImageQuery(Schema):
 class ResultQuery(ImageQuery):
     since: datetime | None = Field(None, alias="from", description="Uploaded at or after this time (UTC if no zone).")
     until: datetime | None = Field(None, alias="to", description="Uploaded before this time (UTC if no zone).")
-    filename: Annotated[str, Field(max_length=200)] | None = Field(None, description="Part of the file name.")
+    filename: Annotated[str, Field(max_length=200)] | None = Field(
+        None,
+        description="Part of the file name. Proxies log addresses: if it may name a patient, use `search`.",
+    )
+    search: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="Part of the file name, by the key that `POST /api/v1/searches` gave for it."
+    )
+
+
+class NewSearch(Schema):
+    filename: str = Field(min_length=1, max_length=200, description="Part of a file name.")
+
+
+class KeptSearch(Schema):
+    search: str = Field(description="Stands for the text in `GET /api/v1/results?search=`, for this user alone.")
+    expires_at: datetime
 
 
 class JobsQuery(Schema):

@@ -15,7 +15,7 @@ import structlog
 from core.errors import StorageUnavailable
 from core.settings import Settings
 from core.storage import BlobStore
-from db import audit, erasure, retention, throttle
+from db import audit, erasure, retention, searches, sessions, throttle
 from db.session import Database, now
 
 ERASE_FOR_S = 0.2
@@ -38,6 +38,7 @@ class Janitor:
         self._next_s = clock()
         self._refused_until_s = clock()
         self._first_byte = 0
+        self._limits = sessions.limits(settings)
 
     def step(self) -> None:
         """A little of all. A storage that refuses is left alone for a minute."""
@@ -62,6 +63,8 @@ class Janitor:
         if self._first_byte == 0:
             with self._database.begin() as session:
                 throttle.forget(session, now(session))
+                sessions.forget(session, self._limits, now(session))
+                searches.forget(session, now(session))
                 retention.forget_removed(session, now(session))
             self._store.drop_spools(erasure.left_behind_since())
         found = erasure.find_left_behind(self._database, self._store, self._first_byte)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web.pages import audit, history, home, image, job, model, sign_in, status
+from web.pages import audit, history, home, image, job, model, password, sign_in, status
 from web.pages.base import blueprint
 
-__all__ = ["audit", "blueprint", "history", "home", "image", "job", "model", "sign_in", "status"]
+__all__ = ["audit", "blueprint", "history", "home", "image", "job", "model", "password", "sign_in", "status"]

@@ -1,25 +1,27 @@
-"""The audit log, newest first, narrowed by a filter that lives in the URL."""
+"""The audit log, newest first, narrowed by a filter, of which the address holds all but the name (see `history`)."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import MultiDict
 
 from db import audit as log
 from db.audit import Action, Filters, Kind
 from db.models import AuditEntry
 from db.queries import Page
 from web import audit as our_audit
+from web import searches
 from web.pages.base import MAX_ID, blueprint, cursor
 from web.pages.forms import days, member
 from web.services import services
 
 ENTRIES_ON_A_PAGE = 100
 MAX_ACTOR_CHARS = 64
+NAME_IN_ADDRESS = "A name no longer stands in an address, for logs keep those. Press “Filter” to search for it."
 
 PAGES = {Kind.JOB: ("pages.job", "job_id"), Kind.IMAGE: ("pages.image", "image_id")}
 """Kinds of things that have a page, as long as they are not deleted."""
@@ -35,16 +37,19 @@ class AuditForm:
     number: str = ""
     from_day: str = ""
     to_day: str = ""
+    search: str = ""
 
     @classmethod
-    def read(cls, args: MultiDict[str, str]) -> AuditForm:
-        given = {name: args.get(name.removesuffix("_day"), "").strip() for name in cls.__slots__}
+    def read(cls, fields: Mapping[str, str]) -> AuditForm:
+        """From the fields of the form or from an address."""
+        given = {name: fields.get(name.removesuffix("_day"), "").strip() for name in cls.__slots__}
         return cls(**given | {"who": given["who"][:MAX_ACTOR_CHARS]})
 
     @property
     def query(self) -> dict[str, str]:
-        """The filled-in fields, by their names in the URL."""
-        return {name.removesuffix("_day"): value for name, value in asdict(self).items() if value}
+        """What of the filter stands in the address."""
+        given = asdict(self) | {"who": ""}
+        return {name.removesuffix("_day"): value for name, value in given.items() if value}
 
     def filters(self) -> Filters:
         """Raises ValueError, with a sentence for the user: a field holds no such value."""
@@ -59,12 +64,25 @@ class AuditForm:
         )
 
 
+@blueprint.post("/audit")
+def search_audit() -> ResponseReturnValue:
+    """Show what the form asks for: the name is exchanged for a key."""
+    form = AuditForm.read(request.form)
+    key = searches.keep(form.who)[0] if form.who else ""
+    values: dict[str, Any] = dict(replace(form, search=key).query)
+    return redirect(url_for("pages.audit", **values), 303)
+
+
 @blueprint.get("/audit")
 def audit() -> ResponseReturnValue:
     form = AuditForm.read(request.args)
     page: Page[AuditEntry] = Page([], None)
     error = ""
     try:
+        if "who" in request.args:
+            raise ValueError(NAME_IN_ADDRESS)
+        if form.search:
+            form = replace(form, who=searches.text_of(form.search))
         filters = form.filters()
     except ValueError as wrong:
         error = str(wrong)

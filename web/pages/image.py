@@ -12,7 +12,7 @@ from db.models import Image
 from db.narrowing import Filters
 from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
-from web import audit, permissions, reviews, uploads
+from web import audit, kept, permissions, reviews, uploads
 from web.auth import user
 from web.pages.base import API_ROOT, MAX_ID, blueprint
 from web.pages.verdict import absence, verdict
@@ -28,8 +28,10 @@ def review(image_id: int) -> ResponseReturnValue:
     except ValueError:
         abort(400, "Choose whether you agree, disagree or are unsure, and save again.")
     reviews.review(image_id, opinion, request.form.get("note", ""))
+    page = url_for("pages.image", image_id=image_id)
+    kept.drop(page)
     flash("Your review is saved.", "good")
-    return redirect(url_for("pages.image", image_id=image_id), 303)
+    return redirect(page, 303)
 
 
 @blueprint.get(f"/images/<int(max={MAX_ID}):image_id>")
@@ -58,6 +60,7 @@ def image(image_id: int) -> str:
         may_retry=permissions.may(user(), Permission.CHANGE_JOBS, found.job.user_id),
         may_review=permissions.may_open(user(), "pages.review"),
         opinions=OPINION_WORDS,
+        typed=kept.fields(),
         max_note_chars=reviews.MAX_NOTE_CHARS,
         previous_id=previous_id,
         next_id=next_id,

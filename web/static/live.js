@@ -31,7 +31,8 @@ function visible() {
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 async function get(url, headers) {
-  const response = await fetch(url, { headers, cache: "no-store" });
+  // The server takes such a request for no sign that somebody is there.
+  const response = await fetch(url, { headers: { ...headers, "X-Unattended": "1" }, cache: "no-store" });
   if (response.status === 401 || new URL(response.url).pathname === "/login") throw new SignedOut();
   if (!response.ok && response.status !== 304) throw new Error(`HTTP ${response.status}`);
   return response;

@@ -5,6 +5,7 @@ export const MAX_BYTES = 50_000_000;
 const TRIES = 12;
 const LONGEST_WAIT_S = 30;
 const PASSING = new Set([429, 502, 503, 504, 507]);
+const SIGNED_OUT = "You are not signed in. What arrived is kept: press “Screen” to sign in and send the rest.";
 const FULL = new Set(["queue_full", "storage_full"]); // pass once there is room again, for a single file too
 
 // An answer that trying again won't change; the message is for the user.
@@ -34,11 +35,15 @@ export function batches(files, maxFiles = MAX_FILES, maxBytes = MAX_BYTES) {
 }
 
 // POSTs until it is answered. `waiting(seconds, reason)` is called before each further try. A full queue is waited for
-// however long it takes.
-export async function post(url, body, csrfToken, waiting) {
+// however long it takes. `session` has the CSRF token, and `renew()` gets a new one when the session has ended.
+export async function post(url, body, session, waiting) {
   for (let tries = 1; ; tries += 1) {
-    const [response, retryAfter] = await attempt(url, body, csrfToken);
+    const [response, retryAfter] = await attempt(url, body, session.csrfToken);
     if (response?.ok) return response.json();
+    if (response && tries < TRIES && (await ended(response))) {
+      if (!(await session.renew())) throw new Refused(401, SIGNED_OUT);
+      continue;
+    }
     if (response && !PASSING.has(response.status)) throw new Refused(response.status, await explain(response));
     const reason = [429, 507].includes(response?.status) ? await explain(response) : null;
     if (response?.status === 429) tries -= 1;
@@ -63,8 +68,15 @@ async function attempt(url, body, csrfToken) {
   }
 }
 
+// Whether the session is over, or another one has begun since the page was made.
+async function ended(response) {
+  if (response.status === 401) return true;
+  if (response.status !== 400) return false;
+  const problem = await response.clone().json().catch(() => null);
+  return problem?.code === "stale_form";
+}
+
 async function explain(response) {
-  if (response.status === 401) return "You have been signed out. Sign in again and send the same files; what arrived is kept.";
   try {
     return (await response.json()).detail;
   } catch {
@@ -73,20 +85,20 @@ async function explain(response) {
 }
 
 // Sends one batch; resolves to what the server says of each file, in order.
-export async function sendBatch(url, batch, csrfToken, waiting) {
+export async function sendBatch(url, batch, session, waiting) {
   const form = new FormData();
   for (const file of batch) form.append("files", file, file.name);
   try {
-    const answers = (await post(url, form, csrfToken, waiting)).images;
+    const answers = (await post(url, form, session, waiting)).images;
     const again = batch.filter((_, index) => FULL.has(answers[index].error?.code));
     if (!again.length) return answers;
-    const later = await sendBatch(url, again, csrfToken, waiting); // fewer each time: if there was room for none, it was a 507
+    const later = await sendBatch(url, again, session, waiting); // fewer each time: if there was room for none, it was a 507
     return answers.map((answer) => (FULL.has(answer.error?.code) ? later.shift() : answer));
   } catch (error) {
     if (!(error instanceof Refused) || error.status !== 413) throw error;
     if (batch.length === 1) return [{ filename: batch[0].name, error: { code: "too_large", message: error.message } }];
     const answers = [];
-    for (const file of batch) answers.push(...(await sendBatch(url, [file], csrfToken, waiting)));
+    for (const file of batch) answers.push(...(await sendBatch(url, [file], session, waiting)));
     return answers;
   }
 }

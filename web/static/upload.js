@@ -2,6 +2,7 @@
 
 import { droppedFiles } from "./dropped.js";
 import { Refused, batches, post, sendBatch } from "./sending.js";
+import { session } from "./session.js";
 
 const MANY = 50;
 
@@ -14,7 +15,6 @@ const area = form.querySelector("[data-upload-progress]");
 const bar = area.querySelector("progress");
 const words = form.querySelector("[data-upload-words]");
 const report = form.querySelector("[data-upload-report]");
-const csrfToken = document.querySelector("meta[name=csrf-token]").content;
 const maxFileBytes = Number(form.dataset.maxFileBytes);
 
 let key = null;
@@ -92,7 +92,7 @@ async function sendAll(files) {
   const waiting = (s, reason) =>
     (words.textContent = `${reason ?? "The server is not ready."} Next try in ${count(Math.ceil(s), "second")}.`);
   const name = form.elements.name.value.trim() || count(files.length, "image");
-  const job = await post(`${form.dataset.upload}/jobs`, { name, priority: form.elements.priority.value, key }, csrfToken, waiting);
+  const job = await post(`${form.dataset.upload}/jobs`, { name, priority: form.elements.priority.value, key }, session, waiting);
   const outcome = { jobUrl: `${form.dataset.jobsPage}/${job.id}`, refused: [], accepted: 0 };
   const total = files.reduce((sum, file) => sum + file.size, 0);
   let sentFiles = 0;
@@ -104,7 +104,7 @@ async function sendAll(files) {
       if (reason) outcome.refused.push({ filename: file.name, error: { message: reason } });
       else whole.push(file);
     }
-    const answers = whole.length ? await sendBatch(`${form.dataset.upload}/jobs/${job.id}/images`, whole, csrfToken, waiting) : [];
+    const answers = whole.length ? await sendBatch(`${form.dataset.upload}/jobs/${job.id}/images`, whole, session, waiting) : [];
     outcome.refused.push(...answers.filter((answer) => answer.error));
     outcome.accepted += answers.filter((answer) => !answer.error).length;
     sentFiles += batch.length;

@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import func, select
 
 from core.storage import LocalBlobStore
-from db import users
-from db.models import AuditEntry, Job
+from db import sessions, users
+from db.models import AuditEntry, BrowserSession, Job
 from db.session import Database, now
 from db.states import Scope
 from tests import factories
 from tests.unit.cli.conftest import Invoke
+
+LIMITS = sessions.Limits(timedelta(hours=1), timedelta(hours=2))
 
 
 @pytest.fixture
@@ -44,6 +46,7 @@ def test_a_token_of_some_scopes(invoke: Invoke, store: Database) -> None:
 def test_what_the_commands_change_is_in_the_log(invoke: Invoke, store: Database) -> None:
     invoke("user", "add", "maria", "--role", "operator", input="a long password\n")
     invoke("user", "password", "maria", input="another long password\n")
+    invoke("user", "sign-out", "maria")
     invoke("user", "disable", "maria")
     invoke("user", "enable", "maria")
     invoke("token", "create", "maria", "--scope", "read")
@@ -54,11 +57,66 @@ def test_what_the_commands_change_is_in_the_log(invoke: Invoke, store: Database)
     assert [(e.action, e.detail) for e in entries] == [
         ("user_added", "operator"),
         ("password_set", ""),
+        ("signed_out", "0 sessions"),
         ("user_disabled", ""),
         ("user_enabled", ""),
         ("token_created", "read"),
         ("token_revoked", "1 tokens"),
     ]
+
+
+def maria_with_a_session_and_two_tokens(invoke: Invoke, store: Database) -> None:
+    invoke("user", "add", "maria", input="a long password\n")
+    with store.begin() as session:
+        maria = users.find(session, "maria")
+        sessions.start(session, maria, LIMITS, now(session))
+        users.create_token(session, maria, now=now(session))
+        users.create_token(session, maria, now=now(session))
+
+
+def left(store: Database) -> tuple[int, int]:
+    """Sessions and tokens."""
+    with store.read() as session:
+        maria = users.find(session, "maria")
+        return len(session.scalars(select(BrowserSession)).all()), users.count_tokens(session, maria)
+
+
+@pytest.mark.parametrize(
+    ("option", "tokens", "words"),
+    [((), 2, "0 revoked, 2 left"), (("--keep-tokens",), 2, "2 left"), (("--revoke-tokens",), 0, "2 revoked, 0 left")],
+)
+def test_a_new_password_ends_sessions_and_tells_of_tokens(
+    invoke: Invoke, store: Database, option: tuple[str, ...], tokens: int, words: str
+) -> None:
+    maria_with_a_session_and_two_tokens(invoke, store)
+    assert words in invoke("user", "password", "maria", *option, input="another long password\n").stdout
+    assert left(store) == (0, tokens)
+
+
+@pytest.mark.parametrize(("answer", "tokens"), [(True, 0), (False, 2)])
+def test_on_a_terminal_it_asks_about_the_tokens(
+    invoke: Invoke, store: Database, monkeypatch: pytest.MonkeyPatch, answer: bool, tokens: int
+) -> None:
+    maria_with_a_session_and_two_tokens(invoke, store)
+    asked: list[str] = []
+
+    def confirm(question: str, *, default: bool) -> bool:
+        asked.append(question)
+        return answer and not default
+
+    monkeypatch.setattr("cli.user.read_password", lambda: "another long password")
+    monkeypatch.setattr("cli.user._on_terminal", lambda: True)
+    monkeypatch.setattr("typer.confirm", confirm)
+    assert invoke("user", "password", "maria").exit_code == 0
+    assert asked == ["'maria' has 2 API tokens. Revoke?"]
+    assert left(store) == (0, tokens)
+
+
+@pytest.mark.parametrize("command", ["disable", "sign-out"])
+def test_the_sessions_of_a_user_are_ended(invoke: Invoke, store: Database, command: str) -> None:
+    maria_with_a_session_and_two_tokens(invoke, store)
+    assert invoke("user", command, "maria").exit_code == 0
+    assert left(store) == (0, 2)
 
 
 def jobs(store: Database) -> int:

@@ -94,10 +94,24 @@ def test_a_disabled_user_can_neither_sign_in_nor_use_a_token(database: Database)
 def test_a_new_password_replaces_the_old_one(database: Database) -> None:
     with database.begin() as session:
         user = factories.user(session, password=PASSWORD)
-        users.set_password(user, "another long password")
+        users.set_password(session, user, "another long password")
         session.flush()
         assert users.check_password(session, "ada", PASSWORD) is None
         assert users.check_password(session, "ada", "another long password") is user
+
+
+@pytest.mark.parametrize("change", ["nothing", "password", "disable"])
+def test_a_change_since_a_user_was_read_is_noticed(database: Database, change: str) -> None:
+    with database.begin() as session:
+        before = factories.user(session, password=PASSWORD)
+    with database.begin() as session:
+        user = users.find(session, "ada")
+        if change == "password":
+            users.set_password(session, user, PASSWORD)
+        elif change == "disable":
+            users.disable(session, user, now(session))
+    with database.begin() as session:
+        assert users.unchanged(session, before) is (change == "nothing")
 
 
 def test_a_token_gives_its_user_and_is_kept_only_as_a_hash(database: Database) -> None:

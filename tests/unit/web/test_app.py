@@ -64,7 +64,7 @@ def test_the_openapi_document_lists_every_address_of_the_api(app: Flask, client:
         if rule.rule.startswith("/api/v1")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert len(served) == 17
+    assert len(served) == 18
     assert documented(client) == served
 
 
@@ -96,3 +96,17 @@ def test_no_address_has_room_for_a_file_name(app: Flask) -> None:
     assert names <= {"job_id", "image_id", "filename", "sha256"}
     with_filename = {rule.endpoint for rule in app.url_map.iter_rules() if "filename" in rule.arguments}
     assert with_filename == {"static", "api_docs.static"}
+
+
+@pytest.mark.parametrize("path", ["/login", "/healthz", "/nothing", "/static/app.css", "/api/v1/whoami"])
+def test_every_answer_carries_the_headers_that_keep_browsers_from_harm(app: Flask, path: str) -> None:
+    with app.test_client().get(path) as response:
+        assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert "camera=()" in response.headers["Permissions-Policy"]
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        assert "Strict-Transport-Security" not in response.headers
+
+
+def test_hsts_is_sent_where_the_pages_are_used_over_https_only(settings: Settings, services: Services) -> None:
+    app = create_app(settings.model_copy(update={"cookie_secure": True}), services)
+    assert app.test_client().get("/healthz").headers["Strict-Transport-Security"] == "max-age=31536000"

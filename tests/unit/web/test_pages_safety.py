@@ -13,7 +13,18 @@ from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Page, Visitor
 
 HOSTILE = "\"><img src=x onerror=alert(1)>'.png"
-PATHS = ["/", "/jobs", "/jobs/1", "/jobs/1?show=failed", "/history", "/history?from=x", "/status", "/audit", "/nothing"]
+PATHS = [
+    "/",
+    "/jobs",
+    "/jobs/1",
+    "/jobs/1?show=failed",
+    "/history",
+    "/history?from=x",
+    "/status",
+    "/audit",
+    "/password",
+    "/nothing",
+]
 IMAGES = [f"/images/{i}" for i in range(1, 7)]
 STATIC = Path(web.__file__).parent / "static"
 
@@ -48,7 +59,7 @@ def test_a_hostile_name_that_was_refused_stays_text(reader: Visitor) -> None:
 
 
 def test_a_hostile_search_and_sign_in_stay_text(reader: Visitor) -> None:
-    page = reader.get("/history?filename=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&from=%22%3E%3Cb%3E")
+    page = reader.search("/history", filename='"><script>alert(1)</script>', from_='"><b>')
     assert '"><script>alert(1)</script>' in [i.get("value") for i in page.all("input")]
     reader.post("/logout", {})
     assert not reader.sign_in('"><b>', "x").all("b")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from flask.testing import FlaskClient
 
-from db import users
 from tests.conftest import PASSWORD
 from tests.unit.web.visitor import Visitor
-from web.services import Services
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs", "/jobs/1", "/history?state=failed", "/images/1", "/status"])
@@ -64,22 +61,7 @@ def test_signing_out_ends_the_session(reader: Visitor) -> None:
     assert reader.get("/").status == 302
 
 
-def test_a_session_ends_with_its_password(reader: Visitor, services: Services) -> None:
-    with services.database.begin() as session:
-        users.set_password(users.find(session, "ada"), "another long password")
-    assert reader.get("/").status == 302
-
-
 @pytest.mark.parametrize("path", ["/login", "/logout", "/", "/jobs/1/cancel", "/jobs/1/retry"])
 def test_a_form_of_another_site_is_refused(reader: Visitor, path: str) -> None:
     page = reader.post(path, {"csrf_token": "forged"})
     assert page.status == 400
-
-
-def test_signing_in_starts_a_fresh_session(browser: FlaskClient, stranger: Visitor) -> None:
-    with browser.session_transaction() as session:
-        session["planted"] = "before"
-    stranger.sign_in("ada", PASSWORD)
-    with browser.session_transaction() as session:
-        assert "planted" not in session
-        assert session.permanent

@@ -45,6 +45,8 @@ ALLOWED = {
     "GET /metrics": EVERYBODY,
     "GET /api/docs/assets/<path:filename>": EVERYBODY,
     "POST /logout": SIGNED_IN,
+    "GET /password": SIGNED_IN,
+    "POST /password": SIGNED_IN,
     "GET /openapi.json": SIGNED_IN,
     "GET /api/docs": SIGNED_IN,
     "GET /models/<sha256>": SIGNED_IN,
@@ -60,8 +62,10 @@ ALLOWED = {
     "POST /images/<image_id>/review": REVIEW,
     "POST /images/<image_id>/retry": CHANGE,
     "GET /history": SEE_JOBS,
+    "POST /history": SEE_JOBS,
     "GET /status": OPERATE,
     "GET /audit": AUDIT,
+    "POST /audit": AUDIT,
     "GET /api/v1/jobs": SEE_JOBS,
     "POST /api/v1/jobs": SUBMIT,
     "GET /api/v1/jobs/<job_id>": SEE_JOBS,
@@ -78,6 +82,7 @@ ALLOWED = {
     "POST /api/v1/images/<image_id>/review": REVIEW,
     "POST /api/v1/images/<image_id>/retry": CHANGE,
     "GET /api/v1/results": SEE_JOBS,
+    "POST /api/v1/searches": SEE_JOBS,
 }
 """`owner` is the clinician whose job it is, `clinician` another one; the last four are tokens of the admin, each with
 one scope."""

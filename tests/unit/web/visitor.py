@@ -65,6 +65,11 @@ class Visitor:
             body["files"] = [(io.BytesIO(content), name) for name, content in files]
         return Page(self.client.post(path, data=body, content_type="multipart/form-data" if files else None))
 
+    def search(self, path: str, **fields: str) -> Page:
+        """Send the filter of a page, `from_` being its field “from”, and follow to what it finds."""
+        self.get(path)
+        return self.get(self.post(path, {name.rstrip("_"): value for name, value in fields.items()}).location)
+
     def sign_in(self, name: str, password: str, target: str = "") -> Page:
         self.get("/login")
         return self.post("/login", {"name": name, "password": password, "next": target})

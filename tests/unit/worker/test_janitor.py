@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import StorageUnavailable
-from db.models import AuditEntry, Image, Job
+from db import searches, sessions
+from db.models import AuditEntry, Base, BrowserSession, Image, Job, Search
 from db.session import now
 from db.states import ImageState
 from tests import factories
@@ -56,7 +57,7 @@ def old_job(services: Services, *, days: int) -> int:
         return job.id
 
 
-def count(services: Services, table: type[Job | Image | AuditEntry]) -> int:
+def count(services: Services, table: type[Base]) -> int:
     with services.database.read() as session:
         return session.scalars(select(func.count()).select_from(table)).one()
 
@@ -111,6 +112,16 @@ def test_a_deletion_that_was_cut_off_goes_on(services: Services, make: Callable[
         session.get_one(Job, job_id).deleted_at = now(session)
     make().step()
     assert (count(services, Job), count(services, Image)) == (0, 0)
+
+
+def test_sessions_and_searches_that_are_over_are_dropped(services: Services, make: Callable[..., Janitor]) -> None:
+    with services.database.begin() as session:
+        user, at = factories.user(session), now(session)
+        for ago in (timedelta(hours=1), timedelta(hours=25)):
+            sessions.start(session, user, sessions.limits(services.settings), at - ago)
+            searches.keep(session, user.id, "mustermann", at - ago)
+    make().step()
+    assert (count(services, BrowserSession), count(services, Search)) == (1, 1)
 
 
 def test_a_storage_that_refuses_stops_nothing(
