@@ -1,7 +1,11 @@
-"""Many uploads of one image each at once: how few batches the workers make of them."""
+"""Many uploads of one image each at once: how few batches the workers make of them.
+
+`python -m benchmarks.singles` sends them one after the other instead, and tells how long each waits: `single_waits`.
+"""
 
 from __future__ import annotations
 
+from benchmarks import single_waits
 from benchmarks.latency import batches, singles
 from benchmarks.rows import Row, Setup
 from benchmarks.service import client_of
@@ -37,3 +41,7 @@ def measure(setup: Setup) -> Row:
     row.add("images_a_batch", *made)
     row.add("images_per_s", *rates)
     return row
+
+
+if __name__ == "__main__":
+    single_waits.main()

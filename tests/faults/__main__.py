@@ -3,11 +3,13 @@
 python -m tests.faults --runs 20                     every row, on SQLite and PostgreSQL in turn
 python -m tests.faults --runs 20 --record runs.jsonl go on with a pass that was interrupted
 python -m tests.faults --rows valkey --seed 7        the rows whose name has this in it, as in the pass of that seed
+python -m tests.faults --soak 20                     uploads for 20 minutes while processes are killed
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import random
 import signal
 import sys
@@ -19,13 +21,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import profile
+from tests.faults import profile, soak
 from tests.faults.matrix import DATABASES, Row
 from tests.faults.record import Record
 from tests.faults.report import DOCUMENT, Outcome, as_table, caption, summarize, write_into
 from tests.faults.rows import ROWS
 from tests.faults.stack import Kind
 from tests.faults.stacks import Stacks
+
+MAX_SOAK_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +87,30 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--real-model", action="store_true", help="the shipped network instead of a fake one")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once, each on a service of its own (default: 1)")
     parser.add_argument("--minutes", type=float, default=1e6, help="start no run after this time")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="instead: uploads while processes are killed")
+    parser.add_argument("--kill-every", type=float, default=20.0, metavar="SECONDS", help="in a soak (default: 20)")
     parser.add_argument("--write", action="store_true", help="also put the table into docs/reliability.md")
     parser.add_argument(
         "--record", type=Path, metavar="FILE", help="add a line of JSON a run; runs in it count as done"
     )
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    if asked.soak is not None and not 0 < asked.soak <= MAX_SOAK_MINUTES:
+        parser.error(f"a soak takes more than 0 and at most {MAX_SOAK_MINUTES} minutes")
+    if asked.kill_every < 1:
+        parser.error("a process needs a second before the next one is killed")
+    return asked
+
+
+def soak_all(asked: argparse.Namespace, seed: int) -> int:
+    """One soak on each database that was asked for: 0 if every promise was kept, else 1."""
+    its_profile = profile.SHORT if asked.short else profile.LONG
+    print(f"seed {seed}", flush=True)
+    kept = True
+    for database in DATABASES if asked.database is None else [asked.database]:
+        kind = Kind(database, its_profile, real_model=asked.real_model, small_disk=False)
+        say = functools.partial(print, flush=True)
+        kept &= soak.run(kind, asked.soak * 60, asked.kill_every, seed, say).kept
+    return 0 if kept else 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,6 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parse(arguments)
     rows = [row for row in ROWS if asked.rows.lower() in row.name.lower()]
     seed = random.SystemRandom().getrandbits(32) if asked.seed is None else asked.seed
+    if asked.soak is not None:
+        return soak_all(asked, seed)
     record = Record(asked.record)
     outcomes = record.read()
     tasks = plan(asked, rows, seed, Counter(f"{outcome.fault}, {outcome.moment}" for outcome in outcomes))
