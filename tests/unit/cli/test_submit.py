@@ -99,7 +99,7 @@ def test_an_outage_in_the_middle(submit: Submit, service: FakeService, folder: P
 def test_some_fail_some_are_refused(submit: Submit, service: FakeService, folder: Path, tmp_path: Path) -> None:
     service.failing = {(folder / "a.png").read_bytes()}
     service.refused = {(folder / "b.png").read_bytes()}
-    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
 
     result = submit(folder, "--csv", tmp_path / "out.csv")
 
@@ -107,12 +107,12 @@ def test_some_fail_some_are_refused(submit: Submit, service: FakeService, folder
     assert "  normal             3\n  failed             1\n  rejected           2\n" in result.stdout
     assert "  a.png: The image is damaged.\n" in result.stdout
     assert "  b.png: Too large.\n" in result.stdout
-    assert "  letter.pdf: Not a JPEG or PNG image: this looks like a PDF document.\n" in result.stdout
+    assert "  letter.png: Not a JPEG or PNG image: this looks like a PDF document.\n" in result.stdout
     rows = {row["filename"]: row for row in read_csv(tmp_path / "out.csv")}
     assert {name: row["state"] for name, row in rows.items()} == {
         "a.png": "failed",
         "b.png": "rejected",
-        "letter.pdf": "rejected",
+        "letter.png": "rejected",
         "c.png": "done",
         "below/d.jpg": "done",
         "below/e.jpg": "done",
@@ -159,7 +159,7 @@ def test_nothing_to_send(submit: Submit, service: FakeService, tmp_path: Path) -
 
     assert result.exit_code == 3
     assert "  empty: The folder has no files.\n" in result.stdout
-    assert "  empty.zip: The zip archive has no files.\n" in result.stdout
+    assert "  empty.zip: The archive has no files.\n" in result.stdout
     assert "  notes.txt: Not a JPEG or PNG image" in result.stdout
     assert service.keys == {}, "no empty job is left behind"
 
@@ -181,12 +181,12 @@ def test_no_wait(submit: Submit, service: FakeService, folder: Path) -> None:
 
 
 def test_no_wait_lists_what_was_refused(submit: Submit, folder: Path) -> None:
-    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
 
     result = submit(folder, "--no-wait")
 
     assert result.exit_code == 3
-    assert "letter.pdf: Not a JPEG" in result.stdout
+    assert "letter.png: Not a JPEG" in result.stdout
 
 
 def test_a_csv_without_waiting_is_a_contradiction(submit: Submit, service: FakeService, folder: Path) -> None:
@@ -210,7 +210,21 @@ def test_skipped_files_are_counted(submit: Submit, folder: Path) -> None:
     result = submit(folder)
 
     assert result.exit_code == 0
-    assert "Skipped: 1 hidden files, 1 symbolic links that lead out of the folder.\n" in result.stderr
+    assert (
+        "Skipped: system files (1), symbolic links that lead out of the folder (1). "
+        "--follow-links reads what the links lead to.\n" in result.stderr
+    )
+
+
+def test_links_are_followed_when_asked(submit: Submit, service: FakeService, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "annexed").mkdir()
+    (tmp_path / "annexed" / "one.png").symlink_to(folder / "a.png")
+
+    result = submit(tmp_path / "annexed", "--follow-links")
+
+    assert result.exit_code == 0
+    assert service.uploads == [["one.png"]]
+    assert "Skipped" not in result.stderr
 
 
 def test_ctrl_c_says_that_it_can_go_on(

@@ -30,7 +30,7 @@ def url(app: Flask, eager: Services) -> Iterator[str]:
 def test_everything_at_once(invoke: Invoke, url: str, token: str, folder: Path, tmp_path: Path) -> None:
     (folder / "bright.png").write_bytes(factories.png(7, brightness=0.8))
     (folder / "cut.png").write_bytes(factories.png(8)[:600])
-    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
     (folder / os.fsdecode(b"r\xf6ntgen.png")).write_bytes(factories.png(9))
     with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
         archive.writestr("ward/1.png", factories.png(20))
@@ -49,7 +49,7 @@ def test_everything_at_once(invoke: Invoke, url: str, token: str, folder: Path, 
     assert rows["archive/bright.png"]["decision"] == "pneumonia"
     assert rows["archive/bright.png"]["model"] == f"fake-brightness@{FAKE_SHA256[:12]}"
     assert rows["archive/cut.png"]["state"] == "failed"
-    assert rows["archive/letter.pdf"]["state"] == "rejected"
+    assert rows["archive/letter.png"]["state"] == "rejected"
     assert rows["more.zip/ward/1.png"]["state"] == "done"
     assert len(rows) == 10
 
