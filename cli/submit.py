@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cli.results_csv import CsvFile
     from cli.rows import Tally
     from cli.sources import Sources
+    from cli.upload import Hashed
     from core.results import Row
     from core.settings import Settings
 
@@ -108,6 +109,8 @@ class Submission:
         self.table = table
         self.tally: Tally = Tally()
         self.job_id: int | None = None
+        self._names: dict[int, list[str]] = {}
+        """By the id of an image of the job, what this run calls it: the job may hold earlier versions of files too."""
 
     def run(self, sources: Sources, *, concurrency: int, wait: bool) -> int:
         """Send, wait, report; how many files have no result."""
@@ -142,6 +145,7 @@ class Submission:
                 self._open_job,
                 concurrency=concurrency,
                 max_pixels=self.limits.max_pixels,
+                accept=self._accept,
                 reject=self._add,
                 progress=show,
             )
@@ -158,13 +162,20 @@ class Submission:
 
     def _wait(self, job_id: int) -> None:
         from cli import progress
-        from cli.rows import from_api
+        from cli.rows import from_api, without_image
         from cli.watch import watch
 
         with progress.meter("Screening", 0) as meter:
             watch(self.client, job_id, meter)
         for image in self.client.images(job_id):
-            self._add(from_api(image))
+            for name in self._names.pop(image["id"], ()):
+                self._add(from_api(image, name))
+        for names in self._names.values():
+            for name in names:
+                self._add(without_image(name))
+
+    def _accept(self, file: Hashed, image_id: int) -> None:
+        self._names.setdefault(image_id, []).append(file.source.name)
 
     def _add(self, row: Row) -> None:
         self.tally.add(row)

@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from typer.testing import Result
@@ -225,6 +226,105 @@ def test_links_are_followed_when_asked(submit: Submit, service: FakeService, fol
     assert result.exit_code == 0
     assert service.uploads == [["one.png"]]
     assert "Skipped" not in result.stderr
+
+
+def test_a_repaired_file_takes_the_place_of_the_one_before(
+    submit: Submit, service: FakeService, folder: Path, tmp_path: Path
+) -> None:
+    service.failing = {(folder / "b.png").read_bytes()}
+    assert submit(folder).exit_code == 3
+    (folder / "b.png").write_bytes(factories.png(42))
+
+    result = submit(folder, "--csv", tmp_path / "out.csv")
+
+    assert result.exit_code == 0
+    assert "5 files:\n  normal             5\n" in result.stdout
+    rows = read_csv(tmp_path / "out.csv")
+    assert sorted(row["filename"] for row in rows) == ["a.png", "b.png", "below/d.jpg", "below/e.jpg", "c.png"]
+    assert {row["sha256"] for row in rows if row["filename"] == "b.png"} == {
+        hashlib.sha256(factories.png(42)).hexdigest()
+    }
+
+
+def test_a_file_that_left_the_folder_is_not_told_of(submit: Submit, folder: Path) -> None:
+    submit(folder)
+    (folder / "b.png").unlink()
+
+    assert "4 files:\n  normal             4\n" in submit(folder).stdout
+
+
+ODD_NAMES = [
+    " spaced .png ",
+    "bell\x07.png",
+    'quote".png',
+    "back\\slash.png",
+    "50%22.png",
+    "line\nbreak.png",
+    "rtl\u202e.png",
+]
+
+
+def test_rows_have_the_names_of_this_side(submit: Submit, folder: Path, tmp_path: Path) -> None:
+    for seed, name in enumerate(ODD_NAMES):
+        (folder / name).write_bytes(factories.png(100 + seed))
+    for path in [*folder.glob("*.jpg"), *folder.glob("?.png")]:
+        path.unlink()
+    for _ in range(2):
+        result = submit(folder, "--csv", tmp_path / "out.csv")
+        assert result.exit_code == 0
+        names = [row["filename"] for row in read_csv(tmp_path / "out.csv")]
+        assert sorted(names) == sorted([*ODD_NAMES, "below/d.jpg", "below/e.jpg"])
+
+
+def test_an_image_that_was_deleted_meanwhile_is_a_failure(
+    submit: Submit, service: FakeService, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.watch.watch", lambda *_: service.images.pop(0))
+
+    result = submit(folder)
+
+    assert result.exit_code == 3
+    assert "  normal             4\n  failed             1\n" in result.stdout
+    assert "does not have this image any more" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: data + bytes(100_000), lambda data: data[:-200]], ids=["grows", "shrinks"]
+)
+def test_a_file_that_is_being_written_fails_alone(
+    submit: Submit,
+    service: FakeService,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[bytes], bytes],
+) -> None:
+    """It changes whenever it was hashed, as a copy that is still going on does."""
+    from cli import upload
+
+    hash_it = upload._sha256
+
+    def hash_and_change(file: BinaryIO) -> tuple[str, int]:
+        answer = hash_it(file)
+        if getattr(file, "name", None) == str(folder / "b.png"):
+            (folder / "b.png").write_bytes(change((folder / "b.png").read_bytes()))
+        return answer
+
+    monkeypatch.setattr("cli.upload._sha256", hash_and_change)
+
+    result = submit(folder, "--csv", tmp_path / "out.csv")
+
+    assert (result.exit_code, result.exception.__class__) == (3, SystemExit)
+    assert "  b.png: The file changed while it was being sent" in result.stdout
+    states = {row["filename"]: row["state"] for row in read_csv(tmp_path / "out.csv")}
+    assert states == {
+        "a.png": "done",
+        "b.png": "rejected",
+        "c.png": "done",
+        "below/d.jpg": "done",
+        "below/e.jpg": "done",
+    }
+    assert {image["filename"] for image in service.images} == states.keys() - {"b.png"}
 
 
 def test_ctrl_c_says_that_it_can_go_on(
