@@ -9,7 +9,6 @@ between those leaves a queued row, for which the sweeper rings.
 from __future__ import annotations
 
 import io
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, cast
@@ -30,19 +29,17 @@ from core.storage import Spool
 from db import jobs, queries, retention
 from db.audit import Action, Kind
 from db.jobs import NewImage
-from db.models import MAX_FILENAME, Image, Job
+from db.models import Image, Job
 from db.queries import Progress
 from db.session import now
 from db.states import ImageState, Priority
-from web import audit
+from web import audit, filenames
 from web.admission import admission
 from web.auth import user
 from web.services import Services, services
 
 log = structlog.get_logger()
 
-UNNAMED = "unnamed"
-"""A file whose name has nothing that can be shown."""
 RING_AT_ONCE = 1000
 """Images rung for while somebody waits for the answer. A worker that wakes takes all; the sweeper rings for others."""
 READ_AHEAD_BYTES = 2**20
@@ -144,7 +141,7 @@ def receive_known(job_id: int, user_id: int, wanted: Sequence[tuple[str, str]]) 
         before = known.get(sha256)
         if before is not None and ours.store.exists(sha256):
             facts = (before.media_type, before.size_bytes, before.width_px, before.height_px)
-            stored.append(NewImage(clean(filename) or UNNAMED, sha256, *facts))
+            stored.append(NewImage(filenames.stored(filename), sha256, *facts))
             places.append(place)
     found: list[Image | None] = [None] * len(wanted)
     for place, image in zip(places, _insert(job_id, stored), strict=True):
@@ -223,12 +220,6 @@ def ring(image_ids: Sequence[int], priority: Priority) -> None:
         log.warning("doorbell_not_noted", error=type(error).__name__, images=len(rung))
 
 
-def clean(filename: str) -> str:
-    """A name fit to be shown: no control, format or unassigned characters, at most 512, the end being kept."""
-    visible = "".join(c for c in filename if not unicodedata.category(c).startswith("C"))
-    return visible.strip()[-MAX_FILENAME:]
-
-
 def _admit(request: UploadRequest) -> None:
     """Raises QueueFull, StorageFull, NotFound."""
     size_bytes = request.content_length or 0
@@ -257,7 +248,7 @@ def _store_all(files: Iterable[FileStorage]) -> list[NewImage | Rejected]:
 
 
 def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
-    filename = clean(file.filename or "") or UNNAMED
+    filename = filenames.stored(file.filename or "")
     spool = cast(Spool, file.stream)
     try:
         if spool.too_large:
@@ -285,7 +276,7 @@ def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | 
 def _create(
     session: Session, user_id: int, name: str, priority: Priority, client_key: str | None = None
 ) -> tuple[Job, bool]:
-    name = clean(name)[:200] or "Untitled"
+    name = filenames.clean(name)[:200] or "Untitled"
     return jobs.create(session, user_id=user_id, name=name, priority=priority, client_key=client_key, now=now(session))
 
 

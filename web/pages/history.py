@@ -15,7 +15,7 @@ from db.models import Image
 from db.narrowing import Filters
 from db.queries import Page
 from db.states import Decision, ImageState
-from web import audit, permissions, uploads
+from web import audit, filenames, permissions
 from web.auth import user
 from web.pages.base import API_ROOT, blueprint, cursor
 from web.pages.forms import days, member
@@ -39,7 +39,7 @@ class HistoryForm:
     @classmethod
     def read(cls, args: MultiDict[str, str]) -> HistoryForm:
         return cls(
-            filename=uploads.clean(args.get("filename", ""))[:MAX_FILENAME_CHARS],
+            filename=filenames.clean(args.get("filename", ""))[:MAX_FILENAME_CHARS],
             decision=args.get("decision", ""),
             state=args.get("state", ""),
             from_day=args.get("from", ""),
