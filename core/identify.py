@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from core.signatures import BMP, BRANDS, DICOM, FILM, NIFTI, OFFICE, TABLE, TAR, TEXT, UNKNOWN, ZIP, Archive, Kind
+from core.signatures import BMP, BRANDS, DICOM, FILM, NIFTI, OFFICE, TABLE, TAR, TEXT, UNKNOWN, ZIP, ArchiveForm, Kind
 
 HEAD_BYTES = 1024
 """What `identify` wants to see of a file; less is enough for most kinds."""
@@ -35,7 +35,7 @@ def _inside(head: bytes, kind: Kind) -> Kind:
     """`kind`, or what is inside, where the first bytes tell."""
     if kind is ZIP and any(head.startswith(entry, 30) for entry in _OFFICE_ENTRIES):
         return OFFICE
-    if kind.archive is Archive.GZIP and identify(_gzip_start(head)) is NIFTI:
+    if kind.archive is ArchiveForm.GZIP and identify(_gzip_start(head)) is NIFTI:
         return Kind("a compressed NIfTI volume", NIFTI.advice)
     return kind
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Archive(StrEnum):
+class ArchiveForm(StrEnum):
     """How an archive is read; what is compressed may hold a tar, and `CLOSED` ones are not read here."""
 
     ZIP = "zip"
@@ -22,7 +22,7 @@ class Kind(NamedTuple):
 
     name: str
     advice: str = ""
-    archive: Archive | None = None
+    archive: ArchiveForm | None = None
 
     @property
     def sentence(self) -> str:
@@ -33,8 +33,8 @@ _SUBMIT = "unpack it first, or send it with `pneumoscreen submit`"
 _UNPACK = "unpack it first"
 _SAVE = "save it as PNG"
 
-ZIP = Kind("a zip archive", _SUBMIT, Archive.ZIP)
-TAR = Kind("a tar archive", _SUBMIT, Archive.TAR)
+ZIP = Kind("a zip archive", _SUBMIT, ArchiveForm.ZIP)
+TAR = Kind("a tar archive", _SUBMIT, ArchiveForm.TAR)
 TEXT = Kind("a text file")
 UNKNOWN = Kind("something else")
 NIFTI = Kind("a NIfTI volume", _SAVE)
@@ -73,22 +73,26 @@ TABLE: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x93NUMPY", Kind("a NumPy array")),
     (0, b"MATLAB 5.0 MAT", Kind("a MATLAB file")),
     # Archives.
-    (0, b"PK\x05\x06", Kind("an empty zip archive", archive=Archive.ZIP)),
+    (0, b"PK\x05\x06", Kind("an empty zip archive", archive=ArchiveForm.ZIP)),
     (0, b"PK\x03\x04", ZIP),
-    (0, b"PK\x07\x08", Kind("a part of a zip archive in several files", "join and unpack them first", Archive.CLOSED)),
+    (
+        0,
+        b"PK\x07\x08",
+        Kind("a part of a zip archive in several files", _UNPACK, ArchiveForm.CLOSED),
+    ),
     (257, b"ustar", TAR),
-    (0, b"\x1f\x8b", Kind("a gzip archive", _UNPACK, Archive.GZIP)),
-    (0, b"BZh", Kind("a bzip2 archive", _UNPACK, Archive.BZIP2)),
-    (0, b"\xfd7zXZ", Kind("an xz archive", _UNPACK, Archive.XZ)),
-    (0, b"\x28\xb5\x2f\xfd", Kind("a Zstandard archive", _UNPACK, Archive.CLOSED)),
-    (0, b"7z\xbc\xaf\x27\x1c", Kind("a 7z archive", _UNPACK, Archive.CLOSED)),
-    (0, b"Rar!\x1a\x07", Kind("a RAR archive", _UNPACK, Archive.CLOSED)),
-    (0, b"MSCF", Kind("a Windows cabinet", _UNPACK, Archive.CLOSED)),
-    (0, b"\x04\x22\x4d\x18", Kind("an LZ4 archive", _UNPACK, Archive.CLOSED)),
-    (0, b"\x1f\x9d", Kind("a compress (.Z) archive", _UNPACK, Archive.CLOSED)),
-    (0, b"LZIP", Kind("an lzip archive", _UNPACK, Archive.CLOSED)),
-    (2, b"-lh", Kind("an LZH archive", _UNPACK, Archive.CLOSED)),
-    (0, b"xar!", Kind("a xar archive", _UNPACK, Archive.CLOSED)),
+    (0, b"\x1f\x8b", Kind("a gzip archive", _UNPACK, ArchiveForm.GZIP)),
+    (0, b"BZh", Kind("a bzip2 archive", _UNPACK, ArchiveForm.BZIP2)),
+    (0, b"\xfd7zXZ", Kind("an xz archive", _UNPACK, ArchiveForm.XZ)),
+    (0, b"\x28\xb5\x2f\xfd", Kind("a Zstandard archive", _UNPACK, ArchiveForm.CLOSED)),
+    (0, b"7z\xbc\xaf\x27\x1c", Kind("a 7z archive", _UNPACK, ArchiveForm.CLOSED)),
+    (0, b"Rar!\x1a\x07", Kind("a RAR archive", _UNPACK, ArchiveForm.CLOSED)),
+    (0, b"MSCF", Kind("a Windows cabinet", _UNPACK, ArchiveForm.CLOSED)),
+    (0, b"\x04\x22\x4d\x18", Kind("an LZ4 archive", _UNPACK, ArchiveForm.CLOSED)),
+    (0, b"\x1f\x9d", Kind("a compress (.Z) archive", _UNPACK, ArchiveForm.CLOSED)),
+    (0, b"LZIP", Kind("an lzip archive", _UNPACK, ArchiveForm.CLOSED)),
+    (2, b"-lh", Kind("an LZH archive", _UNPACK, ArchiveForm.CLOSED)),
+    (0, b"xar!", Kind("a xar archive", _UNPACK, ArchiveForm.CLOSED)),
     # Documents, films and what folders are littered with.
     (0, b"%PDF", Kind("a PDF document")),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind("an old Microsoft Office document or thumbnail database")),

@@ -21,18 +21,18 @@ def open_archive(path: Path, *, max_bytes: int) -> Archive | None:
     form = _form(path)
     if form is None:
         return None
-    if form is signatures.Archive.ZIP:
+    if form is signatures.ArchiveForm.ZIP:
         return ZipArchive(path, max_bytes=max_bytes)
     return TarArchive(path, form, max_bytes=max_bytes)
 
 
-def _form(path: Path) -> signatures.Archive | None:
+def _form(path: Path) -> signatures.ArchiveForm | None:
     """By its first bytes: a name proves nothing, and a trailing directory may hide behind any image."""
     try:
         with path.open("rb") as file:
             form = identify.identify(file.read(identify.HEAD_BYTES)).archive
             if form not in FORMS:
-                return form if form is signatures.Archive.ZIP else None
+                return form if form is signatures.ArchiveForm.ZIP else None
             file.seek(0)
             with FORMS[form](file) as plain:
                 return form if identify.is_tar(plain.read(512)) else None

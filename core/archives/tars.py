@@ -24,7 +24,7 @@ from core.archives.forward import MAX_RATIO, Forward, UnpacksToTooMuch
 from core.archives.members import CHUNK_BYTES, MAX_MEMBERS, SPOOL_BYTES, UNREADABLE, is_beside, join, split, spool
 from core.archives.names import decode_raw
 from core.errors import CorruptImage, Permanent, TooLarge
-from core.signatures import Archive as Form
+from core.signatures import ArchiveForm
 
 LINKS = "links inside an archive"
 SPECIAL = "pipes, sockets and devices"
@@ -32,11 +32,11 @@ DAMAGED = "The tar archive is damaged or cut short; what comes behind is not rea
 TOO_MUCH = (
     f"The tar archive unpacks to more than {MAX_RATIO} times its size, which images never do; the rest is not read."
 )
-FORMS: dict[Form, Callable[[BinaryIO], BinaryIO]] = {
-    Form.TAR: lambda file: file,
-    Form.GZIP: lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file)),
-    Form.BZIP2: lambda file: cast(BinaryIO, bz2.BZ2File(file)),
-    Form.XZ: lambda file: cast(BinaryIO, lzma.LZMAFile(file)),  # noqa: SIM115  # the caller's
+FORMS: dict[ArchiveForm, Callable[[BinaryIO], BinaryIO]] = {
+    ArchiveForm.TAR: lambda file: file,
+    ArchiveForm.GZIP: lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file)),
+    ArchiveForm.BZIP2: lambda file: cast(BinaryIO, bz2.BZ2File(file)),
+    ArchiveForm.XZ: lambda file: cast(BinaryIO, lzma.LZMAFile(file)),  # noqa: SIM115  # the caller's
 }
 """How the tar in each is read."""
 
@@ -52,7 +52,7 @@ class Listed:
 class TarArchive:
     """A tar file. Its members come in order, from one thread; what they hold may be read from any."""
 
-    def __init__(self, path: Path, form: Form, *, max_bytes: int, max_members: int = MAX_MEMBERS) -> None:
+    def __init__(self, path: Path, form: ArchiveForm, *, max_bytes: int, max_members: int = MAX_MEMBERS) -> None:
         """
         Raises:
             TooLarge: it lists more than `max_members`.

@@ -65,6 +65,34 @@ def test_the_same_command_again(invoke: Invoke, url: str, token: str, folder: Pa
     assert "Sent 0 files (5 were there already)" in second.stderr
 
 
+def test_odd_names_and_a_repaired_file(invoke: Invoke, url: str, token: str, app: Flask, tmp_path: Path) -> None:
+    names = [
+        " spaced .png ",
+        "bell\x07.png",
+        'quote".png',
+        "50%22.png",
+        "line\nbreak.png",
+        "\u202e.png",
+        "x" * 200 + ".png",
+    ]
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    for seed, name in enumerate(names):
+        (folder / name).write_bytes(factories.png(seed))
+    (folder / "b.png").write_bytes(factories.png(50)[:600])
+    command = ("submit", folder, "--url", url, "--token", token, "--csv", tmp_path / "o.csv")
+    assert invoke(*command).exit_code == 3
+
+    (folder / "b.png").write_bytes(factories.png(50))
+    result = invoke(*command)
+
+    assert result.exit_code == 0
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as file:
+        assert sorted(row["filename"] for row in csv.DictReader(file)) == sorted([*names, "b.png"])
+    job = app.test_client().get("/api/v1/jobs/1", headers={"Authorization": f"Bearer {token}"}).get_json()
+    assert job["total"] == len(names) + 2, "the two versions of b.png, and nothing twice"
+
+
 def test_a_wrong_token(invoke: Invoke, url: str, folder: Path) -> None:
     result = invoke("submit", folder, "--url", url, "--token", "pns_wrong")
 

@@ -18,7 +18,7 @@ from core.archives import Archive, open_archive
 from core.archives.members import SPOOL_BYTES
 from core.archives.tars import DAMAGED, LINKS, SPECIAL, TOO_MUCH, TarArchive
 from core.errors import CorruptImage, TooLarge, UnsupportedType
-from core.signatures import Archive as Form
+from core.signatures import ArchiveForm
 from tests import factories
 
 MAX_BYTES = 4 * 1024**2
@@ -163,7 +163,7 @@ def test_too_many_members(tmp_path: Path) -> None:
     path = packed(tmp_path / "a.tar", {f"{number}": b"" for number in range(11)}, "w")
 
     with pytest.raises(TooLarge, match="more than 10 files"):
-        TarArchive(path, Form.TAR, max_bytes=MAX_BYTES, max_members=10)
+        TarArchive(path, ArchiveForm.TAR, max_bytes=MAX_BYTES, max_members=10)
 
 
 def test_an_archive_in_an_archive_is_not_opened(tmp_path: Path) -> None:
