@@ -18,6 +18,7 @@ from core.media import IMAGE_MAGIC
 MAX_MEMBERS = 200_000
 MAX_NAME_CHARS = 512
 """Of a member's name the end is kept; the service does the same."""
+UNNAMED = "unnamed"
 SPOOL_BYTES = 1024**2
 """Members up to this size stay in memory while they are read; larger ones go to an unnamed temporary file."""
 CHUNK_BYTES = 256 * 1024
@@ -61,10 +62,10 @@ class Archive(Protocol):
 
 
 def split(name: str, *, backslash: bool) -> list[str]:
-    """The parts of a member's path, without those that lead anywhere; empty for a name that is nothing else."""
+    """The parts of a member's path, without those that lead anywhere; a name of nothing else is none."""
     if backslash:
         name = name.replace("\\", "/")
-    return [part for part in name.split("/") if part not in ("", ".", "..")]
+    return [part for part in name.split("/") if part not in ("", ".", "..")] or [UNNAMED]
 
 
 def join(prefix: str, parts: list[str]) -> str:

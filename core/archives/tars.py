@@ -123,7 +123,7 @@ class TarArchive:
                 while (info := tar.next()) is not None:
                     tar.members.clear()  # type: ignore[attr-defined]  # else it keeps a record of every file
                     stream.allow(info.offset_data + info.size)
-                    if not info.isdir() and split(info.name, backslash=False):
+                    if not info.isdir():
                         yield tar, info
                 stream.check_end()
 

@@ -51,8 +51,8 @@ class ZipArchive:
     def close(self) -> None:
         self.zip.close()
 
-    def members(self, prefix: str, *, counting: bool = False) -> Iterator[ZipMember]:  # all can be opened
-        """Its files in the archive's order; what lies beside radiographs is counted in `skipped`."""
+    def members(self, prefix: str, *, counting: bool = False) -> Iterator[ZipMember]:
+        """As `Archive.members`; those that are only counted can be opened too."""
         self.skipped.clear()
         for info, parts in zip(self.zip.filelist, self._parts, strict=True):
             if not parts:
@@ -71,7 +71,7 @@ class ZipArchive:
         paths = []
         for info, name in zip(self.zip.filelist, decoded, strict=True):
             backslash = info.create_system in _WINDOWS_SYSTEMS or not slashes
-            is_folder = name.endswith("/") or (backslash and name.endswith("\\") and not info.file_size)
+            is_folder = name.endswith(("/", "\\") if backslash else "/") and not info.file_size
             paths.append([] if is_folder else split(name, backslash=backslash))
         return paths
 

@@ -218,6 +218,10 @@ def test_backslashes_of_windows_are_separators(tmp_path: Path) -> None:
     assert listed(path) == ["CXR/a.jpg"]
 
 
+def test_a_file_with_no_name_to_speak_of_is_not_lost(tmp_path: Path) -> None:
+    assert listed(named(tmp_path / "a.zip", b"..", b"d/", b"a.png")) == ["unnamed", "d", "a.png"]
+
+
 def test_a_backslash_of_unix_is_a_character(tmp_path: Path) -> None:
     assert listed(named(tmp_path / "a.zip", b"d/a\\.jpg", system=3)) == ["d/a\\.jpg"]
 
