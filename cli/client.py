@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
-from typing import Any, BinaryIO
+from typing import Any
 
 import httpx
 
+from cli.bound import BoundFile
 from core.errors import ConfigurationError, PneumoscreenError
 
 API = "/api/v1"
@@ -27,6 +28,8 @@ MAX_STORAGE_WAIT_S = 900.0
 """A full disk needs a person; after this long it is an error."""
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 PAGE_SIZE = 500
+MAX_NAME_CHARS = 512
+"""Of a file's name the service keeps the end, too."""
 
 
 class ServiceError(PneumoscreenError):
@@ -96,12 +99,16 @@ class Client:
 
     def known(self, job_id: int, files: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
         """For each (filename, sha256): its image in the job, or an entry with `missing`."""
-        body = {"images": [{"filename": name, "sha256": sha256} for name, sha256 in files]}
+        body = {"images": [{"filename": sendable(name), "sha256": sha256} for name, sha256 in files]}
         return self._images(self._request("POST", f"/jobs/{job_id}/images/known", json=body), len(files))
 
-    def send(self, job_id: int, files: Sequence[tuple[str, BinaryIO]]) -> list[dict[str, Any]]:
-        """Upload; for each file its image, or an entry with `error`. Sending twice makes no second image."""
-        parts = [("files", (name, file, "application/octet-stream")) for name, file in files]
+    def send(self, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+        """Upload; for each file its image, or an entry with `error`. Sending twice makes no second image.
+
+        Raises:
+            Unsendable: one of the files is not what it was; the service took none of them.
+        """
+        parts: Any = [("files", (sendable(name), file, "application/octet-stream")) for name, file in files]
         return self._images(self._request("POST", f"/jobs/{job_id}/images", files=parts), len(files))
 
     def job(self, job_id: int, etag: str = "") -> JobStatus:
@@ -200,6 +207,15 @@ class Client:
                 response.status_code,
             )
         return list(images)
+
+
+def sendable(name: str) -> str:
+    """`name` as both a JSON string and the header of a form's part carry it unchanged.
+
+    A part's header has no way to say a control character, and takes `%22` for a quote (WHATWG HTML, 4.10.21.8).
+    """
+    kept = "".join("\N{REPLACEMENT CHARACTER}" if ord(character) < 0x20 else character for character in name)
+    return kept.replace("%22", '"')[-MAX_NAME_CHARS:]
 
 
 def check_url(url: str) -> str:

@@ -15,14 +15,14 @@ REJECTED = "rejected"
 """The state of a file that was refused before or at the upload; the service keeps no row of it."""
 
 
-def from_api(image: dict[str, Any]) -> Row:
-    """The row of an Image as the API shows it."""
+def from_api(image: dict[str, Any], filename: str) -> Row:
+    """The row of an Image as the API shows it, for the file that is called `filename` here."""
     prediction = image.get("prediction") or {}
     model = prediction.get("model")
     error = image.get("error") or {}
     review = image.get("review") or {}
     return Row(
-        filename=image["filename"],
+        filename=filename,
         state=image["state"],
         sha256=image["sha256"],
         probability=prediction.get("probability"),
@@ -35,6 +35,11 @@ def from_api(image: dict[str, Any]) -> Row:
         reviewer=review.get("reviewer", ""),
         review_note=review.get("note", ""),
     )
+
+
+def without_image(filename: str) -> Row:
+    """The row of a file that the service took and has no more: its image was deleted meanwhile."""
+    return Row(filename, "failed", error="The service does not have this image any more: send it again.")
 
 
 @dataclass(slots=True)

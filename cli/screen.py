@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.submit import EXIT_SOME_FAILED, CsvPath, Paths
+from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,10 +30,12 @@ def screen(
     model: Annotated[
         str, typer.Option(help="Name or sha256 of `pneumoscreen model list`; default: the active one.")
     ] = "",
+    follow_links: FollowLinks = False,
 ) -> None:
     """Screen chest X-rays (JPEG or PNG) right here, without a service.
 
     Reads, preprocesses and predicts exactly as a worker of the service does.
+    PATH is read as `pneumoscreen submit` reads it.
     For archives run a service (`pneumoscreen up`): it survives interruptions.
 
     Examples:
@@ -57,7 +59,7 @@ def screen(
     tally = Tally()
     with ExitStack() as stack:
         csv_file = stack.enter_context(CsvFile(csv)) if csv is not None else None
-        sources = stack.enter_context(Sources(paths, max_bytes=configured.max_upload_bytes))
+        sources = stack.enter_context(Sources(paths, max_bytes=configured.max_upload_bytes, follow_links=follow_links))
         registry = Registry(configured.models)
         predictor = engines.load(registry.get(model) if model else registry.active(), configured.engine)
         logs.configure(configured, "screen")

@@ -1,24 +1,19 @@
-"""The files that PATH arguments mean: a file, a folder (walked) or a zip. Only names are held, never bytes."""
+"""The files that PATH arguments mean: a file, a folder (walked) or an archive (zip, tar)."""
 
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol
 
-from cli.archive import Archive, is_zip
+from cli.folders import Folder
+from core.archives import Archive, open_archive
 from core.errors import Permanent, TooLarge
-
-HIDDEN = "hidden files"
-OUTSIDE_LINK = "symbolic links that lead out of the folder"
-FOLDER_LINK = "symbolic links to folders or to nothing"
-SPECIAL = "pipes, sockets and devices"
 
 
 class Unreadable(Permanent):
@@ -76,11 +71,13 @@ class Sources:
     `skipped` counts what the latest walk passed over, by reason.
     """
 
-    def __init__(self, paths: Sequence[Path], *, max_bytes: int) -> None:
+    def __init__(self, paths: Sequence[Path], *, max_bytes: int, follow_links: bool = False) -> None:
         self._paths = [absolute(path) for path in paths]
         self._max_bytes = max_bytes
+        self._follow_links = follow_links
+        self._counting = False
         self._open = ExitStack()
-        self._archives: dict[Path, Archive | Problem] = {}
+        self._archives: dict[Path, Archive | Problem | None] = {}
         self.skipped: Counter[str] = Counter()
 
     def __enter__(self) -> Sources:
@@ -98,7 +95,11 @@ class Sources:
 
     def count(self) -> int:
         """How many files there are now: a walk over names alone."""
-        return sum(not isinstance(item, Problem) for item in self)
+        self._counting = True
+        try:
+            return sum(not isinstance(item, Problem) for item in self)
+        finally:
+            self._counting = False
 
     def _prefix(self, path: Path) -> str:
         """What goes before a name: nothing for a single path, else enough of it to tell the paths apart."""
@@ -108,89 +109,53 @@ class Sources:
         return display_name(os.path.relpath(path, base))
 
     def _expand(self, path: Path, prefix: str) -> Iterator[Source | Problem]:
+        name = prefix or display_name(path.name)
         if path.is_dir():
             yield from self._folder(path, prefix)
         elif not path.is_file():
-            yield Problem(prefix or display_name(path.name), "Neither a file nor a folder.")
-        elif is_zip(path):
-            yield from self._zip(path, prefix)
+            yield Problem(name, "Neither a file nor a folder.")
+        elif (archive := self._archive(path)) is None:
+            yield FileSource(name, path, self._max_bytes)
+        elif isinstance(archive, Problem):
+            yield Problem(name, archive.message)
         else:
-            yield FileSource(prefix or display_name(path.name), path, self._max_bytes)
+            yield from self._members(archive, name, prefix)
 
-    def _zip(self, path: Path, prefix: str) -> Iterator[Source | Problem]:
+    def _archive(self, path: Path) -> Archive | Problem | None:
+        """The archive at `path`, opened once; None if it is none."""
         if path not in self._archives:
-            self._archives[path] = self._open_archive(path, prefix)
-        archive = self._archives[path]
-        if isinstance(archive, Problem):
-            yield archive
-            return
-        members = archive.members(prefix)
-        first = next(members, None)
-        if first is None:
-            yield Problem(prefix or display_name(path.name), "The zip archive has no files.")
-            return
-        yield first
-        yield from members
-        self.skipped[HIDDEN] += archive.hidden
+            try:
+                opened = open_archive(path, max_bytes=self._max_bytes)
+                self._archives[path] = None if opened is None else self._open.enter_context(closing(opened))
+            except Permanent as error:
+                self._archives[path] = Problem("", error.message)
+        return self._archives[path]
 
-    def _open_archive(self, path: Path, prefix: str) -> Archive | Problem:
+    def _members(self, archive: Archive, name: str, prefix: str) -> Iterator[Source | Problem]:
+        empty = True
         try:
-            return self._open.enter_context(Archive(path, max_bytes=self._max_bytes))
+            for member in archive.members(prefix, counting=self._counting):
+                empty = False
+                yield member
         except Permanent as error:
-            return Problem(prefix or display_name(path.name), error.message)
+            empty = False
+            yield Problem(name, error.message)
+        if empty:
+            yield Problem(name, f"The archive has no {'images' if archive.skipped.total() else 'files'}.")
+        self.skipped += archive.skipped
 
     def _folder(self, root: Path, prefix: str) -> Iterator[Source | Problem]:
-        """Depth first, each folder's entries sorted by name; a stack instead of recursion, whatever the depth."""
-        found = False
-        stack = [root]
-        while stack:
-            path = stack.pop()
+        skipped_before, empty = self.skipped.total(), True
+        for path, problem in Folder(root, follow_links=self._follow_links, skipped=self.skipped):
+            empty = False
             name = "/".join(filter(None, (prefix, display_name(os.path.relpath(path, root)).removeprefix("."))))
-            try:
-                mode = self._mode(path, root)
-                if stat.S_ISDIR(mode):
-                    stack += self._entries(path)
-                elif stat.S_ISREG(mode):
-                    found = True
-                    yield FileSource(name, path, self._max_bytes)
-            except OSError as error:
-                found = True
-                yield Problem(name or display_name(root.name), f"The folder cannot be read: {error.strerror}.")
-        if not found:
-            yield Problem(prefix or display_name(root.name), "The folder has no files.")
-
-    def _entries(self, folder: Path) -> list[Path]:
-        """Sorted backwards, as the stack takes them from its end."""
-        names = os.listdir(folder)  # noqa: PTH208  # bare names: a folder may hold a million
-        shown = sorted((name for name in names if not name.startswith(".")), reverse=True)
-        self.skipped[HIDDEN] += len(names) - len(shown)
-        return [folder / name for name in shown]
-
-    def _mode(self, path: Path, root: Path) -> int:
-        """The file mode; 0 for what is skipped. The root itself may be a link: the user named it."""
-        if path == root:
-            return path.stat().st_mode
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            return self._link_mode(path, root)
-        if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-            self.skipped[SPECIAL] += 1
-            return 0
-        return mode
-
-    def _link_mode(self, path: Path, root: Path) -> int:
-        try:
-            target = path.resolve(strict=True)
-        except (OSError, RuntimeError):  # leads nowhere, or in a circle
-            self.skipped[FOLDER_LINK] += 1
-            return 0
-        if not target.is_relative_to(root.resolve()):
-            self.skipped[OUTSIDE_LINK] += 1
-        elif target.is_file():
-            return target.stat().st_mode
-        else:  # its files are walked where they are
-            self.skipped[FOLDER_LINK] += 1
-        return 0
+            if problem:
+                yield Problem(name or display_name(root.name), problem)
+            else:
+                yield FileSource(name, path, self._max_bytes)
+        if empty:
+            what = "images" if self.skipped.total() > skipped_before else "files"
+            yield Problem(prefix or display_name(root.name), f"The folder has no {what}.")
 
 
 def absolute(path: Path) -> Path:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cli.results_csv import CsvFile
     from cli.rows import Tally
     from cli.sources import Sources
+    from cli.upload import Hashed
     from core.results import Row
     from core.settings import Settings
 
@@ -26,10 +27,16 @@ MAX_NAME = 200
 
 Paths = Annotated[
     list[Path],
-    typer.Argument(metavar="PATH", exists=True, help="Files, folders or zip archives.", show_default=False),
+    typer.Argument(metavar="PATH", exists=True, help="Files, folders, zip or tar archives.", show_default=False),
 ]
 CsvPath = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a file: result, or why there is none.")
+]
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links", help="Read what symbolic links in folders lead to (git-annex, DataLad), wherever that is."
+    ),
 ]
 
 
@@ -49,10 +56,12 @@ def submit(
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once everything is sent.")] = False,
     csv: CsvPath = None,
     concurrency: Annotated[int, typer.Option(min=1, max=32, help="Uploads at the same time.")] = 4,
+    follow_links: FollowLinks = False,
 ) -> None:
     """Send chest X-rays (JPEG or PNG) to a running service and show the results.
 
-    A folder is walked, a zip is read without unpacking it.
+    A folder is walked; a zip or tar (gz, bz2, xz) is read without unpacking it.
+    Thumbnails, recycle bins and companions (README, CSV) are passed over and counted.
     Interrupted? The same command goes on where it stopped.
 
     Examples:
@@ -78,7 +87,7 @@ def submit(
         table = stack.enter_context(CsvFile(csv)) if csv is not None else None
         client = stack.enter_context(Client(url, token or local_token(url, limits.data_dir)))
         client.whoami()
-        sources = stack.enter_context(Sources(paths, max_bytes=limits.max_upload_bytes))
+        sources = stack.enter_context(Sources(paths, max_bytes=limits.max_upload_bytes, follow_links=follow_links))
         name = (name or default_name(paths))[:MAX_NAME]
         submission = Submission(client, name, priority, job_key(name, paths, priority), limits, table)
         failed = submission.run(sources, concurrency=concurrency, wait=not no_wait)
@@ -100,6 +109,8 @@ class Submission:
         self.table = table
         self.tally: Tally = Tally()
         self.job_id: int | None = None
+        self._names: dict[int, list[str]] = {}
+        """By the id of an image of the job, what this run calls it: the job may hold earlier versions of files too."""
 
     def run(self, sources: Sources, *, concurrency: int, wait: bool) -> int:
         """Send, wait, report; how many files have no result."""
@@ -134,6 +145,7 @@ class Submission:
                 self._open_job,
                 concurrency=concurrency,
                 max_pixels=self.limits.max_pixels,
+                accept=self._accept,
                 reject=self._add,
                 progress=show,
             )
@@ -150,13 +162,20 @@ class Submission:
 
     def _wait(self, job_id: int) -> None:
         from cli import progress
-        from cli.rows import from_api
+        from cli.rows import from_api, without_image
         from cli.watch import watch
 
         with progress.meter("Screening", 0) as meter:
             watch(self.client, job_id, meter)
         for image in self.client.images(job_id):
-            self._add(from_api(image))
+            for name in self._names.pop(image["id"], ()):
+                self._add(from_api(image, name))
+        for names in self._names.values():
+            for name in names:
+                self._add(without_image(name))
+
+    def _accept(self, file: Hashed, image_id: int) -> None:
+        self._names.setdefault(image_id, []).append(file.source.name)
 
     def _add(self, row: Row) -> None:
         self.tally.add(row)
@@ -179,9 +198,13 @@ class Submission:
 
 def print_skipped(sources: Sources) -> None:
     """One line on what the walk passed over."""
-    skipped = ", ".join(f"{count:,} {reason}" for reason, count in sources.skipped.items() if count)
+    from cli.folders import LINKS
+
+    skipped = {reason: count for reason, count in sources.skipped.items() if count}
     if skipped:
-        typer.echo(f"Skipped: {skipped}.", err=True)
+        hint = " --follow-links reads what the links lead to." if LINKS & skipped.keys() else ""
+        listed = ", ".join(f"{reason} ({count:,})" for reason, count in skipped.items())
+        typer.echo(f"Skipped: {listed}.{hint}", err=True)
 
 
 def local_token(url: str, data_dir: Path) -> str:

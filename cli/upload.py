@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import httpx
 
+from cli.bound import BoundFile, Unsendable
 from cli.client import FULL, Client, ServiceError
 from cli.rows import REJECTED
 from cli.sources import Problem, Source
@@ -34,6 +35,8 @@ class Hashed:
     source: Source
     sha256: str
     size_bytes: int
+    changed: bool = False
+    """Whether it was hashed anew, because it was another file when it was sent."""
 
 
 @dataclass(slots=True)
@@ -54,8 +57,11 @@ class Uploader:
 
     Args:
         open_job: makes the job; called once at most.
-        reject: is told of each file that gets no image in the job; called from several threads, one at a time.
+        accept: is told of each file and the id of its image in the job.
+        reject: is told of each file that gets no image in the job.
         progress: is told after each change.
+
+    The last three are called from several threads, one at a time.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Uploader:
         *,
         concurrency: int,
         max_pixels: int,
+        accept: Callable[[Hashed, int], None],
         reject: Callable[[Row], None],
         progress: Callable[[Sent], None],
     ) -> None:
@@ -73,6 +80,7 @@ class Uploader:
         self._open_job = open_job
         self._concurrency = concurrency
         self._max_pixels = max_pixels
+        self._accept_file = accept
         self._reject_row = reject
         self._progress = progress
         self._lock = threading.Lock()
@@ -104,38 +112,53 @@ class Uploader:
         for item in items:
             if isinstance(item, Problem):
                 self._reject(Row(item.name, REJECTED, error=item.message))
-                continue
-            try:
-                with item.open() as file:
-                    sniff(file, max_pixels=self._max_pixels)
-                    hashed = Hashed(item, *_sha256(file))
-            except Permanent as error:
-                self._reject(Row(item.name, REJECTED, error=error.message))
-            except OSError as error:
-                self._reject(Row(item.name, REJECTED, error=f"The file cannot be read: {error.strerror}."))
-            else:
+            elif (hashed := self._hash(item)) is not None:
                 yield hashed
+
+    def _hash(self, source: Source) -> Hashed | None:
+        """None for a file that was rejected."""
+        try:
+            with source.open() as file:
+                sniff(file, max_pixels=self._max_pixels)
+                return Hashed(source, *_sha256(file))
+        except Permanent as error:
+            self._reject(Row(source.name, REJECTED, error=error.message))
+        except OSError as error:
+            self._reject(Row(source.name, REJECTED, error=f"The file cannot be read: {error.strerror}."))
+        return None
 
     def _missing(self, job_id: int, chunk: Sequence[Hashed]) -> list[Hashed]:
         answers = self._client.known(job_id, [(file.source.name, file.sha256) for file in chunk])
-        missing = [file for file, answer in zip(chunk, answers, strict=True) if answer.get("missing")]
-        self._accept(len(chunk) - len(missing))
+        missing = []
+        for file, answer in zip(chunk, answers, strict=True):
+            if answer.get("missing"):
+                missing.append(file)
+            else:
+                self._accept(file, answer["id"])
         return missing
 
     def _send(self, job_id: int, batch: Sequence[Hashed]) -> None:
         with ExitStack() as stack:
-            opened: list[tuple[Hashed, BinaryIO]] = []
+            opened: list[tuple[Hashed, BoundFile]] = []
             for file in batch:
                 try:
-                    opened.append((file, stack.enter_context(file.source.open())))
+                    handle = stack.enter_context(file.source.open())
                 except Permanent as error:  # gone since it was hashed
                     self._reject(Row(file.source.name, REJECTED, file.sha256, error=error.message))
-            if opened:
-                self._send_opened(job_id, opened)
+                else:
+                    opened.append((file, BoundFile(handle, file.size_bytes, file.sha256)))
+            self._send_opened(job_id, opened)
 
-    def _send_opened(self, job_id: int, opened: Sequence[tuple[Hashed, BinaryIO]]) -> None:
+    def _send_opened(self, job_id: int, opened: Sequence[tuple[Hashed, BoundFile]]) -> None:
+        if not opened:
+            return
         try:
-            answers = self._client.send(job_id, [(file.source.name, handle) for file, handle in opened])
+            answers = self._client.send(job_id, [(file.source.name, bound) for file, bound in opened])
+        except Unsendable as error:  # nothing of the request was taken
+            self._send_opened(job_id, [pair for pair in opened if pair[1] is not error.file])
+            (changed,) = (file for file, bound in opened if bound is error.file)
+            self._send_changed(job_id, changed, error)
+            return
         except ServiceError as error:
             if error.status != httpx.codes.REQUEST_ENTITY_TOO_LARGE:
                 raise
@@ -143,16 +166,23 @@ class Uploader:
             return
         again: list[Hashed] = []
         for (file, _), answer in zip(opened, answers, strict=True):
-            if answer.get("id") is None and answer["error"]["code"] in FULL:
+            if answer.get("id") is not None:
+                self._accept(file, answer["id"], uploaded=1)
+            elif answer["error"]["code"] in FULL:
                 again.append(file)
-            elif answer.get("id") is None:
-                self._reject(Row(file.source.name, REJECTED, file.sha256, error=answer["error"]["message"]))
             else:
-                self._accept(1, uploaded=1)
+                self._reject(Row(file.source.name, REJECTED, file.sha256, error=answer["error"]["message"]))
         if again:  # the others were taken, so this ends; if there is still no room, the client waits for it
             self._send(job_id, again)
 
-    def _send_smaller(self, job_id: int, opened: Sequence[tuple[Hashed, BinaryIO]], error: ServiceError) -> None:
+    def _send_changed(self, job_id: int, file: Hashed, error: Unsendable) -> None:
+        """Once more, as the file is now; one that changes again is still being written."""
+        if file.changed:
+            self._reject(Row(file.source.name, REJECTED, error=error.message))
+        elif (hashed := self._hash(file.source)) is not None:
+            self._send(job_id, [replace(hashed, changed=True)])
+
+    def _send_smaller(self, job_id: int, opened: Sequence[tuple[Hashed, BoundFile]], error: ServiceError) -> None:
         """A proxy in between may allow less than the service does."""
         if len(opened) == 1:
             file = opened[0][0]
@@ -162,10 +192,11 @@ class Uploader:
         self._send_opened(job_id, opened[:middle])
         self._send_opened(job_id, opened[middle:])
 
-    def _accept(self, count: int, *, uploaded: int = 0) -> None:
+    def _accept(self, file: Hashed, image_id: int, *, uploaded: int = 0) -> None:
         with self._lock:
-            self.sent.accepted += count
+            self.sent.accepted += 1
             self.sent.uploaded += uploaded
+            self._accept_file(file, image_id)
             self._progress(self.sent)
 
     def _reject(self, row: Row) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from core import parts
 from core.errors import CorruptImage, EmptyFile, TooManyPixels, UnsupportedType
+from core.identify import HEAD_BYTES, identify
 
 MAX_PIXELS = 100_000_000
 """100 megapixels: five times the largest detector, 100 MB as 8-bit gray."""
@@ -23,20 +24,7 @@ Image.MAX_IMAGE_PIXELS = None
 PILLOW_FORMATS = ("JPEG", "PNG")
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
-
-# Leading bytes of what people send by mistake, to name it in the error.
-_OTHERS: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a zip archive: unpack it first, or send it with `pneumoscreen submit`"),
-    (b"PK\x05\x06", "an empty zip archive"),
-    (b"%PDF", "a PDF document"),
-    (b"GIF8", "a GIF image"),
-    (b"BM", "a BMP image"),
-    (b"II*\x00", "a TIFF image"),
-    (b"MM\x00*", "a TIFF image"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
-    (b"RIFF", "a WebP image or other RIFF file"),
-)
+IMAGE_MAGIC = (_JPEG, _PNG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +45,12 @@ def sniff(file: BinaryIO, *, max_pixels: int = MAX_PIXELS) -> MediaInfo:
         CorruptImage: it begins like one, but its header cannot be read.
         TooManyPixels: the header claims more than `max_pixels`, or a side longer than `MAX_SIDE_PX`.
     """
-    head = file.read(132)
+    head = file.read(HEAD_BYTES)
     file.seek(0)
     if not head:
         raise EmptyFile("The file is empty (0 bytes).")
-    if not head.startswith((_JPEG, _PNG)):
-        raise UnsupportedType(f"Not a JPEG or PNG image: this looks like {_describe(head)}.")
+    if not head.startswith(IMAGE_MAGIC):
+        raise UnsupportedType(f"Not a JPEG or PNG image: this looks like {identify(head).sentence}.")
     try:
         info = _png(head) if head.startswith(_PNG) else _jpeg(file)
     finally:
@@ -103,14 +91,3 @@ def _jpeg(file: BinaryIO) -> MediaInfo:
     if found is None or not found.width_px or not found.height_px:
         raise CorruptImage("The image's header is damaged or cut short.")
     return found
-
-
-def _describe(head: bytes) -> str:
-    for magic, name in _OTHERS:
-        if head.startswith(magic):
-            return name
-    if head[128:132] == b"DICM":
-        return "a DICOM file, which this version does not read"
-    if all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte >= 128 for byte in head):
-        return "a text file"
-    return "something else"

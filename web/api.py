@@ -17,7 +17,7 @@ from db import queries
 from db.audit import Kind
 from db.narrowing import Filters
 from db.states import FINAL_STATES
-from web import audit, csv_export, deletion, heat_map, permissions, reviews, searches, uploads
+from web import audit, csv_export, deletion, filenames, heat_map, permissions, reviews, searches, uploads
 from web import schemas as s
 from web.auth import user
 from web.errors import problem
@@ -136,7 +136,7 @@ def upload_image(form: s.SingleUpload) -> Response:
     item = uploads.receive_single(user().id, form.file)
     if isinstance(item, uploads.Rejected):
         status = {"too_large": 413, "unsupported_type": 415}.get(item.code, 422)
-        return problem(status, f"{item.filename}: {item.message}", item.code)
+        return problem(status, f"{filenames.shown(item.filename)}: {item.message}", item.code)
     # Not read back: it is kept by now, and an answer that says otherwise would have it sent twice.
     set_committed_value(item, "predictions", [])
     return _json(s.Image.of(item), 202, Location=url_for("api.read_image", image_id=item.id))

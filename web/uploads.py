@@ -9,7 +9,6 @@ published (`jobs.add_images` tells why).
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
@@ -28,19 +27,17 @@ from core.storage import Spool
 from db import jobs, queries, retention
 from db.audit import Action, Kind
 from db.jobs import NewImage
-from db.models import MAX_FILENAME, Image, Job
+from db.models import Image, Job
 from db.queries import Progress
 from db.session import now
 from db.states import ImageState, Priority
-from web import audit
+from web import audit, filenames
 from web.admission import admission
 from web.auth import user
 from web.services import Services, services
 
 log = structlog.get_logger()
 
-UNNAMED = "unnamed"
-"""A file whose name has nothing that can be shown."""
 RING_AT_ONCE = 1000
 """Images rung for while somebody waits for the answer. A worker that wakes takes all; the sweeper rings for others."""
 NO_SPACE = "The disk of the image storage has no space for this file."
@@ -93,7 +90,7 @@ def receive_known(job_id: int, user_id: int, wanted: Sequence[tuple[str, str]]) 
         before = known.get(sha256)
         if before is not None and ours.store.exists(sha256):
             facts = (before.media_type, before.size_bytes, before.width_px, before.height_px)
-            stored.append(NewImage(clean(filename) or UNNAMED, sha256, *facts))
+            stored.append(NewImage(filenames.stored(filename), sha256, *facts))
             places.append(place)
     found: list[Image | None] = [None] * len(wanted)
     for place, image in zip(places, _insert(job_id, stored), strict=True):
@@ -176,12 +173,6 @@ def ring(image_ids: Sequence[int], priority: Priority) -> None:
         log.warning("doorbell_not_noted", error=type(error).__name__, images=len(refused))
 
 
-def clean(filename: str) -> str:
-    """A name fit to be shown: no control, format or unassigned characters, at most 512, the end being kept."""
-    visible = "".join(c for c in filename if not unicodedata.category(c).startswith("C"))
-    return visible.strip()[-MAX_FILENAME:]
-
-
 def admit(request: Request) -> None:
     """Pass if there is room for this upload. Raises QueueFull, StorageFull, NotFound."""
     size_bytes = request.content_length or 0
@@ -207,7 +198,7 @@ def _store_all(files: Iterable[FileStorage]) -> list[NewImage | Rejected]:
 
 
 def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
-    filename = clean(file.filename or "") or UNNAMED
+    filename = filenames.stored(file.filename or "")
     spool = cast(Spool, file.stream)
     try:
         if spool.too_large:
@@ -235,7 +226,7 @@ def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | 
 def _create(
     session: Session, user_id: int, name: str, priority: Priority, client_key: str | None = None
 ) -> tuple[Job, bool]:
-    name = clean(name)[:200] or "Untitled"
+    name = filenames.clean(name)[:200] or "Untitled"
     return jobs.create(session, user_id=user_id, name=name, priority=priority, client_key=client_key, now=now(session))
 
 

@@ -20,7 +20,7 @@ from db.models import Image
 from db.narrowing import Filters
 from db.queries import Page
 from db.states import Decision, ImageState
-from web import audit, permissions, searches, uploads
+from web import audit, filenames, permissions, searches
 from web.auth import user
 from web.pages.base import API_ROOT, blueprint, cursor
 from web.pages.forms import days, member
@@ -47,7 +47,7 @@ class HistoryForm:
     def read(cls, given: Mapping[str, str]) -> HistoryForm:
         """From the fields of the form or from an address."""
         return cls(
-            filename=uploads.clean(given.get("filename", ""))[:MAX_FILENAME_CHARS],
+            filename=filenames.clean(given.get("filename", ""))[:MAX_FILENAME_CHARS],
             decision=given.get("decision", ""),
             state=given.get("state", ""),
             from_day=given.get("from", ""),

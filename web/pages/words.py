@@ -9,6 +9,7 @@ from typing import Any
 from db.models import Image, Prediction
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority
+from web import filenames
 
 DECISION_WORDS = {
     Decision.PNEUMONIA: "Pneumonia suspected",
@@ -125,6 +126,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "bytes": size,
     "day_and_time": day_and_time,
     "decision_word": _word(DECISION_WORDS),
+    "file_name": filenames.shown,
     "iso": iso,
     "kind_of_file": kind_of_file,
     "opinion_word": _word(OPINION_WORDS),

@@ -7,7 +7,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
@@ -22,6 +23,13 @@ def problem(status: int, detail: str, **headers: str) -> Response:
     response = Response(body, status, mimetype="application/problem+json")
     response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     return response
+
+
+class UploadInMemory(Request):
+    """Keeps no file open of a body that is cut off."""
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        return BytesIO()
 
 
 class FakeService:
@@ -46,7 +54,7 @@ class FakeService:
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
-        request = Request(environ)
+        request = UploadInMemory(environ)
         request.get_data() if request.mimetype != "multipart/form-data" else request.files
         with self._lock, request:  # which closes the files of its form
             return self._answer(request)(environ, start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 import time
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from cli import client as clients
+from cli.bound import BoundFile
 from cli.client import Client, Interrupted, ServiceError, Unreachable, check_url, is_loopback, retry_after_s
 from core.errors import ConfigurationError
 
@@ -168,7 +170,8 @@ def test_another_program_at_the_address(answer: httpx.Response) -> None:
 def test_an_upload_that_is_tried_again_sends_the_whole_file() -> None:
     script = Script(httpx.Response(503, headers={"Retry-After": "0"}), ok({"images": [{"id": 1}]}))
 
-    client(script).send(1, [("a.png", io.BytesIO(b"all of it"))])
+    data = b"all of it"
+    client(script).send(1, [("a.png", BoundFile(io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest()))])
 
     assert [b"all of it" in request.content for request in script.requests] == [True, True]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli.rows import LISTED, REJECTED, Tally, from_api
+from cli.rows import LISTED, REJECTED, Tally, from_api, without_image
 from core.results import Row
 
 IMAGE: dict[str, Any] = {"id": 3, "filename": "a.png", "sha256": "a" * 64, "state": "queued"}
@@ -13,27 +13,35 @@ IMAGE: dict[str, Any] = {"id": 3, "filename": "a.png", "sha256": "a" * 64, "stat
 def test_an_image_with_a_prediction() -> None:
     prediction = {"probability": 0.75, "decision": "pneumonia", "model": {"name": "m", "sha256": "b" * 64}}
 
-    row = from_api(IMAGE | {"state": "done", "prediction": prediction, "error": None})
+    row = from_api(IMAGE | {"state": "done", "prediction": prediction, "error": None}, "x/a.png")
 
-    assert row == Row("a.png", "done", "a" * 64, 0.75, "pneumonia", f"m@{'b' * 12}", "", 3)
+    assert row == Row("x/a.png", "done", "a" * 64, 0.75, "pneumonia", f"m@{'b' * 12}", "", 3)
 
 
 def test_a_refused_image_brings_its_reason() -> None:
     prediction = {"probability": 0.75, "decision": "refused", "reason": "Odd.", "model": {"name": "m", "sha256": "b"}}
 
-    row = from_api(IMAGE | {"state": "done", "prediction": prediction})
+    row = from_api(IMAGE | {"state": "done", "prediction": prediction}, "a.png")
 
     assert (row.decision, row.reason) == ("refused", "Odd.")
 
 
 def test_an_image_with_an_error() -> None:
-    row = from_api(IMAGE | {"state": "failed", "prediction": None, "error": {"code": "x", "message": "Damaged."}})
+    row = from_api(
+        IMAGE | {"state": "failed", "prediction": None, "error": {"code": "x", "message": "Damaged."}}, "a.png"
+    )
 
     assert row == Row("a.png", "failed", "a" * 64, error="Damaged.", image_id=3)
 
 
 def test_an_image_that_has_neither_yet() -> None:
-    assert from_api(IMAGE) == Row("a.png", "queued", "a" * 64, image_id=3)
+    assert from_api(IMAGE, "a.png") == Row("a.png", "queued", "a" * 64, image_id=3)
+
+
+def test_an_image_that_is_gone_is_a_failure() -> None:
+    row = without_image("a.png")
+    assert (row.filename, row.state) == ("a.png", "failed")
+    assert "send it again" in row.error
 
 
 def test_counts_by_decision_and_state() -> None:

@@ -74,14 +74,14 @@ def test_an_image_unlike_the_training_images_is_refused(
 
 def test_one_bad_file_is_one_row(settings: Settings, predictor: FakePredictor, folder: Path) -> None:
     (folder / "cut.png").write_bytes(factories.png()[:600])
-    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
     (folder / "empty.png").touch()
 
     rows = rows_of(settings, predictor, folder)
 
     states = {name: row.state for name, row in rows.items() if row.state != "done"}
-    assert states == {"cut.png": "failed", "letter.pdf": "rejected", "empty.png": "rejected"}
-    assert "a PDF document" in rows["letter.pdf"].error
+    assert states == {"cut.png": "failed", "letter.png": "rejected", "empty.png": "rejected"}
+    assert "a PDF document" in rows["letter.png"].error
     assert len(rows) == 8
 
 

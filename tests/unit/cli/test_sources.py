@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from cli.sources import (
-    FOLDER_LINK,
-    HIDDEN,
-    OUTSIDE_LINK,
-    SPECIAL,
-    FileSource,
-    Problem,
-    Sources,
-    Unreadable,
-    display_name,
-)
+from cli.folders import FOLDER_LINK, OUTSIDE_LINK, SEEN_FOLDER, SPECIAL
+from cli.sources import FileSource, Problem, Sources, Unreadable, display_name
 from core.errors import TooLarge
+from core.skipping import COMPANIONS, HIDDEN, RECYCLED, SYSTEM, THUMBNAILS
+from tests import factories
 
 MAX_BYTES = 1000
 
@@ -77,11 +71,53 @@ def test_it_can_be_walked_twice_and_counted(tmp_path: Path) -> None:
 
 
 def test_hidden_files_and_folders_are_skipped(tmp_path: Path) -> None:
-    make(tmp_path, "a.png", ".DS_Store", ".cache/b.png")
+    make(tmp_path, "a.png", ".profile", ".cache/b.png", ".cache/deep/c.png")
 
     with Sources([tmp_path], max_bytes=MAX_BYTES) as sources:
         assert [item.name for item in sources] == ["a.png"]
-        assert sources.skipped == {HIDDEN: 2}
+        assert sources.skipped == {HIDDEN: 3}, "each file of a hidden folder counts"
+
+
+def test_what_a_nas_adds_is_skipped_and_counted(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        "study0.jpg",
+        "@eaDir/study0.jpg/SYNOFILE_THUMB_M.jpg",
+        "@eaDir/study0.jpg/SYNOFILE_THUMB_S.jpg",
+        ".@__thumb/s100study0.jpg",
+        "#recycle/study0.jpg",
+        "$RECYCLE.BIN/study0.jpg",
+        "Thumbs.db",
+        "._study0.jpg",
+    )
+
+    with Sources([tmp_path], max_bytes=MAX_BYTES) as sources:
+        assert sources.count() == 1
+        assert [item.name for item in sources] == ["study0.jpg"]
+        assert sources.skipped == {THUMBNAILS: 4, RECYCLED: 2, SYSTEM: 1}
+
+
+def test_companions_are_skipped_unless_they_hold_an_image(tmp_path: Path) -> None:
+    make(tmp_path, "README", "labels.csv", "DICOMDIR")
+    for name in ("empty.jpg", "empty.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "scan.txt").write_bytes(factories.png())
+
+    with Sources([tmp_path], max_bytes=MAX_BYTES) as sources:
+        assert [item.name for item in sources] == ["empty.jpg", "scan.txt"]
+        assert sources.skipped == {COMPANIONS: 4}
+
+
+def test_a_companion_that_the_user_names_is_not_skipped(tmp_path: Path) -> None:
+    make(tmp_path, "labels.csv")
+
+    assert walk(tmp_path / "labels.csv")[0] == ["labels.csv"]
+
+
+def test_a_folder_of_nothing_else_has_no_images(tmp_path: Path) -> None:
+    make(tmp_path, "x/README", "x/@eaDir/a.jpg")
+
+    assert walk(tmp_path / "x") == ([], [Problem("x", "The folder has no images.")])
 
 
 def test_links_are_followed_only_to_files_inside(tmp_path: Path) -> None:
@@ -95,7 +131,45 @@ def test_links_are_followed_only_to_files_inside(tmp_path: Path) -> None:
 
     with Sources([root], max_bytes=MAX_BYTES) as sources:
         assert [item.name for item in sources] == ["a.png", "link-in.png", "sub/b.png"]
-        assert sources.skipped == {OUTSIDE_LINK: 2, FOLDER_LINK: 2, HIDDEN: 0}
+        assert sources.skipped == {OUTSIDE_LINK: 2, FOLDER_LINK: 2}
+
+
+def annexed(tmp_path: Path) -> Path:
+    """Two images of a dataset whose bytes lie elsewhere, one that was not fetched, and links that lead in circles."""
+    root = make(tmp_path / "dataset", "sub/own.png")
+    objects = make(tmp_path / "objects", "1", "2", "more/3.png")
+    for name, target in {
+        "a.png": objects / "1",
+        "sub/b.png": objects / "2",
+        "not-fetched.png": objects / "gone",
+        "more": objects / "more",
+        "more-again": objects / "more",
+        "up": tmp_path,
+        "self": root,
+        "down": root / "sub",
+    }.items():
+        (root / name).symlink_to(target)
+    (objects / "more" / "loop").symlink_to(objects / "more")
+    (root / "circle.png").symlink_to(root / "circle.png")
+    return root
+
+
+def test_links_of_an_annexed_folder_are_followed_when_asked(tmp_path: Path) -> None:
+    with Sources([annexed(tmp_path)], max_bytes=MAX_BYTES, follow_links=True) as sources:
+        items = list(sources)
+    names = [item.name for item in items if not isinstance(item, Problem)]
+    problems = {item.name: item.message for item in items if isinstance(item, Problem)}
+
+    assert names == ["a.png", "more/3.png", "sub/b.png", "sub/own.png"]
+    assert problems.keys() == {"circle.png", "not-fetched.png"}
+    assert "git annex get" in problems["not-fetched.png"]
+    assert sources.skipped == {SEEN_FOLDER: 5}
+
+
+def test_links_of_an_annexed_folder_are_counted_when_not(tmp_path: Path) -> None:
+    with Sources([annexed(tmp_path)], max_bytes=MAX_BYTES) as sources:
+        assert [item.name for item in sources] == ["sub/own.png"]
+        assert sources.skipped == {OUTSIDE_LINK: 5, FOLDER_LINK: 4}
 
 
 def test_a_link_that_the_user_names_is_followed(tmp_path: Path) -> None:
@@ -164,8 +238,38 @@ def test_an_empty_and_a_broken_zip_are_problems(tmp_path: Path) -> None:
         pass
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 and then nothing")
 
-    assert walk(tmp_path / "empty.zip")[1] == [Problem("empty.zip", "The zip archive has no files.")]
+    assert walk(tmp_path / "empty.zip")[1] == [Problem("empty.zip", "The archive has no files.")]
     assert walk(tmp_path / "broken.zip")[1] == [Problem("broken.zip", "The zip archive is damaged or cut short.")]
+
+
+def test_a_tar_is_walked_like_a_zip(tmp_path: Path) -> None:
+    make(tmp_path, "in/sub/a.png", "in/README", "in/.DS_Store")
+    with tarfile.open(tmp_path / "export.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "in", ".")
+
+    with Sources([tmp_path / "export.tgz"], max_bytes=MAX_BYTES) as sources:
+        assert sources.count() == 1
+        assert [item.name for item in sources] == ["sub/a.png"]
+        assert sources.skipped == {COMPANIONS: 1, SYSTEM: 1}
+
+
+def test_an_archive_of_companions_has_no_images(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("README.txt", b"x")
+
+    assert walk(tmp_path / "a.zip") == ([], [Problem("a.zip", "The archive has no images.")])
+
+
+def test_a_tar_cut_short_gives_its_files_and_a_problem(tmp_path: Path) -> None:
+    make(tmp_path, "in/a.png", "in/b.png")
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.add(tmp_path / "in" / "a.png", "a.png")
+        archive.add(tmp_path / "in" / "b.png", "b.png")
+    (tmp_path / "a.tar").write_bytes((tmp_path / "a.tar").read_bytes()[:1030])
+
+    names, (problem,) = walk(tmp_path / "a.tar")
+    assert (names, problem.name) == (["a.png"], "a.tar")
+    assert "cut short" in problem.message
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:

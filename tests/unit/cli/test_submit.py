@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from typer.testing import Result
@@ -99,7 +100,7 @@ def test_an_outage_in_the_middle(submit: Submit, service: FakeService, folder: P
 def test_some_fail_some_are_refused(submit: Submit, service: FakeService, folder: Path, tmp_path: Path) -> None:
     service.failing = {(folder / "a.png").read_bytes()}
     service.refused = {(folder / "b.png").read_bytes()}
-    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
 
     result = submit(folder, "--csv", tmp_path / "out.csv")
 
@@ -107,12 +108,12 @@ def test_some_fail_some_are_refused(submit: Submit, service: FakeService, folder
     assert "  normal             3\n  failed             1\n  rejected           2\n" in result.stdout
     assert "  a.png: The image is damaged.\n" in result.stdout
     assert "  b.png: Too large.\n" in result.stdout
-    assert "  letter.pdf: Not a JPEG or PNG image: this looks like a PDF document.\n" in result.stdout
+    assert "  letter.png: Not a JPEG or PNG image: this looks like a PDF document.\n" in result.stdout
     rows = {row["filename"]: row for row in read_csv(tmp_path / "out.csv")}
     assert {name: row["state"] for name, row in rows.items()} == {
         "a.png": "failed",
         "b.png": "rejected",
-        "letter.pdf": "rejected",
+        "letter.png": "rejected",
         "c.png": "done",
         "below/d.jpg": "done",
         "below/e.jpg": "done",
@@ -159,7 +160,7 @@ def test_nothing_to_send(submit: Submit, service: FakeService, tmp_path: Path) -
 
     assert result.exit_code == 3
     assert "  empty: The folder has no files.\n" in result.stdout
-    assert "  empty.zip: The zip archive has no files.\n" in result.stdout
+    assert "  empty.zip: The archive has no files.\n" in result.stdout
     assert "  notes.txt: Not a JPEG or PNG image" in result.stdout
     assert service.keys == {}, "no empty job is left behind"
 
@@ -181,12 +182,12 @@ def test_no_wait(submit: Submit, service: FakeService, folder: Path) -> None:
 
 
 def test_no_wait_lists_what_was_refused(submit: Submit, folder: Path) -> None:
-    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
 
     result = submit(folder, "--no-wait")
 
     assert result.exit_code == 3
-    assert "letter.pdf: Not a JPEG" in result.stdout
+    assert "letter.png: Not a JPEG" in result.stdout
 
 
 def test_a_csv_without_waiting_is_a_contradiction(submit: Submit, service: FakeService, folder: Path) -> None:
@@ -210,7 +211,120 @@ def test_skipped_files_are_counted(submit: Submit, folder: Path) -> None:
     result = submit(folder)
 
     assert result.exit_code == 0
-    assert "Skipped: 1 hidden files, 1 symbolic links that lead out of the folder.\n" in result.stderr
+    assert (
+        "Skipped: system files (1), symbolic links that lead out of the folder (1). "
+        "--follow-links reads what the links lead to.\n" in result.stderr
+    )
+
+
+def test_links_are_followed_when_asked(submit: Submit, service: FakeService, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "annexed").mkdir()
+    (tmp_path / "annexed" / "one.png").symlink_to(folder / "a.png")
+
+    result = submit(tmp_path / "annexed", "--follow-links")
+
+    assert result.exit_code == 0
+    assert service.uploads == [["one.png"]]
+    assert "Skipped" not in result.stderr
+
+
+def test_a_repaired_file_takes_the_place_of_the_one_before(
+    submit: Submit, service: FakeService, folder: Path, tmp_path: Path
+) -> None:
+    service.failing = {(folder / "b.png").read_bytes()}
+    assert submit(folder).exit_code == 3
+    (folder / "b.png").write_bytes(factories.png(42))
+
+    result = submit(folder, "--csv", tmp_path / "out.csv")
+
+    assert result.exit_code == 0
+    assert "5 files:\n  normal             5\n" in result.stdout
+    rows = read_csv(tmp_path / "out.csv")
+    assert sorted(row["filename"] for row in rows) == ["a.png", "b.png", "below/d.jpg", "below/e.jpg", "c.png"]
+    assert {row["sha256"] for row in rows if row["filename"] == "b.png"} == {
+        hashlib.sha256(factories.png(42)).hexdigest()
+    }
+
+
+def test_a_file_that_left_the_folder_is_not_told_of(submit: Submit, folder: Path) -> None:
+    submit(folder)
+    (folder / "b.png").unlink()
+
+    assert "4 files:\n  normal             4\n" in submit(folder).stdout
+
+
+ODD_NAMES = [
+    " spaced .png ",
+    "bell\x07.png",
+    'quote".png',
+    "back\\slash.png",
+    "50%22.png",
+    "line\nbreak.png",
+    "rtl\u202e.png",
+]
+
+
+def test_rows_have_the_names_of_this_side(submit: Submit, folder: Path, tmp_path: Path) -> None:
+    for seed, name in enumerate(ODD_NAMES):
+        (folder / name).write_bytes(factories.png(100 + seed))
+    for path in [*folder.glob("*.jpg"), *folder.glob("?.png")]:
+        path.unlink()
+    for _ in range(2):
+        result = submit(folder, "--csv", tmp_path / "out.csv")
+        assert result.exit_code == 0
+        names = [row["filename"] for row in read_csv(tmp_path / "out.csv")]
+        assert sorted(names) == sorted([*ODD_NAMES, "below/d.jpg", "below/e.jpg"])
+
+
+def test_an_image_that_was_deleted_meanwhile_is_a_failure(
+    submit: Submit, service: FakeService, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.watch.watch", lambda *_: service.images.pop(0))
+
+    result = submit(folder)
+
+    assert result.exit_code == 3
+    assert "  normal             4\n  failed             1\n" in result.stdout
+    assert "does not have this image any more" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: data + bytes(100_000), lambda data: data[:-200]], ids=["grows", "shrinks"]
+)
+def test_a_file_that_is_being_written_fails_alone(
+    submit: Submit,
+    service: FakeService,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[bytes], bytes],
+) -> None:
+    """It changes whenever it was hashed, as a copy that is still going on does."""
+    from cli import upload
+
+    hash_it = upload._sha256
+
+    def hash_and_change(file: BinaryIO) -> tuple[str, int]:
+        answer = hash_it(file)
+        if getattr(file, "name", None) == str(folder / "b.png"):
+            (folder / "b.png").write_bytes(change((folder / "b.png").read_bytes()))
+        return answer
+
+    monkeypatch.setattr("cli.upload._sha256", hash_and_change)
+
+    result = submit(folder, "--csv", tmp_path / "out.csv")
+
+    assert (result.exit_code, result.exception.__class__) == (3, SystemExit)
+    assert "  b.png: The file changed while it was being sent" in result.stdout
+    states = {row["filename"]: row["state"] for row in read_csv(tmp_path / "out.csv")}
+    assert states == {
+        "a.png": "done",
+        "b.png": "rejected",
+        "c.png": "done",
+        "below/d.jpg": "done",
+        "below/e.jpg": "done",
+    }
+    assert {image["filename"] for image in service.images} == states.keys() - {"b.png"}
 
 
 def test_ctrl_c_says_that_it_can_go_on(

@@ -30,7 +30,7 @@ def url(app: Flask, eager: Services) -> Iterator[str]:
 def test_everything_at_once(invoke: Invoke, url: str, token: str, folder: Path, tmp_path: Path) -> None:
     (folder / "bright.png").write_bytes(factories.png(7, brightness=0.8))
     (folder / "cut.png").write_bytes(factories.png(8)[:600])
-    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
     (folder / os.fsdecode(b"r\xf6ntgen.png")).write_bytes(factories.png(9))
     with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
         archive.writestr("ward/1.png", factories.png(20))
@@ -49,7 +49,7 @@ def test_everything_at_once(invoke: Invoke, url: str, token: str, folder: Path, 
     assert rows["archive/bright.png"]["decision"] == "pneumonia"
     assert rows["archive/bright.png"]["model"] == f"fake-brightness@{FAKE_SHA256[:12]}"
     assert rows["archive/cut.png"]["state"] == "failed"
-    assert rows["archive/letter.pdf"]["state"] == "rejected"
+    assert rows["archive/letter.png"]["state"] == "rejected"
     assert rows["more.zip/ward/1.png"]["state"] == "done"
     assert len(rows) == 10
 
@@ -63,6 +63,34 @@ def test_the_same_command_again(invoke: Invoke, url: str, token: str, folder: Pa
     assert "5 files:\n  normal             5\n" in second.stdout
     assert f"Job 1: {url}/jobs/1" in second.stdout
     assert "Sent 0 files (5 were there already)" in second.stderr
+
+
+def test_odd_names_and_a_repaired_file(invoke: Invoke, url: str, token: str, app: Flask, tmp_path: Path) -> None:
+    names = [
+        " spaced .png ",
+        "bell\x07.png",
+        'quote".png',
+        "50%22.png",
+        "line\nbreak.png",
+        "\u202e.png",
+        "x" * 200 + ".png",
+    ]
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    for seed, name in enumerate(names):
+        (folder / name).write_bytes(factories.png(seed))
+    (folder / "b.png").write_bytes(factories.png(50)[:600])
+    command = ("submit", folder, "--url", url, "--token", token, "--csv", tmp_path / "o.csv")
+    assert invoke(*command).exit_code == 3
+
+    (folder / "b.png").write_bytes(factories.png(50))
+    result = invoke(*command)
+
+    assert result.exit_code == 0
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as file:
+        assert sorted(row["filename"] for row in csv.DictReader(file)) == sorted([*names, "b.png"])
+    job = app.test_client().get("/api/v1/jobs/1", headers={"Authorization": f"Bearer {token}"}).get_json()
+    assert job["total"] == len(names) + 2, "the two versions of b.png, and nothing twice"
 
 
 def test_a_wrong_token(invoke: Invoke, url: str, folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 
 from cli import upload
+from cli.bound import CHANGED, BoundFile
 from cli.client import Client, ServiceError
 from cli.sources import Problem, Source, Unreadable
 from cli.upload import Hashed, Sent, Uploader, batches, chunks
@@ -23,18 +24,19 @@ PNG = factories.png()
 
 @dataclass(frozen=True)
 class Bytes:
-    """A source in memory; opening it a second time gives `later`, when that is set."""
+    """A source in memory; opening it a second time gives the first of `later`, and so on, when there are any."""
 
     name: str
     data: bytes
     opened: list[str]
     gone_later: bool = False
+    later: tuple[bytes, ...] = ()
 
     def open(self) -> BinaryIO:
         if self.gone_later and self.name in self.opened:
             raise Unreadable("The file cannot be read: No such file or directory.")
         self.opened.append(self.name)
-        return io.BytesIO(self.data)
+        return io.BytesIO((self.data, *self.later)[min(len(self.opened) - 1, len(self.later))])
 
 
 class FakeClient:
@@ -55,12 +57,16 @@ class FakeClient:
         self.asked.append(len(files))
         return [{"id": 1} if sha256 in self.known_sha256s else {"missing": True} for _, sha256 in files]
 
-    def send(self, _job_id: int, files: Sequence[tuple[str, BinaryIO]]) -> list[dict[str, Any]]:
+    def send(self, _job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
         with self._lock:
             self.busy += 1
             self.busiest = max(self.busy, self.busiest)
-        names = [name for name, file in files if file.read()]
         try:
+            for _, file in files:
+                file.seek(0)
+                while file.read(1000):
+                    pass
+            names = [name for name, _ in files]
             if self.failure is not None:
                 raise self.failure
             if len(files) > self.largest_request:
@@ -76,6 +82,7 @@ class Upload:
     """One upload of `items`, and what came of it."""
 
     def __init__(self, client: FakeClient, concurrency: int = 2) -> None:
+        self.accepted: list[tuple[str, str]] = []
         self.rejected: list[Row] = []
         self.progress: list[int] = []
         self.jobs_opened = 0
@@ -84,6 +91,7 @@ class Upload:
             self._open_job,
             concurrency=concurrency,
             max_pixels=1_000_000,
+            accept=lambda file, _: self.accepted.append((file.source.name, file.sha256)),
             reject=self.rejected.append,
             progress=lambda sent: self.progress.append(sent.done),
         )
@@ -125,7 +133,7 @@ def test_a_file_for_which_the_disk_had_no_space_is_sent_again() -> None:
     class Filling(FakeClient):
         """Has space for one file a request."""
 
-        def send(self, job_id: int, files: Sequence[tuple[str, BinaryIO]]) -> list[dict[str, Any]]:
+        def send(self, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
             full = {"error": {"code": "storage_full", "message": "No space."}}
             return [*super().send(job_id, files[:1]), *([full] * (len(files) - 1))]
 
@@ -180,6 +188,53 @@ def test_a_file_that_vanishes_between_hashing_and_sending() -> None:
     assert [(row.filename, row.error) for row in run.rejected] == [
         ("gone.png", "The file cannot be read: No such file or directory.")
     ]
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("now", [PNG + b"more", PNG[:-1], PNG[:-1] + b"x", factories.png(3)])
+def test_a_file_that_changed_since_it_was_hashed_is_sent_as_it_is_now(now: bytes) -> None:
+    client = FakeClient()
+    run = Upload(client, concurrency=1)
+
+    run.run(Bytes("a.png", factories.png(1), []), Bytes("b.png", PNG, [], later=(now,)), Bytes("c.png", PNG, []))
+
+    assert sorted(client.sent) == [["a.png", "c.png"], ["b.png"]]
+    assert ("b.png", sha256_of(now)) in run.accepted
+    assert (run.sent.accepted, run.sent.rejected) == (3, 0)
+
+
+def test_a_file_that_goes_on_changing_fails_alone() -> None:
+    client = FakeClient()
+    run = Upload(client, concurrency=1)
+    growing = Bytes("b.png", PNG, [], later=tuple(PNG + bytes(count) for count in range(1, 9)))
+
+    run.run(Bytes("a.png", factories.png(1), []), growing, Bytes("c.png", PNG, []))
+
+    assert client.sent == [["a.png", "c.png"]]
+    assert [(row.filename, row.error) for row in run.rejected] == [("b.png", CHANGED)]
+
+
+def test_a_file_that_became_something_else_fails_alone() -> None:
+    client = FakeClient()
+    run = Upload(client, concurrency=1)
+
+    run.run(Bytes("b.png", PNG, [], later=(b"",)), Bytes("c.png", PNG, []))
+
+    assert client.sent == [["c.png"]]
+    assert [(row.filename, row.error) for row in run.rejected] == [("b.png", "The file is empty (0 bytes).")]
+
+
+def test_every_accepted_file_is_told_with_its_hash() -> None:
+    client = FakeClient()
+    client.known_sha256s = {sha256_of(PNG)}
+    run = Upload(client)
+
+    run.run(Bytes("known.png", PNG, []), Bytes("new.png", factories.png(5), []))
+
+    assert sorted(run.accepted) == [("known.png", sha256_of(PNG)), ("new.png", sha256_of(factories.png(5)))]
 
 
 def test_a_proxy_with_a_smaller_limit() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
+import tarfile
 import zipfile
 
 import pytest
@@ -34,6 +36,29 @@ def a_zip() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.png", PNG)
+    return buffer.getvalue()
+
+
+def a_tar(form: int) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+        archive.addfile(tarfile.TarInfo("a.png"))
+    return buffer.getvalue()
+
+
+def before_posix(tar: bytes) -> bytes:
+    """Without its magic, and with the checksum of that."""
+    head = bytearray(tar[:512])
+    head[257:265] = bytes(8)
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + tar[512:]
+
+
+def an_office_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("[Content_Types].xml", b"")
     return buffer.getvalue()
 
 
@@ -70,6 +95,40 @@ def test_a_file_without_bytes_is_empty() -> None:
         (bytes(128) + b"DICM", "a DICOM file"),
         ("Befund: unauffällig\n".encode(), "a text file"),
         (b"\x00\x01\x02\x03", "something else"),
+        (bytes(4) + b"ftypheic", "a HEIC image: save it as PNG"),
+        (bytes(4) + b"ftypmif1", "a HEIC image"),
+        (bytes(4) + b"ftypavif", "an AVIF image"),
+        (bytes(4) + b"ftypisom", "an MP4 film"),
+        (bytes(4) + b"ftypqt  ", "a QuickTime film"),
+        (b"\xff\x0a\xfa\x1f", "a JPEG XL image"),
+        (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "a JPEG XL image"),
+        (b"\xff\x4f\xff\x51\x00\x2f", "a JPEG 2000 image"),
+        (b"II+\x00\x08\x00\x00\x00", "a BigTIFF image"),
+        (b"\x5c\x01\x00\x00" + bytes(340) + b"n+1\x00", "a NIfTI volume"),
+        (b"\x1c\x02\x00\x00n+2\x00\r\n\x1a\n", "a NIfTI volume"),
+        (gzip.compress(b"\x5c\x01\x00\x00" + bytes(340) + b"n+1\x00"), "a compressed NIfTI volume"),
+        (b"\x02\x00\x00\x00UL\x04\x00" + bytes(8), "a DICOM file"),
+        (b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100", "a DICOM file"),
+        (b"\x08\x00\x05\x00\x0a\x00\x00\x00ISO_IR 100", "a DICOM file"),
+        (b"\x08\x00\x08\x00\x10\x00\x00\x00ORIGINAL\\PRIMARY", "a DICOM file"),
+        (b"7z\xbc\xaf\x27\x1c\x00\x04", "a 7z archive: unpack it first"),
+        (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
+        (a_tar(tarfile.GNU_FORMAT), "a tar archive: unpack it first, or send it with `pneumoscreen submit`"),
+        (before_posix(a_tar(tarfile.USTAR_FORMAT)), "a tar archive"),
+        (b"BZh91AY&SY", "a bzip2 archive"),
+        (b"\xfd7zXZ\x00", "an xz archive"),
+        (b"\x28\xb5\x2f\xfd\x04", "a Zstandard archive"),
+        (an_office_zip(), "an office document"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office document"),
+        (b"\n<!DOCTYPE html><html>", "a web page (HTML)"),
+        (b"<?xml version='1.0'?><svg/>", "an SVG drawing"),
+        (b"<?xml version='1.0'?><r/>", "an XML file"),
+        ("Befund".encode("utf-16"), "a text file"),
+        (b"BMI of all patients, 2023", "a text file"),
+        (b"RIFF\x00\x00\x00\x00AVI LIST", "an AVI film"),
+        (b"\x00\x05\x16\x07\x00\x02", "AppleDouble"),
+        (b"/annex/objects/SHA256E-s1--0.png\n", "`git annex get` fetches the image"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "`git lfs pull` fetches it"),
     ],
 )
 def test_what_is_sent_by_mistake_is_called_by_its_name(data: bytes, named: str) -> None:

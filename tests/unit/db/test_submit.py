@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from db import jobs
 from db.jobs import NewImage
-from db.models import MAX_FILENAME, Image, User
+from db.models import MAX_FILENAME, Image, Job, User
 from db.session import now
 from db.states import ImageState, Priority
 from tests import factories
@@ -123,3 +123,17 @@ def test_rows_of_another_job_are_not_found_in_this_one(session: Session, ada: Us
     (b,) = jobs.add_images(session, second, [new()], now(session))
     assert (a.job_id, b.job_id) == (first.id, second.id)
     assert isinstance(b, Image)
+
+
+def test_both_databases_keep_a_name_character_by_character(session: Session, ada: User) -> None:
+    names = [" spaced \t", "bell\x07", "line\nbreak", "\u202ertl\u200d", "ü", "u\u0308", "\U0010ffff" * MAX_FILENAME]
+    job_id, _ = create(session, ada, None)
+    job = session.get_one(Job, job_id)
+
+    images = jobs.add_images(session, job, [new(name) for name in names], now(session))
+    session.expire_all()
+
+    assert [image.filename for image in images] == names
+    assert [image.id for image in jobs.add_images(session, job, [new(name) for name in names], now(session))] == [
+        image.id for image in images
+    ]

@@ -383,10 +383,10 @@ def test_what_another_user_sent_is_not_known(client: FlaskClient, services: Serv
     assert known(client, new_job(client), [("a.png", hashlib.sha256(data).hexdigest())])[0]["missing"]
 
 
-def test_a_known_name_without_a_character_to_show_is_called_unnamed(client: FlaskClient) -> None:
+def test_a_known_name_without_a_character_to_show_is_kept_as_it_was_sent(client: FlaskClient) -> None:
     _, (image_id,) = uploaded(client)
     sha256 = client.get(f"/api/v1/images/{image_id}").get_json()["sha256"]
-    assert known(client, new_job(client), [("\x01\x02", sha256)])[0]["filename"] == "unnamed"
+    assert known(client, new_job(client), [("\x01\x02", sha256)])[0]["filename"] == "\x01\x02"
 
 
 @pytest.mark.parametrize(
