@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from flask import Response, stream_with_context
 
-from core.results import COLUMNS, Row, cells, model_label
-from db import queries
+from core.results import COLUMNS, REJECTED, Row, cells, model_label
+from db import queries, rejections
 from db.audit import Action, Kind
 from db.models import Image
 from db.narrowing import Filters
@@ -48,6 +48,9 @@ def _lines(filters: Filters, *, newest_first: bool) -> Iterator[str]:
             writer.writerow(cells(_row(image)))
             if count % queries.CSV_CHUNK == 0:
                 yield _taken(buffer)
+        if filters == Filters(job_id=filters.job_id) and filters.job_id is not None:
+            for rejected in rejections.every(session, filters.job_id):
+                writer.writerow(cells(Row(rejected.filename, REJECTED, rejected.sha256, error=rejected.message)))
     yield _taken(buffer)
 
 

@@ -1,10 +1,13 @@
-// Sends files to the API in batches, trying again where that can help.
+// Sends files to the API in batches, trying again where that can help. A file comes as { file, path }.
+
+import { counted } from "./counted.js";
 
 export const MAX_FILES = 20;
 export const MAX_BYTES = 50_000_000;
 const TRIES = 12;
 const LONGEST_WAIT_S = 30;
 const PASSING = new Set([429, 502, 503, 504, 507]);
+const REASONS = { 429: "The queue is full.", 507: "The image storage is full." };
 const FULL = new Set(["queue_full", "storage_full"]); // pass once there is room again, for a single file too
 
 // An answer that trying again won't change; the message is for the user.
@@ -20,35 +23,49 @@ export function batches(files, maxFiles = MAX_FILES, maxBytes = MAX_BYTES) {
   const all = [];
   let batch = [];
   let bytes = 0;
-  for (const file of files) {
-    if (batch.length && (batch.length === maxFiles || bytes + file.size > maxBytes)) {
+  for (const item of files) {
+    const { size } = item.file;
+    if (batch.length && (batch.length === maxFiles || bytes + size > maxBytes)) {
       all.push(batch);
       batch = [];
       bytes = 0;
     }
-    batch.push(file);
-    bytes += file.size;
+    batch.push(item);
+    bytes += size;
   }
   if (batch.length) all.push(batch);
   return all;
 }
 
-// POSTs until it is answered. `waiting(seconds, reason)` is called before each further try. A full queue is waited for
-// however long it takes.
+// POSTs until it is answered. `waiting(sentence)` is called before each further try. A full queue is waited for
+// however long it takes, and so is the network while the browser knows that there is none.
 export async function post(url, body, csrfToken, waiting) {
   for (let tries = 1; ; tries += 1) {
     const [response, retryAfter] = await attempt(url, body, csrfToken);
-    if (response?.ok) return response.json();
+    if (response?.ok) return response.status === 204 ? null : response.json();
     if (response && !PASSING.has(response.status)) throw new Refused(response.status, await explain(response));
-    const reason = [429, 507].includes(response?.status) ? await explain(response) : null;
+    if (!response && !navigator.onLine) {
+      waiting("You are offline. Sending goes on by itself as soon as you are online again.");
+      await online();
+      tries = 0;
+      continue;
+    }
+    const reason = REASONS[response?.status] ?? "The server does not answer.";
     if (response?.status === 429) tries -= 1;
-    if (tries === TRIES && reason) throw new Refused(response.status, reason);
-    if (tries === TRIES) throw new Refused(0, "The server does not answer. Press “Screen” to go on where this stopped.");
+    if (tries === TRIES) throw new Refused(response?.status ?? 0, `${reason} Press “Screen” to go on where this stopped.`);
     const seconds = retryAfter ?? Math.min(LONGEST_WAIT_S, 2 ** tries);
-    waiting(seconds, reason);
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    waiting(`${reason} This page tries again in ${counted(Math.ceil(seconds), "second")}.`);
+    await Promise.race([sleep(seconds), connected()]);
   }
 }
+
+const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+// When the network comes back the next time.
+const connected = () => new Promise((resolve) => window.addEventListener("online", resolve, { once: true }));
+
+// It may have come back between the failed request and now.
+const online = () => (navigator.onLine ? Promise.resolve() : connected());
 
 async function attempt(url, body, csrfToken) {
   const json = !(body instanceof FormData);
@@ -75,7 +92,7 @@ async function explain(response) {
 // Sends one batch; resolves to what the server says of each file, in order.
 export async function sendBatch(url, batch, csrfToken, waiting) {
   const form = new FormData();
-  for (const file of batch) form.append("files", file, file.name);
+  for (const { file, path } of batch) form.append("files", file, path);
   try {
     const answers = (await post(url, form, csrfToken, waiting)).images;
     const again = batch.filter((_, index) => FULL.has(answers[index].error?.code));
@@ -84,9 +101,9 @@ export async function sendBatch(url, batch, csrfToken, waiting) {
     return answers.map((answer) => (FULL.has(answer.error?.code) ? later.shift() : answer));
   } catch (error) {
     if (!(error instanceof Refused) || error.status !== 413) throw error;
-    if (batch.length === 1) return [{ filename: batch[0].name, error: { code: "too_large", message: error.message } }];
+    if (batch.length === 1) return [{ filename: batch[0].path, error: { code: "too_large", message: error.message } }];
     const answers = [];
-    for (const file of batch) answers.push(...(await sendBatch(url, [file], csrfToken, waiting)));
+    for (const item of batch) answers.push(...(await sendBatch(url, [item], csrfToken, waiting)));
     return answers;
   }
 }
