@@ -17,7 +17,7 @@ from db import queries, rejections
 from db.audit import Kind
 from db.narrowing import Filters
 from db.states import FINAL_STATES, JobState
-from web import audit, csv_export, deletion, heat_map, permissions, reviews, uploads
+from web import audit, csv_export, deletion, heat_map, permissions, reviews, upload_form, uploads
 from web import schemas as s
 from web.auth import user
 from web.errors import problem
@@ -44,6 +44,9 @@ blueprint = APIBlueprint(
     abp_security=[{"token": []}, {"session": []}],
     abp_responses=PROBLEMS,  # type: ignore[arg-type]  # a dict is invariant
 )
+
+
+blueprint.before_request(upload_form.check)
 
 
 def _json(body: BaseModel, status: int = 200, *, exclude_none: bool = False, **headers: str) -> Response:
