@@ -6,13 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.results import REJECTED as REJECTED
 from core.results import Row, model_label
 
 LISTED = 20
 """Failed files listed by name; the CSV file has them all."""
-
-REJECTED = "rejected"
-"""The state of a file that was refused before or at the upload; the service keeps no row of it."""
 
 
 def from_api(image: dict[str, Any], filename: str) -> Row:

@@ -23,6 +23,9 @@ class PneumoscreenError(Exception):
 class Permanent(PneumoscreenError):
     """Fails the image at once; nothing else in its batch is touched."""
 
+    retry_helps: ClassVar[bool] = False
+    """Whether the same bytes may do better once something else was put right."""
+
 
 class Transient(PneumoscreenError):
     """Sends the image back to the queue while attempts are left."""
@@ -52,6 +55,7 @@ class ModelInvalid(Permanent):
     """A checkpoint is missing, truncated, of another architecture, or not the file its hash names."""
 
     code = "model_invalid"
+    retry_helps = True
 
 
 class BlobMissing(Transient):
@@ -90,6 +94,7 @@ class DeviceLost(PneumoscreenError):
 
 class AttemptsExhausted(Permanent):
     code = "attempts_exhausted"
+    retry_helps = True
 
 
 CONFIGURATION_STATUS = 2
@@ -100,3 +105,10 @@ class ConfigurationError(PneumoscreenError):
     """A setting, a directory or a port that the operator has to put right before the process can start."""
 
     code = "configuration"
+
+
+def beyond_retry(kind: type[Permanent] = Permanent) -> frozenset[str]:
+    """The codes of errors that lie in an image's own bytes: a retry of it ends as before."""
+    below = (beyond_retry(each) for each in kind.__subclasses__())
+    own = {kind.code} if kind is not Permanent and not kind.retry_helps else set()
+    return frozenset(own.union(*below))

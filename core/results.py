@@ -19,6 +19,8 @@ COLUMNS = (
     "reviewer",
     "review_note",
 )
+REJECTED = "rejected"
+"""The state of a file that was not taken in."""
 _FORMULA_STARTS = "=+-@\N{MINUS SIGN}"
 
 

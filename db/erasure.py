@@ -89,6 +89,17 @@ def purge(database: Database, actor: Actor, *, older_than: timedelta, limit: int
     return expired
 
 
+def purge_abandoned(database: Database, actor: Actor) -> list[int]:
+    """Mark declared uploads of which no image came as deleted; their ids. `erase` does the rest."""
+    with database.begin() as session:
+        at = now(session)
+        abandoned = retention.mark_abandoned(session, at)
+        for job_id in abandoned:
+            detail = "no image came of its upload"
+            audit.record(session, actor, Action.PURGED, at, kind=Kind.JOB, object_id=job_id, detail=detail)
+    return abandoned
+
+
 def find_left_behind(database: Database, store: BlobStore, first_byte: int, *, dry_run: bool = False) -> int:
     """Mark for removal the old blobs of this first byte that no image names; how many. `erase` does the rest."""
     count = 0

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.errors import beyond_retry
 from db.claims import pick_queued
 from db.models import Image, Job, state_is, still
 from db.states import FINAL_STATES, ImageState, Priority
@@ -33,15 +34,35 @@ class NewImage:
 
 
 def create(
-    session: Session, *, user_id: int, name: str, priority: Priority, client_key: str | None, now: datetime
+    session: Session,
+    *,
+    user_id: int,
+    name: str,
+    priority: Priority,
+    client_key: str | None,
+    now: datetime,
+    expected_images: int | None = None,
 ) -> tuple[Job, bool]:
-    """A new job, or the one this user made before with the same `client_key`; and whether it is new."""
-    values = {"user_id": user_id, "name": name, "priority": priority, "client_key": client_key, "created_at": now}
+    """A new job, or the one this user made before with the same `client_key`; and whether it is new.
+
+    An old one takes over the new number of declared files, if there is one: its folder may have grown since.
+    """
+    values = {
+        "user_id": user_id,
+        "name": name,
+        "priority": priority,
+        "client_key": client_key,
+        "created_at": now,
+        "expected_images": expected_images,
+    }
     # An absent key is NULL, which conflicts with nothing.
     new = session.scalars(_insert(session, Job).values(values).on_conflict_do_nothing().returning(Job)).one_or_none()
     if new is not None:
         return new, True
-    return session.scalars(select(Job).where(Job.user_id == user_id, Job.client_key == client_key)).one(), False
+    job = session.scalars(select(Job).where(Job.user_id == user_id, Job.client_key == client_key)).one()
+    if expected_images is not None:
+        job.expected_images = expected_images
+    return job, False
 
 
 def add_images(
@@ -136,7 +157,7 @@ def cancel(session: Session, job: Job, now: datetime) -> int:
 
 
 def retry(session: Session, job: Job, *, published_at: datetime | None = None) -> list[int]:
-    """Queue the failed and cancelled images of a job again, with all their attempts; their ids.
+    """Queue the cancelled images of a job again, and the failed ones that it can help, with all attempts; their ids.
 
     What crashed before stays a suspect: it would take down a batch again. `published_at` is as in `add_images`.
     """
@@ -145,15 +166,16 @@ def retry(session: Session, job: Job, *, published_at: datetime | None = None) -
 
 
 def retry_image(session: Session, image: Image, *, published_at: datetime | None = None) -> bool:
-    """Queue one failed or cancelled image again, as `retry` does; whether it was one."""
+    """Queue one image again, as `retry` does; whether it was one that `retry` takes."""
     return bool(_queue_again(session, Image.id == image.id, published_at))
 
 
 def _queue_again(session: Session, condition: ColumnElement[bool], published_at: datetime | None) -> list[int]:
+    helps = Image.error_code.is_(None) | Image.error_code.not_in(beyond_retry())
     suspicion = case((Image.crashes > 0, 1), else_=0)
     rows = session.scalars(
         update(Image)
-        .where(condition, Image.state.in_(FINAL_STATES - {ImageState.DONE}))
+        .where(condition, Image.state.in_(FINAL_STATES - {ImageState.DONE}), helps)
         .values(
             state=ImageState.QUEUED,
             attempt=suspicion,

@@ -141,6 +141,7 @@ class Job(Base):
     created_at: Mapped[datetime]
     cancelled_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None] = mapped_column(doc="Out of sight from then on; erased a little at a time.")
+    expected_images: Mapped[int | None] = mapped_column(doc="Files that the sender declared; NULL: it did not say.")
 
 
 class Image(Base):
@@ -256,6 +257,28 @@ class Review(Base):
     note: Mapped[str] = mapped_column(String(500))
     created_at: Mapped[datetime]
     user: Mapped[User] = relationship(lazy="raise")
+
+
+class Rejection(Base):
+    """A file of a job that was not taken in, and why. Its name may identify a patient: it is erased with the job.
+
+    The release before this table erases jobs too: hence the cascade.
+    """
+
+    __tablename__ = "rejections"
+    __table_args__ = (
+        # Sending a file again changes nothing.
+        Index("uq_rejections", "job_id", "filename", "sha256", unique=True),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    filename: Mapped[str] = mapped_column(String(MAX_FILENAME))
+    sha256: Mapped[str] = mapped_column(String(64), doc="Empty when the bytes were not read to their end.")
+    code: Mapped[str] = mapped_column(String(64))
+    message: Mapped[str] = mapped_column(String(500))
+    at: Mapped[datetime]
 
 
 class Worker(Base):

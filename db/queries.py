@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from core import errors
 from db import narrowing
+from db.arrival import NOTHING_DECLARED, Arrival, arrival
 from db.models import Image, Job, Prediction, Review, state_is
 from db.narrowing import Filters
 from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
@@ -28,6 +30,7 @@ class Progress:
     counts: dict[ImageState, int]
     decisions: dict[Decision, int]
     finished_at: datetime | None
+    arrival: Arrival = NOTHING_DECLARED
 
     @property
     def total(self) -> int:
@@ -36,6 +39,10 @@ class Progress:
     @property
     def finished(self) -> int:
         return sum(self.counts[state] for state in FINAL_STATES)
+
+    @property
+    def unfinished(self) -> int:
+        return self.total - self.finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +68,10 @@ def progress(session: Session, job: Job) -> Progress:
         elif image_state is ImageState.DONE:
             for word, its_count in _decisions_not_noted(session, job):
                 decisions[word] += its_count
-    state = _job_state(counts, cancelled=job.cancelled_at is not None)
+    came = arrival(session, job, sum(counts.values()))
+    state = _job_state(counts, came, cancelled=job.cancelled_at is not None)
     over = state in (JobState.DONE, JobState.CANCELLED)
-    return Progress(state, counts, decisions, _finished_at(session, job) if over else None)
+    return Progress(state, counts, decisions, _finished_at(session, job) if over else None, came)
 
 
 def _finished_at(session: Session, job: Job) -> datetime | None:
@@ -82,7 +90,7 @@ def _decisions_not_noted(session: Session, job: Job) -> Sequence[tuple[Decision,
     return [(decision, count) for decision, count in rows]
 
 
-def _job_state(counts: dict[ImageState, int], *, cancelled: bool) -> JobState:
+def _job_state(counts: dict[ImageState, int], came: Arrival, *, cancelled: bool) -> JobState:
     if not any(counts.values()):
         return JobState.CANCELLED if cancelled else JobState.EMPTY
     finished = any(counts[state] for state in FINAL_STATES)
@@ -90,12 +98,23 @@ def _job_state(counts: dict[ImageState, int], *, cancelled: bool) -> JobState:
         return JobState.RUNNING
     if counts[ImageState.QUEUED]:
         return JobState.QUEUED
-    return JobState.CANCELLED if cancelled else JobState.DONE
+    if cancelled:
+        return JobState.CANCELLED
+    if came.missing:
+        return JobState.INCOMPLETE if came.silent else JobState.RUNNING
+    return JobState.DONE
+
+
+def beyond_retry(session: Session, job: Job) -> int:
+    """How many of its failed images a retry cannot help."""
+    query = select(func.count()).where(Image.job_id == job.id, state_is(ImageState.FAILED))
+    return session.scalars(query.where(Image.error_code.in_(errors.beyond_retry()))).one()
 
 
 def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Page[Job]:
-    """Jobs, newest first."""
-    query = select(Job).where(Job.deleted_at.is_(None)).order_by(Job.id.desc()).limit(limit + 1)
+    """Jobs, newest first. An upload that was declared is listed from its first image on."""
+    begun = Job.expected_images.is_(None) | exists().where(Image.job_id == Job.id)
+    query = select(Job).where(Job.deleted_at.is_(None), begun).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
     found = session.scalars(query).all()

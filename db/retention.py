@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from core.storage import BlobStore
-from db import jobs
+from db import jobs, rejections
 from db.models import BlobRemoval, Image, Job, Prediction, Review
 from db.states import ImageState
 
@@ -35,6 +35,9 @@ REMOVE_LIMIT = 100
 
 REMOVED_FOR = timedelta(days=1)
 """How long a removed blob is remembered: longer than any upload takes from its bytes to its row."""
+
+ABANDONED_FOR = timedelta(days=1)
+"""After this long nobody sends the first image of an upload any more."""
 
 _LOCK_KEY = 0x626C6F6273  # "blobs": any number that nothing else in the database uses
 
@@ -71,8 +74,23 @@ def expired_jobs(session: Session, *, before: datetime, limit: int | None = None
     ).all()
 
 
+def mark_abandoned(session: Session, now: datetime) -> list[int]:
+    """Mark the uploads that were declared long ago and of which no image ever came: no list shows them. Their ids."""
+    empty = ~exists().where(Image.job_id == Job.id)
+    declared = Job.expected_images.is_not(None) & (Job.created_at < now - ABANDONED_FOR) & Job.deleted_at.is_(None)
+    declared_jobs = session.scalars(
+        select(Job).where(declared, empty).limit(ERASE_LIMIT).with_for_update(skip_locked=True)
+    ).all()
+    # Uploads wait for these locks. What one of them added just before is seen only by a second query.
+    filled = set(session.scalars(select(Image.job_id).where(Image.job_id.in_([job.id for job in declared_jobs]))))
+    abandoned = [job for job in declared_jobs if job.id not in filled]
+    for job in abandoned:
+        mark_deleted(session, job, now)
+    return [job.id for job in abandoned]
+
+
 def erase_some(session: Session, job_id: int, now: datetime, *, limit: int = ERASE_LIMIT) -> bool:
-    """Erase some images of a deleted job, or at last the job itself: True. Their bytes are marked for removal.
+    """Erase some images or rejections of a deleted job, or at last the job itself: True. Bytes are marked for removal.
 
     The rows are locked first: a worker that finishes one of them at this moment is waited for, and a later one finds
     nothing to finish, so no prediction is ever left without its image.
@@ -88,6 +106,8 @@ def erase_some(session: Session, job_id: int, now: datetime, *, limit: int = ERA
         session.execute(delete(Prediction).where(Prediction.image_id.in_(ids)).execution_options(**unread))
         session.execute(delete(Image).where(Image.id.in_(ids)).execution_options(**unread))
         ask_removal(session, (row.sha256 for row in found), now)
+        return False
+    if rejections.erase_some(session, job_id, limit=limit):
         return False
     # None found may also mean that another process was just erasing these: then others may be left.
     emptied = ~exists().where(Image.job_id == Job.id)

@@ -28,6 +28,8 @@ class JobState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
+    INCOMPLETE = "incomplete"
+    """All that came is finished, but fewer files came than were declared, and none for a while."""
     CANCELLED = "cancelled"
 
 

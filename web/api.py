@@ -13,11 +13,22 @@ from sqlalchemy.orm.attributes import set_committed_value
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from db import models as tables
-from db import queries
+from db import queries, rejections
 from db.audit import Kind
 from db.narrowing import Filters
-from db.states import FINAL_STATES
-from web import audit, csv_export, deletion, filenames, heat_map, permissions, reviews, searches, uploads
+from db.states import FINAL_STATES, JobState
+from web import (
+    audit,
+    csv_export,
+    deletion,
+    filenames,
+    heat_map,
+    permissions,
+    reviews,
+    searches,
+    upload_form,
+    uploads,
+)
 from web import schemas as s
 from web.auth import user
 from web.errors import problem
@@ -44,6 +55,9 @@ blueprint = APIBlueprint(
     abp_security=[{"token": []}, {"session": []}],
     abp_responses=PROBLEMS,  # type: ignore[arg-type]  # a dict is invariant
 )
+
+
+blueprint.before_request(upload_form.check)
 
 
 def _json(body: BaseModel, status: int = 200, *, exclude_none: bool = False, **headers: str) -> Response:
@@ -75,7 +89,7 @@ def whoami() -> Response:
 @blueprint.post("/jobs", responses={201: s.Job, 200: s.Job})
 def create_job(body: s.NewJob) -> Response:
     """Start a job. With a `key` used before, answers 200 with the job of that time, so that a submit can resume."""
-    job, progress, new = uploads.create_job(user().id, body.name, body.priority, body.key)
+    job, progress, new = uploads.create_job(user().id, body.name, body.priority, body.key, body.expected_images)
     return _json(s.Job.of(job, progress), 201 if new else 200, Location=url_for("api.read_job", job_id=job.id))
 
 
@@ -95,8 +109,10 @@ def read_job(path: s.JobPath) -> Response:
         job = _job(session, path.job_id)
         answer = s.Job.of(job, queries.progress(session, job))
     response = _json(answer)
-    if sum(answer.counts[state] for state in FINAL_STATES) < answer.total:
+    if sum(answer.counts[state] for state in FINAL_STATES) < answer.total or answer.state is JobState.RUNNING:
         response.headers["Retry-After"] = "1" if answer.total < 10_000 else "3"
+    elif answer.state is JobState.INCOMPLETE:
+        response.headers["Retry-After"] = "10"  # somebody may send the rest
     return _conditional(response)
 
 
@@ -114,6 +130,24 @@ def _received(item: tables.Image | uploads.Rejected) -> s.Received:
     if isinstance(item, uploads.Rejected):
         return s.Received(filename=item.filename, error=s.Error(code=item.code, message=item.message))
     return s.Received(filename=item.filename, id=item.id, sha256=item.sha256, state=item.state)
+
+
+@blueprint.get("/jobs/<int:job_id>/rejected", responses={200: s.RejectionList})
+def list_rejected(path: s.JobPath, query: s.PageQuery) -> Response:
+    """The files of a job that were not taken, and why, in the order in which they came."""
+    with services().database.read() as session:
+        _job(session, path.job_id)
+        page = rejections.page(session, path.job_id, cursor=query.cursor, limit=query.limit)
+        items = [s.Rejection.model_validate(row, from_attributes=True) for row in page.items]
+    audit.saw(Kind.JOB, path.job_id, "list")
+    return _json(s.RejectionList(items=items, next_cursor=page.next_cursor))
+
+
+@blueprint.post("/jobs/<int:job_id>/rejected", responses={204: None})
+def add_rejected(path: s.JobPath, body: s.RejectedFiles) -> Response:
+    """Tell of declared files that you won't send, such as one that cannot be read: they count as rejected."""
+    uploads.reject(path.job_id, [uploads.Rejected(file.filename, file.code, file.message) for file in body.files])
+    return Response(status=204)
 
 
 @blueprint.post("/jobs/<int:job_id>/images/known", responses={200: s.KnownList, 409: s.Problem} | NO_ROOM)
@@ -265,19 +299,21 @@ def _utc(value: datetime | None) -> datetime | None:
 @blueprint.post("/jobs/<int:job_id>/cancel", responses={200: s.Changed})
 def cancel_job(path: s.JobPath) -> Response:
     """Cancel what is still queued. Images that a worker holds are finished."""
-    return _json(s.Changed(changed=uploads.cancel(path.job_id)))
+    return _json(s.Changed(changed=uploads.cancel(path.job_id)), exclude_none=True)
 
 
 @blueprint.post("/jobs/<int:job_id>/retry", responses={200: s.Changed})
 def retry_job(path: s.JobPath) -> Response:
-    """Queue the failed and cancelled images of a job again."""
-    return _json(s.Changed(changed=uploads.retry(path.job_id)))
+    """Queue the cancelled images of a job again, and the failed ones that a retry can help."""
+    changed, left = uploads.retry(path.job_id)
+    return _json(s.Changed(changed=changed, left=left or None), exclude_none=True)
 
 
 @blueprint.post("/images/<int:image_id>/retry", responses={200: s.Changed})
 def retry_image(path: s.ImagePath) -> Response:
-    """Queue one failed or cancelled image again; `changed` is 0 if it is neither."""
-    return _json(s.Changed(changed=int(uploads.retry_image(path.image_id))))
+    """Queue one failed or cancelled image again; `changed` is 0 if it is neither, or a retry can't help it."""
+    queued, hopeless = uploads.retry_image(path.image_id)
+    return _json(s.Changed(changed=int(queued), left=int(hopeless) or None), exclude_none=True)
 
 
 @blueprint.delete("/jobs/<int:job_id>", responses={204: None})

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from flask import Response
 
-from core.results import COLUMNS, Row, cells, model_label
-from db import queries
+from core.results import COLUMNS, REJECTED, Row, cells, model_label
+from db import queries, rejections
 from db.audit import Action, Kind
 from db.models import Image
 from db.narrowing import Filters
@@ -52,8 +52,13 @@ def _lines(database: Database, filters: Filters, *, newest_first: bool) -> Itera
             writer.writerows(cells(_row(image)) for image in page.items)
         yield _taken(buffer)
         if page.next_cursor is None:
-            return
+            break
         cursor = page.next_cursor
+    if filters.job_id is not None and filters == Filters(job_id=filters.job_id):
+        with database.read() as session:
+            for rejected in rejections.every(session, filters.job_id):
+                writer.writerow(cells(Row(rejected.filename, REJECTED, rejected.sha256, error=rejected.message)))
+        yield _taken(buffer)
 
 
 def _row(image: Image) -> Row:

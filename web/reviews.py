@@ -8,7 +8,7 @@ from db import queries
 from db.audit import Action, Kind
 from db.models import Review
 from db.session import now
-from db.states import Opinion
+from db.states import Decision, Opinion
 from web import audit, uploads
 from web.auth import user
 from web.services import services
@@ -21,7 +21,7 @@ def review(image_id: int, opinion: Opinion, note: str) -> None:
 
     Raises:
         NotFound: no such image.
-        Conflict: it has no prediction.
+        Conflict: it has no prediction, or the model refused to judge it.
     """
     with services().database.begin() as session:
         image = queries.image(session, image_id)
@@ -30,6 +30,8 @@ def review(image_id: int, opinion: Opinion, note: str) -> None:
         uploads.existing_job(session, image.job_id)  # nobody deletes it under our hands
         if not image.predictions:
             raise Conflict(f"There is nothing to review yet: image {image_id} is {image.state}.")
+        if image.predictions[-1].decision is Decision.REFUSED:
+            raise Conflict(f"There is nothing to agree with: the model did not judge image {image_id}.")
         session.add(
             Review(
                 prediction_id=image.predictions[-1].id,

@@ -8,11 +8,14 @@ from typing import Annotated, Any
 from flask_openapi3.models.file import FileStorage
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.errors import beyond_retry
 from db import models
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority, Role
 
 MAX_ID = 2**63 - 1
+
+MAX_DECLARED = 10_000_000
 
 RecordId = Annotated[int, Field(ge=1, le=MAX_ID)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -40,6 +43,10 @@ class Error(Schema):
     message: str
 
 
+class ImageError(Error):
+    retry_helps: bool = Field(description="False: it lies in the image's own bytes, and a retry ends as before.")
+
+
 class WhoAmI(Schema):
     name: str
     role: Role
@@ -59,6 +66,11 @@ class NewJob(Schema):
     key: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         None, description="Your own name for this submission: sending it again gives the same job."
     )
+    expected_images: Annotated[int, Field(ge=1, le=MAX_DECLARED)] | None = Field(
+        None,
+        description="How many files you are going to send: while fewer came, the job is not `done`. "
+        "Lists show such a job from its first image on.",
+    )
 
 
 class Job(Schema):
@@ -71,6 +83,9 @@ class Job(Schema):
     decisions: dict[Decision, int]
     created_at: datetime
     finished_at: datetime | None
+    expected_images: int | None = Field(description="Files that the sender declared.")
+    rejected: int = Field(description="Files that were not taken; `/jobs/{id}/rejected` lists them.")
+    incomplete: bool = Field(description="Fewer files than declared came, and none for a minute: send them again.")
 
     @classmethod
     def of(cls, job: models.Job, progress: Progress) -> Job:
@@ -84,6 +99,9 @@ class Job(Schema):
             decisions=progress.decisions,
             created_at=job.created_at,
             finished_at=progress.finished_at,
+            expected_images=job.expected_images,
+            rejected=progress.arrival.rejected,
+            incomplete=progress.arrival.silent,
         )
 
 
@@ -135,7 +153,7 @@ class Image(Schema):
     attempt: int
     created_at: datetime
     finished_at: datetime | None
-    error: Error | None
+    error: ImageError | None
     prediction: Prediction | None = Field(description="Of the newest model that screened the image.")
     review: Review | None = Field(description="The last that somebody said of this prediction.")
 
@@ -144,9 +162,13 @@ class Image(Schema):
         newest = row.predictions[-1] if row.predictions else None
         made = {"error", "prediction", "review"}
         facts = {name: getattr(row, name) for name in cls.model_fields if name not in made}
-        error = Error(code=row.error_code, message=row.error_message or "") if row.error_code else None
+        error = _error(row.error_code, row.error_message or "") if row.error_code else None
         review = _review(newest.reviews[-1]) if newest and newest.reviews else None
         return cls(**facts, error=error, prediction=_prediction(newest), review=review)
+
+
+def _error(code: str, message: str) -> ImageError:
+    return ImageError(code=code, message=message, retry_helps=code not in beyond_retry())
 
 
 def _prediction(row: models.Prediction | None) -> Prediction | None:
@@ -197,6 +219,28 @@ class Received(Schema):
 
 class ReceivedList(Schema):
     images: list[Received]
+
+
+class RejectedFile(Schema):
+    filename: str = Field(min_length=1, max_length=4096)
+    code: Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")] = "not_sent"
+    message: str = Field(min_length=1, max_length=500, description="What was wrong with it, for a person.")
+
+
+class RejectedFiles(Schema):
+    files: list[RejectedFile] = Field(min_length=1, max_length=1000)
+
+
+class Rejection(Schema):
+    filename: str
+    code: str
+    message: str
+    at: datetime
+
+
+class RejectionList(Schema):
+    items: list[Rejection]
+    next_cursor: int | None
 
 
 class KnownFile(Schema):
@@ -254,5 +298,13 @@ class JobsQuery(Schema):
     limit: Limit = 50
 
 
+class PageQuery(Schema):
+    cursor: Cursor = None
+    limit: Limit = 100
+
+
 class Changed(Schema):
     changed: int = Field(description="How many images this applied to.")
+    left: int | None = Field(
+        None, description="Failed images that a retry can't help, and so left alone; absent when there are none."
+    )

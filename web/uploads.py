@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import Conflict, NotFound
 
-from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge
+from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge, beyond_retry
 from core.media import sniff
 from core.queue import publish
 from core.storage import Spool
-from db import jobs, queries, retention
+from db import jobs, queries, rejections, retention
 from db.audit import Action, Kind
 from db.jobs import NewImage
 from db.models import Image, Job
@@ -50,14 +50,15 @@ class Rejected:
     filename: str
     code: str
     message: str
+    sha256: str = ""
 
 
 def create_job(
-    user_id: int, name: str, priority: Priority, client_key: str | None = None
+    user_id: int, name: str, priority: Priority, client_key: str | None = None, expected_images: int | None = None
 ) -> tuple[Job, Progress, bool]:
     """A new job or, for a `client_key` used before, that one; how far it is, and whether it is new."""
     with services().database.begin() as session:
-        job, new = _create(session, user_id, name, priority, client_key)
+        job, new = _create(session, user_id, name, priority, client_key, expected_images)
         return job, queries.progress(session, job), new
 
 
@@ -112,6 +113,7 @@ def receive_new(user_id: int, name: str, priority: Priority, files: Iterable[Fil
     with services().database.begin() as session:
         job, _ = _create(session, user_id, name, priority)
         images = _add(session, job, new)
+        _note_rejected(session, job, stored)
     return _ring_for(job, images, stored)
 
 
@@ -121,30 +123,38 @@ def receive_single(user_id: int, file: FileStorage) -> Image | Rejected:
     return received
 
 
-def retry(job_id: int) -> int:
-    """Queue a job's failed and cancelled images again and wake the workers; how many. Raises NotFound."""
+def retry(job_id: int) -> tuple[int, int]:
+    """Queue a job's cancelled images again, and the failed ones that it can help, and wake the workers.
+
+    Returns how many that are, and how many failed ones were left because a retry can't help them. Raises NotFound.
+    """
     with services().database.begin() as session:
         job = existing_job(session, job_id, to_change=True)
         image_ids = jobs.retry(session, job, published_at=now(session))
         priority = job.priority
+        left = queries.beyond_retry(session, job)
         audit.did(session, Action.RETRIED, Kind.JOB, job_id, f"{len(image_ids)} images")
     ring(image_ids[:RING_AT_ONCE], priority)
-    return len(image_ids)
+    return len(image_ids), left
 
 
-def retry_image(image_id: int) -> bool:
-    """Queue one failed or cancelled image again and wake a worker; whether it was one. Raises NotFound."""
+def retry_image(image_id: int) -> tuple[bool, bool]:
+    """Queue one failed or cancelled image again and wake a worker.
+
+    Returns whether it was one, and whether it was left because a retry can't help it. Raises NotFound.
+    """
     with services().database.begin() as session:
         image = session.get(Image, image_id)
         if image is None:
             raise NotFound(f"There is no image {image_id}.")
         existing_job(session, image.job_id, to_change=True)
+        hopeless = image.state is ImageState.FAILED and image.error_code in beyond_retry()
         queued = jobs.retry_image(session, image, published_at=now(session))
         if queued:
             audit.did(session, Action.RETRIED, Kind.IMAGE, image_id)
     if queued:
         ring([image_id], image.priority)
-    return queued
+    return queued, hopeless
 
 
 def cancel(job_id: int) -> int:
@@ -210,7 +220,8 @@ def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
         size_bytes = spool.size_bytes
         return NewImage(filename, ours.store.put(spool), info.media_type, size_bytes, info.width_px, info.height_px)
     except (Permanent, StorageFull) as error:
-        return Rejected(filename, error.code, error.message)
+        whole = not (spool.too_large or spool.full)
+        return Rejected(filename, error.code, error.message, spool.sha256 if whole else "")
 
 
 def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | Rejected]:
@@ -220,14 +231,42 @@ def _insert(job_id: int, stored: Sequence[NewImage | Rejected]) -> list[Image | 
         if job.cancelled_at is not None:
             raise Conflict(f"Job {job_id} was cancelled; retry it first, or start a new one.")
         images = _add(session, job, new)
+        _note_rejected(session, job, stored)
     return _ring_for(job, images, stored)
 
 
+def reject(job_id: int, files: Iterable[Rejected]) -> None:
+    """Note files that their sender found to be no images, or could not read. Raises NotFound."""
+    named = [Rejected(filenames.stored(file.filename), file.code, filenames.clean(file.message)) for file in files]
+    with services().database.begin() as session:
+        _note_rejected(session, existing_job(session, job_id), named)
+
+
+def _note_rejected(session: Session, job: Job, stored: Sequence[NewImage | Rejected]) -> None:
+    """Keep what was rejected with the job, but for what is sent again once there is space."""
+    rejections.forget(session, job.id, (item.filename for item in stored if isinstance(item, NewImage)))
+    rejected = [item for item in stored if isinstance(item, Rejected) and item.code != StorageFull.code]
+    new = [rejections.NewRejection(item.filename, item.code, item.message, item.sha256) for item in rejected]
+    rejections.add(session, job.id, new, now(session))
+
+
 def _create(
-    session: Session, user_id: int, name: str, priority: Priority, client_key: str | None = None
+    session: Session,
+    user_id: int,
+    name: str,
+    priority: Priority,
+    client_key: str | None = None,
+    expected_images: int | None = None,
 ) -> tuple[Job, bool]:
-    name = filenames.clean(name)[:200] or "Untitled"
-    return jobs.create(session, user_id=user_id, name=name, priority=priority, client_key=client_key, now=now(session))
+    return jobs.create(
+        session,
+        user_id=user_id,
+        name=filenames.clean(name)[:200] or "Untitled",
+        priority=priority,
+        client_key=client_key,
+        expected_images=expected_images,
+        now=now(session),
+    )
 
 
 def _add(session: Session, job: Job, new: Sequence[NewImage]) -> list[Image]:

@@ -66,6 +66,8 @@ class Janitor:
                 sessions.forget(session, self._limits, now(session))
                 searches.forget(session, now(session))
                 retention.forget_removed(session, now(session))
+            for job_id in erasure.purge_abandoned(self._database, audit.SWEEPER):
+                log.info("upload_abandoned", job_id=job_id)
             self._store.drop_spools(erasure.left_behind_since())
         found = erasure.find_left_behind(self._database, self._store, self._first_byte)
         self._first_byte = (self._first_byte + 1) % erasure.PREFIXES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,95 @@ def test_an_upload_outlives_a_busy_server_and_a_lost_answer(page: Page, files: l
     with services.database.read() as session:
         assert len(session.scalars(select(Image.id)).all()) == 3
     assert len(tries) == 3
+
+
+DROP_A_FOLDER = """async () => {
+    // What Chromium hands out for a dropped folder: two files of one name in two folders, and one of another kind.
+    const file = (path, bytes, type) => ({
+        isFile: true, isDirectory: false, fullPath: path,
+        file: (resolve) => resolve(new File([Uint8Array.from(bytes)], path.split("/").pop(), { type })),
+    });
+    const folder = (path, children) => ({
+        isFile: false, isDirectory: true, fullPath: path,
+        createReader: () => ({ readEntries: (resolve) => resolve(children.splice(0)) }),
+    });
+    const image = await (await fetch("/drop.png")).arrayBuffer();
+    const bytes = [...new Uint8Array(image)];
+    const wards = ["ward", "icu"].map((name) =>
+        folder(`/study/${name}`, [file(`/study/${name}/IM-0001.png`, bytes, "image/png")]));
+    const root = folder("/study", [...wards, file("/study/readme.txt", [65], "text/plain")]);
+    const event = new Event("drop", { cancelable: true });
+    event.dataTransfer = { items: [{ webkitGetAsEntry: () => root }], files: [] };
+    window.dispatchEvent(event);
+}"""
+
+
+def test_a_dropped_folder_keeps_its_paths_and_equal_names(page: Page, services: Services) -> None:
+    page.route("**/drop.png", lambda route: route.fulfill(body=factories.png(), content_type="image/png"))
+    page.evaluate(DROP_A_FOLDER)
+    expect(page.get_by_text("1 other file in the folder left out")).to_be_visible()
+    page.get_by_role("button", name="Screen", exact=True).click()
+    page.wait_for_url("**/jobs/1")
+    with services.database.read() as session:
+        names = session.scalars(select(Image.filename).order_by(Image.id)).all()
+        assert session.get_one(Job, 1).expected_images == 2
+    assert names == ["study/ward/IM-0001.png", "study/icu/IM-0001.png"]
+
+
+def test_a_page_that_is_left_leaves_an_incomplete_job(page: Page, files: list[Path], services: Services) -> None:
+    """Left after the first of two requests; the job says how much it has, and at last that the upload stopped."""
+    page.route("**/api/v1/jobs/1/images", lambda route: route.abort())
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("X-rays to screen").set_input_files(files[:3])
+    page.get_by_role("button", name="Screen", exact=True).click()
+    expect(page.get_by_text("The server does not answer. This page tries again in")).to_be_visible()
+    with services.database.begin() as session:
+        job = session.get_one(Job, 1)
+        factories.images(session, job, 1)
+    screen(services, 1)
+    page.goto("/jobs/1")
+    expect(page.get_by_text("1 of 3 files received, 1 image finished").first).to_be_visible()
+    with services.database.begin() as session:
+        for row in (session.get_one(Job, 1), session.get_one(Image, 1)):
+            row.created_at -= timedelta(minutes=5)
+    expect(page.get_by_text("Incomplete").first).to_be_visible()
+    expect(page.get_by_text("The upload stopped: 1 of 3 files received.")).to_be_visible()
+
+
+def test_nothing_accepted_leaves_no_job(page: Page, files: list[Path], services: Services) -> None:
+    page.get_by_label("X-rays to screen").set_input_files([files[3]])
+    page.get_by_role("button", name="Screen", exact=True).click()
+    expect(page.get_by_text("1 file refused. Nothing is being screened.")).to_be_visible()
+    with services.database.read() as session:
+        assert session.scalars(select(Job)).all() == []
+
+
+def test_offline_is_called_offline_and_ends_with_it(page: Page, files: list[Path], services: Services) -> None:
+    page.get_by_label("X-rays to screen").set_input_files(files[:2])
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Screen", exact=True).click()
+    expect(page.get_by_text("You are offline. Sending goes on by itself")).to_be_visible()
+    page.context.set_offline(False)
+    page.wait_for_url("**/jobs/1")
+    with services.database.read() as session:
+        assert len(session.scalars(select(Image.id)).all()) == 2
+
+
+def test_one_other_file_and_a_full_storage_are_told_in_one_sentence_each(page: Page, files: list[Path]) -> None:
+    answers = [507]
+
+    def answer(route: Route) -> None:
+        if not answers:
+            return route.continue_()
+        detail = "No space. Nothing of this request was kept: send it again later."
+        return route.fulfill(status=answers.pop(), headers={"Retry-After": "600"}, json={"detail": detail})
+
+    page.route("**/api/v1/jobs/1/images", answer)
+    page.get_by_label("X-rays to screen").set_input_files([files[0], files[3]])
+    page.get_by_role("button", name="Screen", exact=True).click()
+    expect(page.get_by_text("The image storage is full. This page tries again in 600 seconds.")).to_be_visible()
+    page.evaluate("window.dispatchEvent(new Event('online'))")  # whatever it waits for: the network came back
+    expect(page.get_by_text("1 file refused. The other one is being screened.")).to_be_visible()
 
 
 def test_dropped_files_are_chosen(page: Page) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from db.queries import Backlog
-from web.pages.words import counted, duration
+from web.pages.words import counted, duration, is_are
 
 STUCK = timedelta(minutes=2)
 """Longer than a worker needs to take an image of an empty queue, whatever it runs on."""
@@ -71,7 +71,7 @@ def diagnose(backlog: Backlog, workers: Sequence[WorkerFacts], *, broker: bool, 
 
 def pace(backlog: Backlog, alive: int) -> str:
     """How busy the service is, in one sentence."""
-    working = f"{counted(alive, 'worker')} {'is' if alive == 1 else 'are'} running"
+    working = f"{counted(alive, 'worker')} {is_are(alive)} running"
     if not backlog.queued:
         return f"{working} and nothing waits."
     return f"{working}; {counted(backlog.queued, 'image')} waiting. {_forecast(backlog)}".strip()
@@ -87,7 +87,7 @@ def _forecast(backlog: Backlog) -> str:
 def _no_worker(backlog: Backlog, workers: Sequence[WorkerFacts]) -> Problem:
     last = min(workers, key=lambda worker: worker.silent_for, default=None)
     seen = f"The last one, {last.name}, was seen {last.seen} ago: its log says why it stopped. " if last else ""
-    kept = f"{counted(backlog.queued, 'image')} waiting are kept. " if backlog.queued else ""
+    kept = f"{counted(backlog.queued, 'image')} waiting {is_are(backlog.queued)} kept. " if backlog.queued else ""
     return Problem("error", "No worker is alive.", f"{seen}{kept}Start one with: pneumoscreen worker")
 
 

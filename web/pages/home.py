@@ -17,7 +17,7 @@ from web import uploads
 from web.admission import admission
 from web.auth import user
 from web.pages.base import blueprint
-from web.pages.words import counted, duration
+from web.pages.words import counted, duration, is_are
 from web.services import services
 
 RECENT_JOBS = 8
@@ -45,7 +45,7 @@ def service_line(alive: int, backlog: Backlog, at: datetime) -> Service:
     if oldest is not None and not backlog.running and at - oldest > timedelta(seconds=STUCK_S):
         waited = duration(at - oldest)
         return Service("failed", "Stuck", f"Images have waited for {waited} and none is running: tell the operator.")
-    running = f"{counted(alive, 'worker')} {'is' if alive == 1 else 'are'} running"
+    running = f"{counted(alive, 'worker')} {is_are(alive)} running"
     if not backlog.queued:
         return Service("good", "Ready", f"{running} and nothing waits.")
     return Service("good", "Working", f"{running}; {counted(backlog.queued, 'image')} waiting.")

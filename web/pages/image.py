@@ -6,6 +6,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from core.errors import beyond_retry
 from db import queries, workers
 from db.audit import Kind
 from db.models import Image
@@ -46,7 +47,9 @@ def image(image_id: int) -> str:
     audit.saw(Kind.IMAGE, image_id, "page", "file", "map", "result")
     newest = prediction(found)
     missing = absence(found, someone_works=someone_works)
-    has_map = newest is not None and newest.cam is not None and newest.decision is not Decision.REFUSED
+    judged = newest is not None and newest.decision is not Decision.REFUSED
+    has_map = newest is not None and newest.cam is not None and judged
+    may_review = judged and permissions.may_open(user(), "pages.review")
     return render_template(
         "image.html",
         image=found,
@@ -57,8 +60,9 @@ def image(image_id: int) -> str:
         absence=missing,
         image_words=DECISION_WORDS[newest.decision] if newest else missing.title,
         over=is_over(found),
-        may_retry=permissions.may(user(), Permission.CHANGE_JOBS, found.job.user_id),
-        may_review=permissions.may_open(user(), "pages.review"),
+        may_retry=_can_retry(found) and permissions.may(user(), Permission.CHANGE_JOBS, found.job.user_id),
+        may_review=may_review,
+        show_review=newest is not None and (judged or bool(newest.reviews)),
         opinions=OPINION_WORDS,
         typed=kept.fields(),
         max_note_chars=reviews.MAX_NOTE_CHARS,
@@ -69,11 +73,20 @@ def image(image_id: int) -> str:
 
 @blueprint.post(f"/images/<int(max={MAX_ID}):image_id>/retry")
 def retry_image(image_id: int) -> ResponseReturnValue:
-    if uploads.retry_image(image_id):
+    queued, hopeless = uploads.retry_image(image_id)
+    if queued:
         flash("The image is queued again.", "good")
+    elif hopeless:
+        flash("Not queued again: the fault lies in the file itself, and a retry would end as before.", "warning")
     else:
         flash("Nothing to retry: the image did not fail, or somebody has retried it already.", "good")
     return redirect(url_for("pages.image", image_id=image_id), 303)
+
+
+def _can_retry(found: Image) -> bool:
+    """Whether it is one that `retry` takes."""
+    failed = found.state is ImageState.FAILED and found.error_code not in beyond_retry()
+    return failed or found.state is ImageState.CANCELLED
 
 
 def is_over(found: Image) -> bool:

@@ -8,9 +8,9 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from db import queries, workers
+from db import queries, rejections, workers
 from db.audit import Kind
-from db.models import Image, Job, User
+from db.models import Image, Job, Rejection, User
 from db.narrowing import Filters
 from db.queries import Page, Progress
 from db.session import now
@@ -24,6 +24,7 @@ from web.services import services
 
 JOBS_ON_A_PAGE = 25
 IMAGES_ON_A_PAGE = 50
+REJECTED_ON_A_PAGE = 100
 CHOICES = {d.value: DECISION_WORDS[d] for d in Decision} | {s.value: STATE_WORDS[s] for s in ImageState}
 NO_WORKER = "No worker is running: the images are kept and will be screened when one starts."
 
@@ -45,10 +46,13 @@ def job(job_id: int) -> str:
         progress = queries.progress(session, found)
         shown = permissions.may(user(), Permission.SEE_IMAGES, found.user_id)
         page: Page[Image] = Page([], None)
+        rejected: Page[Rejection] = Page([], None)
         if shown:
             page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE, newest_first=False)
+            rejected = rejections.page(session, job_id, limit=REJECTED_ON_A_PAGE)
         owner = session.get_one(User, found.user_id).name
         someone_works = bool(workers.alive(session, now(session)))
+        hopeless = queries.beyond_retry(session, found) if progress.counts[ImageState.FAILED] else 0
     over = is_over(progress)
     if shown:
         audit.saw(Kind.JOB, job_id, "page", "list")
@@ -61,9 +65,13 @@ def job(job_id: int) -> str:
         owner=owner,
         progress=progress,
         over=over,
-        waiting="" if over or someone_works else NO_WORKER,
+        waiting="" if not progress.unfinished or someone_works else NO_WORKER,
+        cut_off=cut_off(progress),
+        rejected=rejected.items,
+        more_rejected=rejected.next_cursor is not None,
         tiles=tiles(progress),
-        retry_word=retry_word(progress),
+        retry_word=retry_word(progress, hopeless),
+        hopeless=hopeless_words(hopeless),
         images=page.items,
         choices=CHOICES,
         show=show,
@@ -83,7 +91,9 @@ def cancel_job(job_id: int) -> ResponseReturnValue:
 
 @blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/retry")
 def retry_job(job_id: int) -> ResponseReturnValue:
-    flash(f"{counted(uploads.retry(job_id), 'image')} queued again.", "good")
+    queued, left = uploads.retry(job_id)
+    words = f"{counted(queued, 'image')} queued again. {hopeless_words(left)}".strip()
+    flash(words, "good" if queued else "warning")
     return redirect(url_for("pages.job", job_id=job_id), 303)
 
 
@@ -95,7 +105,7 @@ def delete_job(job_id: int) -> ResponseReturnValue:
 
 
 def is_over(progress: Progress) -> bool:
-    """Whether a page that shows it need not look again. An empty job may still be on its way up."""
+    """Whether a page that shows it need not look again. Of an empty or incomplete job more may come."""
     return progress.state in (JobState.DONE, JobState.CANCELLED) and progress.finished == progress.total
 
 
@@ -104,17 +114,41 @@ def tiles(progress: Progress) -> Sequence[tuple[str, str, int]]:
     decisions = [(d.value, DECISION_WORDS[d], progress.decisions[d]) for d in (Decision.PNEUMONIA, Decision.NORMAL)]
     refused = (Decision.REFUSED.value, DECISION_WORDS[Decision.REFUSED], progress.decisions[Decision.REFUSED])
     states = [(s.value, STATE_WORDS[s], progress.counts[s]) for s in ImageState if s is not ImageState.DONE]
+    rejected = ("rejected", "Rejected", progress.arrival.rejected)
     always = {ImageState.FAILED.value}
     if not is_over(progress):
         always |= {ImageState.QUEUED.value, ImageState.RUNNING.value}
-    return [*decisions, *(t for t in (refused, *states) if t[2] or t[0] in always)]
+    return [*decisions, *(t for t in (refused, *states, rejected) if t[2] or t[0] in always)]
 
 
-def retry_word(progress: Progress) -> str:
-    """What the retry button does for this job."""
-    failed, cancelled = progress.counts[ImageState.FAILED], progress.counts[ImageState.CANCELLED]
+def retry_word(progress: Progress, hopeless: int = 0) -> str:
+    """What the retry button does for this job; empty when there is nothing that a retry can help."""
+    failed, cancelled = progress.counts[ImageState.FAILED] - hopeless, progress.counts[ImageState.CANCELLED]
     kinds = [word for word, count in (("failed", failed), ("cancelled", cancelled)) if count]
-    return f"Retry {failed + cancelled:,} {' and '.join(kinds)}"
+    return f"Retry {failed + cancelled:,} {' and '.join(kinds)}" if kinds else ""
+
+
+def hopeless_words(hopeless: int) -> str:
+    """What to do about failed images that a retry can't help."""
+    if not hopeless:
+        return ""
+    if hopeless == 1:
+        return "A retry can't help 1 failed image: its file itself is at fault. Export it anew and send it again."
+    return (
+        f"A retry can't help {hopeless:,} failed images: their files themselves are at fault. "
+        "Export them anew and send them again."
+    )
+
+
+def cut_off(progress: Progress) -> str:
+    """What to do about an upload that stopped before its end."""
+    came = progress.arrival
+    if not came.silent:
+        return ""
+    return (
+        f"The upload stopped: {progress.total + came.rejected:,} of {counted(came.expected or 0, 'file')} received. "
+        "What came is kept and screened; send the others again."
+    )
 
 
 def _filters(job_id: int, show: str) -> Filters:

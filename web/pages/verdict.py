@@ -14,7 +14,7 @@ CLOSE_CALL = 0.05
 """Probabilities this near the operating point are called close: a small change of the image could turn them."""
 
 ADVICE = {
-    "corrupt_image": "Export the image anew from where it came and send it again: a retry of these bytes won't help.",
+    "corrupt_image": "Export the image anew from where it came and send it again: a retry of the same file won't help.",
     "unsupported_type": "Save the image as JPEG or PNG and send it again.",
     "empty_file": "Export the image anew and send it again.",
     "too_large": "Save a smaller version of the image and send it again.",

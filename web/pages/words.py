@@ -23,6 +23,7 @@ STATE_WORDS = {
     ImageState.DONE: "Done",
     ImageState.FAILED: "Failed",
     ImageState.CANCELLED: "Cancelled",
+    JobState.INCOMPLETE: "Incomplete",
     JobState.EMPTY: "No images",
 }
 
@@ -82,6 +83,22 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def is_are(number: int) -> str:
+    """The verb for so many things."""
+    return "is" if number == 1 else "are"
+
+
+def was_were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def others_are_screened(number: int) -> str:
+    """What becomes of the files beside those that were rejected."""
+    if not number:
+        return "Nothing is being screened."
+    return "The other one is being screened." if number == 1 else f"The other {number:,} are being screened."
+
+
 def short_hash(sha256: str) -> str:
     return sha256[:12]
 
@@ -96,7 +113,11 @@ def prediction(image: Image) -> Prediction | None:
 
 
 def progress_words(progress: Progress) -> str:
-    """'412 of 1,000 images finished, 3 failed'."""
+    """'412 of 1,000 images finished, 3 failed'; of an upload that is not over, how much came."""
+    came = progress.arrival
+    if came.missing:
+        received = f"{progress.total + came.rejected:,} of {counted(came.expected or 0, 'file')} received"
+        return f"{received}, {counted(progress.finished, 'image')} finished"
     if not progress.total:
         return "No images"
     words = f"{progress.finished:,} of {counted(progress.total, 'image')} finished"
@@ -123,6 +144,9 @@ def _word(table: Mapping[Any, str]) -> Callable[[str], str]:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "amount": amount,
+    "counted": counted,
+    "others_are_screened": others_are_screened,
+    "was_were": was_were,
     "bytes": size,
     "day_and_time": day_and_time,
     "decision_word": _word(DECISION_WORDS),

@@ -86,6 +86,11 @@ function say(text) {
   trouble.textContent = text;
 }
 
+async function untilOnline() {
+  say("You are offline. What you see may be old; the page goes on as soon as you are online again.");
+  await new Promise((resolve) => window.addEventListener("online", resolve, { once: true }));
+}
+
 async function run() {
   for (let wait = MIN_WAIT_S; pollUrl() || refreshSeconds(); ) {
     await sleep(pollUrl() ? wait : refreshSeconds());
@@ -100,7 +105,8 @@ async function run() {
         return;
       }
       wait = TROUBLE_WAIT_S;
-      say("The server does not answer at the moment. What you see may be old; the page keeps trying.");
+      if (navigator.onLine) say("The server does not answer at the moment. What you see may be old; the page keeps trying.");
+      else await untilOnline();
     }
   }
 }

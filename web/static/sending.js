@@ -1,4 +1,6 @@
-// Sends files to the API in batches, trying again where that can help.
+// Sends files to the API in batches, trying again where that can help. A file comes as { file, path }.
+
+import { counted } from "./counted.js";
 
 export const MAX_FILES = 20;
 export const MAX_BYTES = 50_000_000;
@@ -6,6 +8,7 @@ const TRIES = 12;
 const LONGEST_WAIT_S = 30;
 const PASSING = new Set([429, 502, 503, 504, 507]);
 const SIGNED_OUT = "You are not signed in. What arrived is kept: press “Screen” to sign in and send the rest.";
+const REASONS = { 429: "The queue is full.", 507: "The image storage is full." };
 const FULL = new Set(["queue_full", "storage_full"]); // pass once there is room again, for a single file too
 
 // An answer that trying again won't change; the message is for the user.
@@ -21,14 +24,15 @@ export function batches(files, maxFiles = MAX_FILES, maxBytes = MAX_BYTES) {
   const all = [];
   let batch = [];
   let bytes = 0;
-  for (const file of files) {
-    if (batch.length && (batch.length === maxFiles || bytes + file.size > maxBytes)) {
+  for (const item of files) {
+    const { size } = item.file;
+    if (batch.length && (batch.length === maxFiles || bytes + size > maxBytes)) {
       all.push(batch);
       batch = [];
       bytes = 0;
     }
-    batch.push(file);
-    bytes += file.size;
+    batch.push(item);
+    bytes += size;
   }
   if (batch.length) all.push(batch);
   return all;
@@ -39,21 +43,34 @@ export function batches(files, maxFiles = MAX_FILES, maxBytes = MAX_BYTES) {
 export async function post(url, body, session, waiting) {
   for (let tries = 1; ; tries += 1) {
     const [response, retryAfter] = await attempt(url, body, session.csrfToken);
-    if (response?.ok) return response.json();
+    if (response?.ok) return response.status === 204 ? null : response.json();
     if (response && tries < TRIES && (await ended(response))) {
       if (!(await session.renew())) throw new Refused(401, SIGNED_OUT);
       continue;
     }
     if (response && !PASSING.has(response.status)) throw new Refused(response.status, await explain(response));
-    const reason = [429, 507].includes(response?.status) ? await explain(response) : null;
+    if (!response && !navigator.onLine) {
+      waiting("You are offline. Sending goes on by itself as soon as you are online again.");
+      await online();
+      tries = 0;
+      continue;
+    }
+    const reason = REASONS[response?.status] ?? "The server does not answer.";
     if (response?.status === 429) tries -= 1;
-    if (tries === TRIES && reason) throw new Refused(response.status, reason);
-    if (tries === TRIES) throw new Refused(0, "The server does not answer. Press “Screen” to go on where this stopped.");
+    if (tries === TRIES) throw new Refused(response?.status ?? 0, `${reason} Press “Screen” to go on where this stopped.`);
     const seconds = retryAfter ?? Math.min(LONGEST_WAIT_S, 2 ** tries);
-    waiting(seconds, reason);
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    waiting(`${reason} This page tries again in ${counted(Math.ceil(seconds), "second")}.`);
+    await Promise.race([sleep(seconds), connected()]);
   }
 }
+
+const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+// When the network comes back the next time.
+const connected = () => new Promise((resolve) => window.addEventListener("online", resolve, { once: true }));
+
+// It may have come back between the failed request and now.
+const online = () => (navigator.onLine ? Promise.resolve() : connected());
 
 async function attempt(url, body, csrfToken) {
   const json = !(body instanceof FormData);
@@ -87,7 +104,7 @@ async function explain(response) {
 // Sends one batch; resolves to what the server says of each file, in order.
 export async function sendBatch(url, batch, session, waiting) {
   const form = new FormData();
-  for (const file of batch) form.append("files", file, file.name);
+  for (const { file, path } of batch) form.append("files", file, path);
   try {
     const answers = (await post(url, form, session, waiting)).images;
     const again = batch.filter((_, index) => FULL.has(answers[index].error?.code));
@@ -96,9 +113,9 @@ export async function sendBatch(url, batch, session, waiting) {
     return answers.map((answer) => (FULL.has(answer.error?.code) ? later.shift() : answer));
   } catch (error) {
     if (!(error instanceof Refused) || error.status !== 413) throw error;
-    if (batch.length === 1) return [{ filename: batch[0].name, error: { code: "too_large", message: error.message } }];
+    if (batch.length === 1) return [{ filename: batch[0].path, error: { code: "too_large", message: error.message } }];
     const answers = [];
-    for (const file of batch) answers.push(...(await sendBatch(url, [file], session, waiting)));
+    for (const item of batch) answers.push(...(await sendBatch(url, [item], session, waiting)));
     return answers;
   }
 }

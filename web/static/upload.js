@@ -1,6 +1,7 @@
-// The upload form, bettered: batches with progress, files refused one by one, drag and drop. Without it the form posts.
+// The upload form, bettered: batches with progress, files rejected one by one, drag and drop. Without it the form posts.
 
-import { droppedFiles } from "./dropped.js";
+import { amount, counted, megabytes, othersAreScreened } from "./counted.js";
+import { droppedFiles, named } from "./dropped.js";
 import { Refused, batches, post, sendBatch } from "./sending.js";
 import { session } from "./session.js";
 
@@ -17,11 +18,11 @@ const words = form.querySelector("[data-upload-words]");
 const report = form.querySelector("[data-upload-report]");
 const maxFileBytes = Number(form.dataset.maxFileBytes);
 
+let files = []; // what is to be sent, each as { file, path }
 let key = null;
 let priorityTouched = false;
 
-const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
-const megabytes = (bytes) => (bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
+const bytesOf = (some) => some.reduce((sum, { file }) => sum + file.size, 0);
 
 // Names this submission, so that pressing the button again resumes it. randomUUID would need HTTPS.
 function newKey() {
@@ -29,12 +30,11 @@ function newKey() {
   return `web-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-function showChosen(leftOut = 0) {
+function choose(some, leftOut = 0) {
+  files = some;
   key = null;
-  const files = [...input.files];
-  const bytes = files.reduce((sum, file) => sum + file.size, 0);
-  const rest = leftOut ? `; ${count(leftOut, "other file")} in the folder left out` : "";
-  chosen.textContent = files.length ? `${count(files.length, "file")}, ${megabytes(bytes)} MB${rest}` : "";
+  const rest = leftOut ? `; ${counted(leftOut, "other file")} in the folder left out` : "";
+  chosen.textContent = files.length ? `${counted(files.length, "file")}, ${megabytes(bytesOf(files))} MB${rest}` : "";
   if (!priorityTouched) form.elements.priority.value = files.length > MANY ? "bulk" : "interactive";
 }
 
@@ -46,11 +46,11 @@ function element(name, text, attributes = {}) {
 }
 
 // File names and messages are put in as text: they are the user's and may hold anything.
-function showReport(title, refused, jobUrl) {
+function showReport(title, rejected, jobUrl) {
   const list = element("ul", "", { class: "refused-list" });
-  for (const item of refused) {
+  for (const item of rejected) {
     const line = element("li", "");
-    line.append(element("strong", item.filename, { dir: "auto" }), element("span", ` ${item.error.message}`));
+    line.append(element("strong", item.filename, { dir: "auto" }), element("span", ` ${item.message}`));
     list.append(line);
   }
   const message = element("div", "", { class: "message message-warning", role: "alert" });
@@ -87,48 +87,72 @@ async function unreadable(file) {
   }
 }
 
-async function sendAll(files) {
+// Sends all files to a job made for them. What the browser itself cannot send is told to the server, so that the job
+// does not wait for it.
+async function sendAll() {
   key ??= newKey();
-  const waiting = (s, reason) =>
-    (words.textContent = `${reason ?? "The server is not ready."} Next try in ${count(Math.ceil(s), "second")}.`);
-  const name = form.elements.name.value.trim() || count(files.length, "image");
-  const job = await post(`${form.dataset.upload}/jobs`, { name, priority: form.elements.priority.value, key }, session, waiting);
-  const outcome = { jobUrl: `${form.dataset.jobsPage}/${job.id}`, refused: [], accepted: 0 };
-  const total = files.reduce((sum, file) => sum + file.size, 0);
+  const waiting = (sentence) => (words.textContent = sentence);
+  const name = form.elements.name.value.trim() || counted(files.length, "image");
+  const priority = form.elements.priority.value;
+  const body = { name, priority, key, expected_images: files.length };
+  const job = await post(`${form.dataset.upload}/jobs`, body, session, waiting);
+  const jobApi = `${form.dataset.upload}/jobs/${job.id}`;
+  const outcome = { jobApi, jobUrl: `${form.dataset.jobsPage}/${job.id}`, rejected: [], accepted: 0 };
   let sentFiles = 0;
   let sentBytes = 0;
   for (const batch of batches(files)) {
-    const whole = [];
-    for (const file of batch) {
-      const reason = await unreadable(file);
-      if (reason) outcome.refused.push({ filename: file.name, error: { message: reason } });
-      else whole.push(file);
-    }
-    const answers = whole.length ? await sendBatch(`${form.dataset.upload}/jobs/${job.id}/images`, whole, session, waiting) : [];
-    outcome.refused.push(...answers.filter((answer) => answer.error));
-    outcome.accepted += answers.filter((answer) => !answer.error).length;
+    const { whole, unsent } = await sorted(batch);
+    if (unsent.length) await post(`${jobApi}/rejected`, { files: unsent }, session, waiting);
+    const answers = whole.length ? await sendBatch(`${jobApi}/images`, whole, session, waiting) : [];
+    const rejected = answers.filter((answer) => answer.error);
+    outcome.rejected.push(...unsent, ...rejected.map(({ filename, error }) => ({ filename, message: error.message })));
+    outcome.accepted += answers.length - rejected.length;
     sentFiles += batch.length;
-    sentBytes += batch.reduce((sum, file) => sum + file.size, 0);
-    bar.value = total ? sentBytes / total : 1;
-    words.textContent = `Sent ${sentFiles.toLocaleString("en")} of ${count(files.length, "file")}, ${megabytes(sentBytes)} of ${megabytes(total)} MB`;
+    sentBytes += bytesOf(batch);
+    showSent(sentFiles, sentBytes);
   }
   return outcome;
 }
 
+// What of a batch can be sent, and why the rest cannot.
+async function sorted(batch) {
+  const whole = [];
+  const unsent = [];
+  for (const item of batch) {
+    const message = await unreadable(item.file);
+    if (message) unsent.push({ filename: item.path, message });
+    else whole.push(item);
+  }
+  return { whole, unsent };
+}
+
+function showSent(sentFiles, sentBytes) {
+  const total = bytesOf(files);
+  bar.value = total ? sentBytes / total : 1;
+  const parts = [`Sent ${amount(sentFiles)} of ${counted(files.length, "file")}`];
+  parts.push(`${megabytes(sentBytes)} of ${megabytes(total)} MB`);
+  words.textContent = parts.join(", ");
+}
+
+// A job of which nothing was accepted is no job. Should this fail, no list shows it, and the sweeper removes it.
+async function discard(jobApi) {
+  await fetch(jobApi, { method: "DELETE", headers: { "X-CSRFToken": session.csrfToken } }).catch(() => null);
+}
+
 async function submit(event) {
   event.preventDefault();
-  const files = [...input.files];
   busy(true);
   bar.value = 0;
-  words.textContent = `Sending ${count(files.length, "file")}…`;
+  words.textContent = `Sending ${counted(files.length, "file")}…`;
   try {
-    const { jobUrl, refused, accepted } = await sendAll(files);
+    const { jobApi, jobUrl, rejected, accepted } = await sendAll();
+    if (!accepted) await discard(jobApi);
     busy(false);
-    if (!refused.length) return location.assign(jobUrl);
-    const rest = accepted ? `The other ${accepted.toLocaleString("en")} are being screened.` : "Nothing is being screened.";
-    showReport(`${count(refused.length, "file")} refused. ${rest}`, refused, accepted ? jobUrl : null);
+    if (!rejected.length) return location.assign(jobUrl);
+    const title = `${counted(rejected.length, "file")} refused. ${othersAreScreened(accepted)}`;
+    showReport(title, rejected, accepted ? jobUrl : null);
     form.reset();
-    showChosen();
+    choose([]);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     busy(false);
@@ -137,7 +161,7 @@ async function submit(event) {
 }
 
 form.addEventListener("submit", submit);
-input.addEventListener("change", () => showChosen());
+input.addEventListener("change", () => choose([...input.files].map(named)));
 form.addEventListener("change", (event) => (priorityTouched ||= event.target.name === "priority"));
 
 // The whole window takes a drop: a file let go beside the box would otherwise replace the page.
@@ -150,11 +174,13 @@ window.addEventListener("drop", async (event) => {
   event.preventDefault();
   hover(-depth);
   if (input.disabled) return;
-  const { files, leftOut } = await droppedFiles(event.dataTransfer);
+  const dropped = await droppedFiles(event.dataTransfer);
+  // The field too, which the browser requires; it knows no paths.
   const transfer = new DataTransfer();
-  for (const file of files) transfer.items.add(file);
+  for (const { file } of dropped.files) transfer.items.add(file);
   input.files = transfer.files;
-  showChosen(leftOut);
+  choose(dropped.files, dropped.leftOut);
 });
 
+choose([...input.files].map(named)); // what a browser kept over a reload
 form.querySelector("[data-needs-script]").hidden = false;

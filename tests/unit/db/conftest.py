@@ -52,7 +52,8 @@ class Desk:
                 session, scored, model_sha256=FAKE_SHA256, threshold=0.5, worker=worker, now=now(session)
             )
 
-    def fail(self, claim: Claim, *, transient: bool, worker: str = "w1", code: str = "corrupt_image") -> None:
+    def fail(self, claim: Claim, *, transient: bool, worker: str = "w1", code: str = "") -> None:
+        code = code or ("storage_unavailable" if transient else "corrupt_image")
         failed = Failed(claim, code, "It is damaged.", transient)
         with self.database.begin() as session:
             claims.fail(session, failed, worker=worker, max_attempts=MAX_ATTEMPTS, now=now(session))

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from db import claims, jobs
+from db import claims, jobs, queries
 from db.session import now
 from db.states import Decision, ImageState, Priority
 from tests.fakes import FAKE_SHA256
@@ -246,12 +246,24 @@ def test_a_retry_queues_what_failed_or_was_cancelled_with_all_attempts(desk: Des
     job, queued = desk.job(4)
     done, failed = desk.claim(2)
     desk.finish([done])
-    desk.fail(failed, transient=False)
+    desk.fail(failed, transient=False, code="model_invalid")
     desk.cancel(job)
     assert desk.retry(job) == queued[1:]
     assert desk.states() == ["done", "queued", "queued", "queued"]
     again = desk.images()[1]
     assert (again.attempt, again.error_code, again.finished_at, again.published_at) == (0, None, None, None)
+
+
+def test_a_retry_leaves_what_it_cannot_help(desk: Desk) -> None:
+    job, queued = desk.job(3)
+    for claim, code in zip(desk.claim(2), ("corrupt_image", "attempts_exhausted"), strict=True):
+        desk.fail(claim, transient=False, code=code)
+    desk.cancel(job)
+    with desk.database.read() as session:
+        assert queries.beyond_retry(session, job) == 1
+    assert desk.retry(job) == queued[1:]
+    assert desk.states() == ["failed", "queued", "queued"]
+    assert desk.images()[0].error_code == "corrupt_image"
 
 
 def test_a_retried_job_is_no_longer_cancelled(desk: Desk) -> None:

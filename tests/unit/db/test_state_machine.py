@@ -32,6 +32,7 @@ class Expected:
     worker: str = ""
     expires_s: float = 0
     finished: int = field(default=0)
+    hopeless: bool = False  # failed for good: no retry
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,9 @@ class Images(RuleBasedStateMachine):
         self.desk.fail(held.claim, worker=held.worker, transient=transient)
         if ours:
             again = transient and held.claim.attempt - held.claim.crashes < MAX_ATTEMPTS
-            self.expected[held.claim.image_id].state = "queued" if again else "failed"
+            image = self.expected[held.claim.image_id]
+            image.state = "queued" if again else "failed"
+            image.hopeless = not transient
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 101.0]))
     def wait(self, seconds: float) -> None:
@@ -140,9 +143,13 @@ class Images(RuleBasedStateMachine):
         for image in mine:
             image.state = "cancelled"
 
+    @staticmethod
+    def can_retry(image: Expected) -> bool:
+        return image.state == "cancelled" or (image.state == "failed" and not image.hopeless)
+
     @rule(job=jobs)
     def retry(self, job: Job) -> None:
-        mine = {n: i for n, i in self.expected.items() if i.job_id == job.id and i.state in {"failed", "cancelled"}}
+        mine = {n: i for n, i in self.expected.items() if i.job_id == job.id and self.can_retry(i)}
         assert self.desk.retry(job) == sorted(mine)
         for image in mine.values():
             image.crashes = min(image.crashes, 1)

@@ -51,6 +51,7 @@ def add_job(services: Services, token: str) -> AddJob:
         name: str = "ward 3",
         sent_hours_ago: float = 0,
         domain_score: float | None = None,
+        error_code: str = "corrupt_image",
     ) -> int:
         with services.database.begin() as session:
             at = now(session) - timedelta(hours=sent_hours_ago)
@@ -62,15 +63,17 @@ def add_job(services: Services, token: str) -> AddJob:
                 for i, (file, _) in enumerate(images)
             ]
             for row, (_, outcome) in zip(jobs.add_images(session, job, new, at), images, strict=True):
-                _finish(session, row, outcome, domain_score)
+                _finish(session, row, outcome, domain_score, error_code)
             return job.id
 
-    def _finish(session: Session, row: Image, outcome: ImageState | float, domain_score: float | None) -> None:
+    def _finish(
+        session: Session, row: Image, outcome: ImageState | float, domain_score: float | None, code: str
+    ) -> None:
         row.state = outcome if isinstance(outcome, ImageState) else ImageState.DONE
         if row.state not in (ImageState.QUEUED, ImageState.RUNNING):
             row.finished_at = row.created_at
         if row.state is ImageState.FAILED:
-            row.error_code, row.error_message, row.attempt = "corrupt_image", "Its data ends too early.", 1
+            row.error_code, row.error_message, row.attempt = code, "Its data ends too early.", 1
         if not isinstance(outcome, ImageState):
             prediction = Prediction(
                 image_id=row.id,

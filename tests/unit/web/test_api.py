@@ -14,9 +14,9 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
 from db import jobs, users
-from db.models import Job
+from db.models import Image, Job
 from db.session import now
-from db.states import Priority
+from db.states import ImageState, Priority
 from tests import factories
 from web.services import Services
 
@@ -334,10 +334,22 @@ def test_a_retry_queues_what_was_cancelled_and_opens_the_job_again(client: Flask
     assert upload(client, job_id, ("new.png", factories.png(9))).status_code == 201
 
 
-def test_a_retry_screens_what_failed_once_more(client: FlaskClient, eager: Services) -> None:
-    job_id = new_job(client)
-    upload(client, job_id, ("a.png", factories.png()[:100]))
+def test_a_retry_queues_what_it_can_help(client: FlaskClient, services: Services) -> None:
+    job_id, (image_id,) = uploaded(client, 1)
+    with services.database.begin() as session:
+        image = session.get_one(Image, image_id)
+        image.state, image.error_code, image.error_message = ImageState.FAILED, "out_of_memory", "Too little memory."
+    assert client.get(f"/api/v1/images/{image_id}").get_json()["error"]["retry_helps"] is True
     assert client.post(f"/api/v1/jobs/{job_id}/retry").get_json() == {"changed": 1}
+    assert client.get(f"/api/v1/jobs/{job_id}").get_json()["counts"]["queued"] == 1
+
+
+def test_a_retry_says_how_many_it_cannot_help(client: FlaskClient, eager: Services) -> None:
+    job_id = new_job(client)
+    (received,) = upload(client, job_id, ("a.png", factories.png()[:100])).get_json()["images"]
+    assert client.get(f"/api/v1/images/{received['id']}").get_json()["error"]["retry_helps"] is False
+    for path in (f"jobs/{job_id}", f"images/{received['id']}"):
+        assert client.post(f"/api/v1/{path}/retry").get_json() == {"changed": 0, "left": 1}
     assert client.get(f"/api/v1/jobs/{job_id}").get_json()["counts"]["failed"] == 1
     assert eager.celery.conf.task_always_eager
 

@@ -46,7 +46,7 @@ def test_refused_files_are_listed_and_the_rest_is_screened(reader: Visitor) -> N
 def test_when_every_file_is_refused_there_is_no_job_to_see(reader: Visitor) -> None:
     page = reader.post("/", {}, [("note.txt", b"hello")])
     assert page.status == 422
-    assert "1 of 1 files was refused" in page.text
+    assert "1 of 1 file was refused" in page.text
     assert not page.links("/jobs/")
 
 

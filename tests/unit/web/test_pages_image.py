@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
-from db.models import Image, Model, Prediction
+from db.models import Image, Model, Prediction, Review
 from db.states import Decision, ImageState
 from tests.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web.pages.base import NOTICE
 from web.pages.verdict import ADVICE, UNKNOWN_ADVICE, absence, verdict
+from web.services import Services
 
 CARD: dict[str, object] = {"calibration": {"prior": 0.26}, "limits": ["Children only."]}
 
@@ -160,12 +162,33 @@ def test_an_older_model_says_that_it_cannot_tell(reader: Visitor, add_job: AddJo
 
 @pytest.mark.parametrize("state", [ImageState.FAILED, ImageState.CANCELLED])
 def test_an_image_without_result_can_be_retried(reader: Visitor, add_job: AddJob, state: ImageState) -> None:
-    add_job(("a.png", state))
+    add_job(("a.png", state), error_code="out_of_memory" if state is ImageState.FAILED else "")
     assert any(form.get("action") == "/images/1/retry" for form in reader.get("/images/1").all("form"))
     assert reader.post("/images/1/retry", {}).location == "/images/1"
     page = reader.get("/images/1")
     assert "The image is queued again." in page.text
     assert not any(form.get("action") == "/images/1/retry" for form in page.all("form"))
+
+
+def test_no_retry_is_offered_where_it_cannot_help(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("a.png", ImageState.FAILED))
+    page = reader.get("/images/1")
+    assert not any(form.get("action") == "/images/1/retry" for form in page.all("form"))
+    assert "a retry of the same file won't help" in page.text
+    reader.post("/images/1/retry", {})
+    assert "the fault lies in the file itself" in reader.get("/images/1").text
+
+
+def test_nobody_is_asked_to_agree_with_a_model_that_did_not_judge(
+    reader: Visitor, add_job: AddJob, services: Services
+) -> None:
+    add_job(("a.png", 0.9), domain_score=3.0)
+    page = reader.get("/images/1")
+    assert not any(form.get("action") == "/images/1/review" for form in page.all("form"))
+    assert "Do you agree" not in page.text
+    assert reader.post("/images/1/review", {"opinion": "agree"}).status == 409
+    with services.database.read() as session:
+        assert session.scalars(select(Review)).all() == []
 
 
 def test_what_did_not_fail_is_not_retried(reader: Visitor, add_job: AddJob) -> None:

@@ -107,11 +107,21 @@ def test_cancel_stops_what_is_queued(reader: Visitor, add_job: AddJob, services:
 
 
 def test_retry_queues_what_failed_and_what_was_cancelled(reader: Visitor, add_job: AddJob, services: Services) -> None:
-    job_id = add_job(("a.png", 0.9), ("b.png", F), ("c.png", C))
+    job_id = add_job(("a.png", 0.9), ("b.png", F), ("c.png", C), error_code="out_of_memory")
     assert "Retry 2 failed and cancelled" in reader.get(f"/jobs/{job_id}").text
     reader.post(f"/jobs/{job_id}/retry", {})
     assert "2 images queued again." in reader.get(f"/jobs/{job_id}").text
     assert _counts(services, job_id) == {Q: 2, R: 0, D: 1, F: 0, C: 0}
+
+
+def test_retry_is_not_offered_for_damaged_files(reader: Visitor, add_job: AddJob, services: Services) -> None:
+    job_id = add_job(("a.png", F), ("b.png", F))
+    page = reader.get(f"/jobs/{job_id}")
+    assert not any(form.get("action") == f"/jobs/{job_id}/retry" for form in page.all("form"))
+    assert "A retry can't help 2 failed images" in page.text
+    reader.post(f"/jobs/{job_id}/retry", {})
+    assert "0 images queued again. A retry can't help 2 failed images" in reader.get(f"/jobs/{job_id}").text
+    assert _counts(services, job_id) == {Q: 0, R: 0, D: 0, F: 2, C: 0}
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry"])

@@ -72,6 +72,8 @@ ALLOWED = {
     "DELETE /api/v1/jobs/<job_id>": DELETE,
     "GET /api/v1/jobs/<job_id>/images": SEE_IMAGES,
     "POST /api/v1/jobs/<job_id>/images": ADD,
+    "GET /api/v1/jobs/<job_id>/rejected": SEE_IMAGES,
+    "POST /api/v1/jobs/<job_id>/rejected": ADD,
     "POST /api/v1/jobs/<job_id>/images/known": ADD,
     "POST /api/v1/jobs/<job_id>/cancel": CHANGE,
     "POST /api/v1/jobs/<job_id>/retry": CHANGE,

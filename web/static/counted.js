@@ -1,0 +1,14 @@
+// Numbers with their nouns and verbs, as web/pages/words.py has them for the pages.
+
+export const amount = (number) => number.toLocaleString("en");
+
+export const counted = (number, noun) => `${amount(number)} ${noun}${number === 1 ? "" : "s"}`;
+
+export const megabytes = (bytes) =>
+  (bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
+
+// What becomes of the files beside those that were rejected.
+export function othersAreScreened(number) {
+  if (!number) return "Nothing is being screened.";
+  return number === 1 ? "The other one is being screened." : `The other ${amount(number)} are being screened.`;
+}
