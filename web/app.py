@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.errors import ConfigurationError
 from core.settings import Settings
-from web import admission, api, api_docs, auth, errors, health, pages, permissions
+from web import admission, api, api_docs, auth, errors, health, pages, permissions, storage
 from web.services import _KEY, Services, connect_all
 from web.uploads import UploadRequest
 
@@ -61,6 +61,9 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     app.extensions[_KEY] = ours = services or connect_all(settings)
+    stored = storage.install(app, ours)
+    if services is None:
+        stored.start()  # a new database gets its store now, not with the first upload
     admission.install(app, settings, ours.database, ours.store)
     CSRFProtect(app)
     errors.install(app)

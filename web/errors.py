@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import BlobMissing, PneumoscreenError, QueueFull, StorageFull, StorageUnavailable
+from web.storage import storage
 
 RETRY_AFTER_S = 5
 STORAGE_RETRY_AFTER_S = 60
@@ -104,6 +105,11 @@ def _too_large() -> str:
 
 
 def _missing(error: BlobMissing) -> Response:
+    """404, unless the whole store is missing: then the bytes may well be there once it is back."""
+    try:
+        storage().require()
+    except StorageUnavailable as away:
+        return _unavailable(away)
     log.error("blob_missing", endpoint=request.endpoint)
     return _answer(404, error.message, error.code)
 

@@ -38,6 +38,7 @@ from web import audit
 from web.admission import admission
 from web.auth import user
 from web.services import Services, services
+from web.storage import storage
 
 log = structlog.get_logger()
 
@@ -81,6 +82,7 @@ class UploadRequest(Request):
 
         Raises:
             QueueFull, StorageFull: there is no room.
+            StorageUnavailable: the image storage is not there, or another one.
         """
         first = not self._admitted
         if first:
@@ -133,8 +135,10 @@ def receive_known(job_id: int, user_id: int, wanted: Sequence[tuple[str, str]]) 
     Raises:
         NotFound, Conflict: as `receive`.
         QueueFull, StorageFull: no room; asked here, before the bytes of what is missing are sent.
+        StorageUnavailable: the image storage is not there, or another one.
     """
     ours = services()
+    storage().require()
     admission().admit(user_id, _priority(job_id))
     with ours.database.read() as session:
         known = jobs.known(session, user_id=user_id, sha256s=(sha256 for _, sha256 in wanted))
@@ -230,7 +234,8 @@ def clean(filename: str) -> str:
 
 
 def _admit(request: UploadRequest) -> None:
-    """Raises QueueFull, StorageFull, NotFound."""
+    """Raises QueueFull, StorageUnavailable, NotFound."""
+    storage().require()
     size_bytes = request.content_length or 0
     if not current_user.is_authenticated:
         admission().check_space(size_bytes)
@@ -249,8 +254,15 @@ def _priority(job_id: int) -> Priority:
 
 
 def _store_all(files: Iterable[FileStorage]) -> list[NewImage | Rejected]:
-    """Each file stored or rejected. Raises StorageFull: there was no space for any."""
+    """Each file stored or rejected.
+
+    Raises:
+        StorageFull: there was no space for any.
+        StorageUnavailable: it refuses, or it vanished while the files came.
+    """
     stored = [_store(services(), file) for file in files]
+    if any(isinstance(item, NewImage) for item in stored):
+        storage().require_now()
     if stored and all(isinstance(item, Rejected) and item.code == StorageFull.code for item in stored):
         raise StorageFull(NO_SPACE)
     return stored

@@ -97,3 +97,9 @@ def worker(services: Services) -> str:
     with services.database.begin() as session:
         workers.register(session, name="gpu-1", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
     return "gpu-1"
+
+
+@pytest.fixture(autouse=True)
+def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page tells of what a test did a moment before."""
+    monkeypatch.setattr("web.storage.FRESH_S", 0.0)
