@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.errors import ConfigurationError
 from core.settings import Settings
-from web import admission, api, api_docs, auth, errors, health, pages, permissions, storage
+from web import admission, api, api_docs, auth, errors, health, pages, permissions, service_health, storage
 from web.services import _KEY, Services, connect_all
 from web.uploads import UploadRequest
 
@@ -64,6 +64,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     stored = storage.install(app, ours)
     if services is None:
         stored.start()  # a new database gets its store now, not with the first upload
+    service_health.install(app, ours, stored)
     admission.install(app, settings, ours.database, ours.store)
     CSRFProtect(app)
     errors.install(app)

@@ -17,7 +17,7 @@ from db.session import now
 from web.audit import actor
 from web.auth import identity
 from web.pages.base import blueprint
-from web.pages.words import duration
+from web.quantities import duration
 from web.services import services
 
 WRONG = "Name or password is wrong. Check both and try again."
