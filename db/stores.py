@@ -123,7 +123,7 @@ class StoreCheck:
 def _missing(expected: str | None) -> str:
     if expected is None:
         return "The image storage is not set up for this database."
-    return f"The image storage is not there: its marker, `{marker.NAME}`, is missing."
+    return f"The image storage is not there: its marker {marker.NAME} is missing."
 
 
 def _foreign(expected: str | None) -> str:

@@ -221,7 +221,8 @@ def _workers(rows: Rows) -> Iterator[Finding]:
     if paused:
         code = Code.WORKERS_PAUSED if len(paused) == len(alive) else Code.WORKER_PAUSED
         names = ", ".join(worker.name for worker in paused)
-        what = f"{counted(len(paused), 'worker')} of {len(alive)} screen nothing: {paused[0].paused_reason}"
+        verb = "screens" if len(paused) == 1 else "screen"
+        what = f"{len(paused)} of {counted(len(alive), 'worker')} {verb} nothing: {paused[0].paused_reason}"
         yield Finding(code, what, f"Look at the image storage on the host of {names}. It goes on by itself.")
     fewer = _fewer(rows.workers, alive)
     if fewer and rows.backlog.queued:

@@ -35,7 +35,9 @@ class Line:
 def service_lines(report: Report) -> list[Line]:
     """The state of the service for somebody who wants a result: what is wrong, or that it works."""
     lines = [
-        Line("failed" if finding.severity is Severity.ERROR else "refused", "Problem", finding.what, finding.code)
+        Line("failed", "Problem", finding.what, finding.code)
+        if finding.severity is Severity.ERROR
+        else Line("refused", "Warning", finding.what, finding.code)
         for finding in report.findings
     ]
     if report.ready and report.facts.rows is not None:
