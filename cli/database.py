@@ -12,6 +12,7 @@ from core.errors import ConfigurationError
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from core.settings import Settings
     from db.audit import Action, Kind
     from db.session import Database
 
@@ -97,6 +98,28 @@ def explained(database_url: str) -> Iterator[None]:
         where = make_url(database_url).render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
         raise ConfigurationError(f"Cannot use the database {where}: {reason}") from error
+
+
+def settle_store(settings: Settings) -> str | None:
+    """Give a new database the image storage of the settings; what is wrong with that storage, if anything is.
+
+    No error: whatever waits for the right storage goes on by itself once it is there.
+    """
+    from core.errors import StorageForeign, StorageMissing, StorageUnavailable
+    from core.stores import open_store
+    from db.session import Database
+    from db.stores import TODO, StoreCheck
+
+    database = Database(settings.database)
+    try:
+        StoreCheck(database, open_store(settings), settles=True).require()
+    except (StorageMissing, StorageForeign) as error:
+        return f"{error.message} {TODO}"
+    except StorageUnavailable as error:
+        return error.message
+    finally:
+        database.dispose()
+    return None
 
 
 def _require_schema(database_url: str) -> None:

@@ -16,6 +16,9 @@ app = typer.Typer(
 def upgrade() -> None:
     """Bring the database to this version's schema; creates it when it is empty.
 
+    An empty database also gets its image storage: the folder or bucket of the
+    settings receives a marker by which it is recognised.
+
     `pneumoscreen up` does this by itself. Safe to run again, and from several hosts at once.
 
     Works on PNEUMOSCREEN_DATABASE_URL, else on the file in the data directory.
@@ -25,6 +28,7 @@ def upgrade() -> None:
       pneumoscreen db upgrade
     """
     from cli import database
+    from core import settings
     from db import migrate
 
     url = database.url()
@@ -34,7 +38,32 @@ def upgrade() -> None:
         before, _ = migrate.current(url)
         migrate.upgrade(url)
         after, _ = migrate.current(url)
-    typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
+        typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
+        if wrong := database.settle_store(settings.load()):
+            typer.echo(f"pneumoscreen: {wrong}", err=True)
+
+
+@app.command("adopt-store")
+def adopt_store() -> None:
+    """Say that the image storage of the settings is the one of this database.
+
+    Needed once after a restore, or after moving the images, when the service
+    says that its storage is missing or another one. Look before you say so:
+    images whose bytes are not there cannot be screened, and bytes that no
+    image names are deleted a day later.
+
+    Example:
+
+      pneumoscreen db adopt-store
+    """
+    from cli import database
+    from core import settings
+    from core.stores import open_store
+    from db import stores
+
+    with database.connected() as open_database:
+        stores.adopt(open_database, open_store(settings.load()))
+    typer.echo("this storage is the one of this database now")
 
 
 @app.command()
@@ -81,9 +110,11 @@ def purge(
     from core import settings
     from core.stores import open_store
     from db import audit, erasure
+    from db.stores import StoreCheck
 
     with database.connected() as open_database:
         store = open_store(settings.load())
+        StoreCheck(open_database, store).require()
         jobs = 0
         if older_than_days is not None:
             age = timedelta(days=older_than_days)

@@ -152,15 +152,18 @@ class Launcher:
 
     def _prepare_database(self) -> FirstAdmin:
         from cli import admin
-        from cli.database import explained
+        from cli.database import explained, settle_store
         from core import settings
         from db import migrate
         from db.session import Database
 
-        url = settings.load(self.env).database
+        ours = settings.load(self.env)
+        url = ours.database
         with explained(url):
             migrate.upgrade(url)
         _say("database: up to date")
+        if wrong := settle_store(ours):
+            _say(wrong)
         database = Database(url)
         try:
             if not children.configured(self.env, "DATABASE_URL"):

@@ -72,6 +72,18 @@ class StorageFull(StorageUnavailable):
     code = "storage_full"
 
 
+class StorageMissing(StorageUnavailable):
+    """There is no store at the place that the settings name: a folder that is not mounted, an empty bucket."""
+
+    code = "storage_missing"
+
+
+class StorageForeign(StorageUnavailable):
+    """The store at this place holds the images of another database."""
+
+    code = "storage_foreign"
+
+
 class QueueFull(PneumoscreenError):
     """No place for more images; `retry_after_s` seconds from now there may be."""
 

@@ -17,6 +17,7 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
+from core import marker
 from core.errors import BlobMissing, StorageUnavailable
 from core.settings import Settings
 from core.storage import SHA256_HEX, Spool, checked, drop_spools, missing, new_spool, storage_errors
@@ -32,6 +33,7 @@ PARTS_AT_A_TIME = 2
 """With the two numbers above at most 16 MiB of an upload are in memory."""
 MEMORY_BYTES = 1024**2
 """A blob that is read stays in memory up to this size, else it goes to an unnamed temporary file."""
+NO_BUCKET = "Could not write to the object storage: there is no such bucket."
 
 
 class S3BlobStore:
@@ -59,6 +61,28 @@ class S3BlobStore:
         )
         self._spools = settings.spools
 
+    def make(self, store_id: str) -> None:
+        """The bucket itself has to be there."""
+        try:
+            with _server_errors("write to"):
+                obstore.put(self._store, marker.NAME, marker.write(store_id))
+        except BlobMissing as error:
+            raise StorageUnavailable(NO_BUCKET) from error
+
+    def store_id(self) -> str | None:
+        """None also if there is no such bucket."""
+        try:
+            with _server_errors("read"):
+                return marker.read(bytes(obstore.get(self._store, marker.NAME).bytes()))
+        except BlobMissing:
+            return None
+
+    def holds_blobs(self) -> bool:
+        with contextlib.suppress(BlobMissing), _server_errors("read"):
+            names = (_name(item["path"]) for page in obstore.list(self._store) for item in page)
+            return any(SHA256_HEX.fullmatch(name) for name in names)
+        return False
+
     def spool(self, max_bytes: int) -> Spool:
         """An empty spool on the local disk, for which only the web process needs one."""
         with storage_errors("create"):
@@ -76,7 +100,7 @@ class S3BlobStore:
                         self._store, _key(sha256), spool.path, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_A_TIME
                     )
             except BlobMissing as error:
-                raise StorageUnavailable("Could not write to the object storage: there is no such bucket.") from error
+                raise StorageUnavailable(NO_BUCKET) from error
         spool.close()
         return sha256
 

@@ -19,12 +19,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from core import marker
 from core.errors import BlobMissing, StorageFull, StorageUnavailable
 
 FOLDERS = 256
 """Subdirectories of the local store, by the first byte of the sha256."""
-
-ASIDE = "orphan-"
 
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -129,6 +128,15 @@ def checked(sha256: str) -> str:
 
 
 class BlobStore(Protocol):
+    def make(self, store_id: str) -> None:
+        """Make an empty store with a marker; one that is there already keeps its blobs and gets this marker."""
+        ...
+
+    def store_id(self) -> str | None:
+        """The id in the marker; None where there is none. Opening a store makes nothing."""
+        ...
+
+    def holds_blobs(self) -> bool: ...
     def spool(self, max_bytes: int) -> Spool: ...
     def put(self, spool: Spool) -> str: ...
     def open(self, sha256: str) -> BinaryIO: ...
@@ -145,17 +153,41 @@ class BlobStore(Protocol):
 class LocalBlobStore:
     """Blobs in a directory (a local disk or a shared folder), spread over 256 subdirectories.
 
+    Only `make` makes directories: at the place of a folder that is not mounted, nothing shall be written.
     Every method raises StorageUnavailable if the file system refuses.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._spools = root / "incoming"
+
+    def make(self, store_id: str) -> None:
         with storage_errors("create"):
             self._spools.mkdir(parents=True, exist_ok=True, mode=0o700)
             for first_byte in range(FOLDERS):
-                (root / f"{first_byte:02x}").mkdir(exist_ok=True, mode=0o700)
-            _sync_directory(root)
+                (self.root / f"{first_byte:02x}").mkdir(exist_ok=True, mode=0o700)
+            draft = self._spools / f"{marker.NAME}-{store_id}"
+            with draft.open("wb") as file:
+                file.write(marker.write(store_id))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self.root / marker.NAME)
+            _sync_directory(self.root)
+
+    def store_id(self) -> str | None:
+        with storage_errors("read"):
+            try:
+                with (self.root / marker.NAME).open("rb") as file:
+                    return marker.read(file.read(marker.MAX_BYTES))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def holds_blobs(self) -> bool:
+        """Whether there is any blob."""
+        with storage_errors("read"):
+            folders = (self.root / f"{first_byte:02x}" for first_byte in range(FOLDERS))
+            blobs = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+            return any(SHA256_HEX.fullmatch(path.name) for path in blobs)
 
     def spool(self, max_bytes: int) -> Spool:
         """An empty spool on the same file system as the blobs."""

@@ -8,10 +8,10 @@ from core.storage import BlobStore, LocalBlobStore
 
 
 def open_store(settings: Settings) -> BlobStore:
-    """
+    """Nothing is contacted or made yet.
+
     Raises:
         ConfigurationError: object storage is asked for, and the extra that talks to it is not installed.
-        StorageUnavailable: the local directory cannot be made.
     """
     if not settings.storage_url:
         return LocalBlobStore(settings.blobs)

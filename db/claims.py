@@ -127,6 +127,15 @@ def interactive_waits(session: Session) -> bool:
     return _any_queued(session, Image.priority == Priority.INTERACTIVE)
 
 
+def next_sha256s(session: Session, *, limit: int) -> list[str]:
+    """The names of the bytes of the first queued images, in the order in which they are claimed."""
+    names: list[str] = []
+    for priority in IN_ORDER:
+        first = select(Image.sha256).where(state_is(ImageState.QUEUED), Image.priority == priority).order_by(Image.id)
+        names += session.scalars(first.limit(limit - len(names)))
+    return names
+
+
 def suspect_waits(session: Session) -> bool:
     """Whether an image is queued that has to be claimed alone."""
     return _any_queued(session, _SUSPECTED)

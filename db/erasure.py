@@ -13,6 +13,7 @@ from db.audit import Action, Actor, Kind
 from db.limits import within
 from db.models import Job
 from db.session import Database, now
+from db.stores import StoreCheck
 
 LEFT_BEHIND_S = 24 * 3600.0
 """A blob without a row and a spool this old belong to no upload that is still under way."""
@@ -32,7 +33,8 @@ def erase(database: Database, store: BlobStore, *, for_s: float = math.inf) -> E
     """Erase deleted jobs, then the bytes that no image names, for about `for_s`.
 
     Raises:
-        StorageUnavailable: the rows are gone; the bytes wait for the next try.
+        StorageUnavailable: the rows are gone; the bytes wait for the next try. So they do while another store is at
+            the place of ours, in which nothing is ours to delete.
     """
     deadline_s = time.monotonic() + for_s
     with database.read() as session:
@@ -59,6 +61,7 @@ def _remove_some(database: Database, store: BlobStore) -> int | None:
     with database.read() as session:
         if not retention.removals_pending(session):
             return None
+    StoreCheck(database, store).require()
     with database.begin() as session:
         return retention.remove_some(session, store, now(session))
 
@@ -101,7 +104,12 @@ def purge_abandoned(database: Database, actor: Actor) -> list[int]:
 
 
 def find_left_behind(database: Database, store: BlobStore, first_byte: int, *, dry_run: bool = False) -> int:
-    """Mark for removal the old blobs of this first byte that no image names; how many. `erase` does the rest."""
+    """Mark for removal the old blobs of this first byte that no image names; how many. `erase` does the rest.
+
+    Raises:
+        StorageUnavailable: also if the store is missing or another one, of which no blob is ours to judge.
+    """
+    StoreCheck(database, store).require()
     count = 0
     old = store.stored_before(first_byte, left_behind_since())
     for start in range(0, len(old), retention.ERASE_LIMIT):

@@ -293,6 +293,26 @@ class Worker(Base):
     seen_at: Mapped[datetime] = mapped_column(index=True)
     batches: Mapped[int] = mapped_column(default=0)
     images: Mapped[int] = mapped_column(default=0)
+    paused_reason: Mapped[str | None] = mapped_column(String(300), doc="Why it claims nothing, as a sentence.")
+
+
+class Heartbeat(Base):
+    """When a part of the service that is not a worker was last at work; `db/heartbeats.py` has the names."""
+
+    __tablename__ = "heartbeats"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    seen_at: Mapped[datetime]
+
+
+class RecordedStore(Base):
+    """The id in the marker of the blob store that holds this database's images: one row; see `db/stores.py`."""
+
+    __tablename__ = "blob_stores"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="Always 1.")
+    store_id: Mapped[str] = mapped_column(String(32))
+    recorded_at: Mapped[datetime]
 
 
 class AuditEntry(Base):

@@ -183,6 +183,28 @@ def done_since(session: Session, since: datetime) -> int:
     ).one()
 
 
+PACE_OVER_S = 120.0
+IDLE_S = 30.0
+"""Longer than between two batches of a slow worker: then nothing was being done."""
+
+
+def images_per_s(session: Session, now: datetime) -> float | None:
+    """How fast images are screened, over the last stretch of work without a pause; None: nothing to tell it from."""
+    rows = session.execute(
+        select(Image.finished_at, func.count())
+        .where(state_is(ImageState.DONE), Image.finished_at >= now - timedelta(seconds=PACE_OVER_S))
+        .group_by(Image.finished_at)
+        .order_by(Image.finished_at.desc())
+    )
+    began, total, first = now, 0, 0
+    for moment, count in rows:
+        if moment is None or (began - moment).total_seconds() > IDLE_S:
+            break
+        began, total, first = moment, total + count, count
+    # What finished at its first moment was made before it.
+    return (total - first) / (now - began).total_seconds() if total > first else None
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits and what went wrong, over all jobs."""

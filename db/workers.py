@@ -16,7 +16,8 @@ from db.models import Model, Worker
 ALIVE_S = 10.0
 """A worker not seen for this long counts as gone."""
 
-FORGET_S = 24 * 3600.0
+FORGET_S = 3600.0
+"""A worker that vanished without a word is listed this long: whoever looks after it has surely started another."""
 
 
 def register_model(session: Session, *, sha256: str, name: str, card: dict[str, Any], now: datetime) -> None:
@@ -36,9 +37,12 @@ def register(session: Session, *, name: str, engine: str, model_sha256: str, now
         worker.engine, worker.model_sha256, worker.seen_at = engine, model_sha256, now
 
 
-def beat(session: Session, *, name: str, batches: int, images: int, now: datetime) -> None:
-    """The worker lives; `batches` and `images` are its totals so far."""
-    session.execute(update(Worker).where(Worker.name == name).values(seen_at=now, batches=batches, images=images))
+def beat(
+    session: Session, *, name: str, batches: int, images: int, now: datetime, paused_reason: str | None = None
+) -> None:
+    """The worker lives; `batches` and `images` are its totals so far. `paused_reason`: why it claims nothing."""
+    values = {"seen_at": now, "batches": batches, "images": images, "paused_reason": paused_reason}
+    session.execute(update(Worker).where(Worker.name == name).values(values))
 
 
 def leave(session: Session, *, name: str) -> None:
@@ -53,5 +57,5 @@ def alive(session: Session, now: datetime) -> Sequence[Worker]:
 
 
 def forget(session: Session, now: datetime) -> None:
-    """Drop the rows of workers that vanished a day ago without a word."""
+    """Drop the rows of workers that vanished an hour ago without a word."""
     session.execute(delete(Worker).where(Worker.seen_at < now - timedelta(seconds=FORGET_S)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from core.errors import ModelInvalid
@@ -27,6 +28,11 @@ class Entry:
     path: Path
     card: Card
     active: bool
+
+
+@lru_cache(maxsize=4)
+def _sha256_once(path: Path, _modified_ns: int) -> str:
+    return files.verify(path, None)
 
 
 class Registry:
@@ -105,6 +111,20 @@ class Registry:
         if sha256 is None:
             return self._entry(self.default, None, None)
         return self._entry(self._path(sha256), sha256, sha256)
+
+    def deployed_sha256(self) -> str:
+        """Of the model in use, by its name alone: cheap enough to be asked every second.
+
+        Raises:
+            ModelInvalid: there is no such file.
+        """
+        sha256 = self._active_sha256()
+        path = self.default if sha256 is None else self._path(sha256)
+        try:
+            modified_ns = path.stat().st_mtime_ns
+        except OSError as error:
+            raise ModelInvalid(f"The model {path} cannot be read: {error.strerror}.") from error
+        return sha256 or _sha256_once(path, modified_ns)
 
     @property
     def _active_file(self) -> Path:

@@ -22,7 +22,7 @@ from core import activation
 from core.queue import make_celery
 from core.settings import Settings
 from core.stores import open_store
-from db import claims, migrate, users, workers
+from db import claims, migrate, stores, users, workers
 from db.session import Database, now
 from db.states import Decision, Role
 from model.registry import Registry
@@ -47,8 +47,10 @@ def service(directory: Path) -> Iterator[Services]:
     settings = Settings(data_dir=directory, secret_key=SecretStr("a secret for the pictures"), min_free_disk_bytes=0)
     migrate.upgrade(settings.database)
     database = Database(settings.database)
+    store = open_store(settings)
+    stores.settle(database, store)
     celery = make_celery(settings, broker_url="memory://")
-    yield Services(settings, database, open_store(settings), celery, fakeredis.FakeRedis())
+    yield Services(settings, database, store, celery, fakeredis.FakeRedis())
     database.dispose()
 
 

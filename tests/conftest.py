@@ -15,10 +15,11 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from core import marker
 from core.queue import make_celery
 from core.settings import Settings
 from core.storage import LocalBlobStore
-from db import migrate, users
+from db import migrate, stores, users
 from db.session import Database, now
 from tests import factories, postgres
 from tests.fakes import FakePredictor
@@ -45,7 +46,7 @@ def shared_data() -> Path:
 def blob_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A blob store for one test after the other: making and removing its 256 directories would take most of a run."""
     root = tmp_path_factory.mktemp("blobs")
-    LocalBlobStore(root)
+    LocalBlobStore(root).make(marker.new_id())
     return root
 
 
@@ -132,10 +133,12 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
     database = Database(settings.database)
     with database.begin() as session:
         factories.model(session)
+    store = LocalBlobStore(settings.blobs)
+    stores.adopt(database, store)
     yield Services(
         settings=settings,
         database=database,
-        store=LocalBlobStore(settings.blobs),
+        store=store,
         celery=make_celery(settings, broker_url="memory://"),
         broker=fakeredis.FakeRedis(),
     )

@@ -12,7 +12,20 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.settings import Settings
-from web import admission, api, api_docs, auth, errors, health, pages, permissions, refusals, request_ids
+from web import (
+    admission,
+    api,
+    api_docs,
+    auth,
+    errors,
+    health,
+    pages,
+    permissions,
+    refusals,
+    request_ids,
+    service_health,
+    storage,
+)
 from web.json_depth import ShallowJSON
 from web.services import _KEY, Services, connect_all
 from web.upload_request import UploadRequest
@@ -69,6 +82,10 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     app.extensions[_KEY] = ours = services or connect_all(settings)
     request_ids.install(app, trust_proxy=settings.trusted_proxies > 0)
     refusals.install(app)
+    stored = storage.install(app, ours)
+    if services is None:
+        stored.start()  # a new database gets its store now, not with the first upload
+    service_health.install(app, ours, stored)
     admission.install(app, settings, ours.database, ours.store)
     CSRFProtect(app)
     errors.install(app)

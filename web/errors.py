@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from core.errors import BlobMissing, PneumoscreenError, QueueFull, StorageFull, StorageUnavailable
 from web import request_ids
+from web.storage import storage
 
 RETRY_AFTER_S = 5
 STORAGE_RETRY_AFTER_S = 60
@@ -116,6 +117,11 @@ def _too_large() -> str:
 
 
 def _missing(error: BlobMissing) -> Response:
+    """404, unless the whole store is missing: then the bytes may well be there once it is back."""
+    try:
+        storage().require()
+    except StorageUnavailable as away:
+        return _unavailable(away)
     log.error("blob_missing", endpoint=request.endpoint)
     return _answer(404, error.message, error.code)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import redis
 from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from core.queue import depth
-from db import queries, workers
-from db.session import now
+from web import service_health
+from web.findings import Code, Rows
+from web.service_health import Report
 from web.services import services
 
 blueprint = Blueprint("health", __name__)
@@ -18,61 +19,68 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, str]:
-    """The process answers."""
+    """The process answers. Asks no other part of the service."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """200 when database and broker answer; `workers` counts those alive with a model loaded.
-
-    No worker is no reason for 503: uploads are taken all the same, and screened when one starts.
-    """
-    database, alive = _workers_alive()
-    broker = broker_answers()
-    ready = database and broker
-    body = {"ready": ready, "database": database, "broker": broker, "workers": alive}
-    return jsonify(body), 200 if ready else 503
-
-
-def broker_answers() -> bool:
-    try:
-        return bool(services().broker.ping())
-    except redis.RedisError:
-        return False
-
-
-def _workers_alive() -> tuple[bool, int]:
-    try:
-        with services().database.read() as session:
-            session.execute(text("SELECT 1"))
-            return True, len(workers.alive(session, now(session)))
-    except SQLAlchemyError:
-        return False, 0
+    """200 while images are taken, else 503. `problems` has the codes of all that is wrong, warnings too."""
+    report = service_health.report()
+    rows = report.facts.rows
+    body = {
+        "ready": report.ready,
+        "database": rows is not None,
+        "broker": report.facts.broker,
+        "workers": len(rows.alive) if rows else 0,
+        "problems": [finding.code for finding in report.findings],
+    }
+    return jsonify(body), 200 if report.ready else 503
 
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Prometheus text: gauges read from the database and the broker at this moment, whichever process answers."""
+    """Prometheus text, the same whichever process answers; without what lies in the database while that is away."""
+    report = service_health.report()
     registry = CollectorRegistry()
 
     def gauge(name: str, help_text: str, value: float) -> None:
         Gauge(f"pneumoscreen_{name}", help_text, registry=registry).set(value)
 
-    with services().database.read() as session:
-        at = now(session)
-        backlog = queries.backlog(session, at)
-        alive = workers.alive(session, at)
-    oldest = backlog.oldest_queued_at
-    gauge("images_queued", "Images waiting for a worker.", backlog.queued)
-    gauge("images_running", "Images leased to a worker.", backlog.running)
-    gauge("oldest_queued_seconds", "Age of the oldest waiting image.", (at - oldest).total_seconds() if oldest else 0)
-    gauge("images_done_last_hour", "Images screened in the last hour.", backlog.done_last_hour)
-    gauge("images_failed_last_hour", "Images that failed for good in the last hour.", backlog.failed_last_hour)
-    gauge("workers_alive", "Workers seen in the last ten seconds.", len(alive))
-    try:
-        gauge("broker_messages", "Doorbells waiting in the broker.", depth(services().broker))
-        gauge("broker_up", "1 if the broker answers.", 1)
-    except redis.RedisError:
-        gauge("broker_up", "1 if the broker answers.", 0)
+    for name, (help_text, value) in _figures(report).items():
+        gauge(name, help_text, value)
+    problems = Gauge("pneumoscreen_problem", "1 while something is wrong.", ["code"], registry=registry)
+    codes = {finding.code for finding in report.findings}
+    for code in Code:
+        problems.labels(code=code.value).set(code in codes)
     return Response(generate_latest(registry), mimetype=CONTENT_TYPE_LATEST)
+
+
+def _figures(report: Report) -> dict[str, tuple[str, float]]:
+    """Name, what it is, and its value."""
+    facts = report.facts
+    figures: dict[str, tuple[str, float]] = {
+        "ready": ("1 while images are taken.", report.ready),
+        "broker_up": ("1 if the broker takes messages.", facts.broker),
+    }
+    if facts.rows is not None:
+        figures |= _figures_of_rows(facts.rows)
+    if facts.free_bytes is not None:
+        figures["disk_free_bytes"] = ("Free space of the image storage.", facts.free_bytes)
+    if facts.broker:
+        with contextlib.suppress(redis.RedisError):
+            figures["broker_messages"] = ("Doorbells waiting in the broker.", depth(services().broker))
+    return figures
+
+
+def _figures_of_rows(rows: Rows) -> dict[str, tuple[str, float]]:
+    backlog = rows.backlog
+    oldest_s = (rows.at - backlog.oldest_queued_at).total_seconds() if backlog.oldest_queued_at else 0
+    return {
+        "images_queued": ("Images waiting for a worker.", backlog.queued),
+        "images_running": ("Images leased to a worker.", backlog.running),
+        "oldest_queued_seconds": ("Age of the oldest waiting image.", oldest_s),
+        "images_done_last_hour": ("Images screened in the last hour.", backlog.done_last_hour),
+        "images_failed_last_hour": ("Images that failed for good in the last hour.", backlog.failed_last_hour),
+        "workers_alive": ("Workers seen in the last ten seconds.", len(rows.alive)),
+    }

@@ -52,11 +52,14 @@ def page_of_refused() -> str:
 
 def typed() -> dict[str, str]:
     """What a person typed into the form that this request is; empty for files and for a form of another site."""
-    form = FORMS.get(request.endpoint or "")
+    return _chosen(FORMS[request.endpoint or ""].fields, request.form) if is_keepable() else {}
+
+
+def is_keepable() -> bool:
+    """Whether this request is such a form, by its headers alone."""
     small = 0 < (request.content_length or 0) <= MAX_FORM_BYTES
-    if form is None or not small or request.mimetype != "application/x-www-form-urlencoded" or not same_origin():
-        return {}
-    return _chosen(form.fields, request.form)
+    encoded = request.mimetype == "application/x-www-form-urlencoded"
+    return request.endpoint in FORMS and small and encoded and same_origin()
 
 
 def from_sign_in(page: str) -> dict[str, str]:

@@ -35,6 +35,7 @@ from web import audit, filenames
 from web.admission import admission
 from web.auth import user
 from web.services import Services, services
+from web.storage import storage
 
 log = structlog.get_logger()
 
@@ -80,8 +81,10 @@ def receive_known(job_id: int, user_id: int, wanted: Sequence[tuple[str, str]]) 
     Raises:
         NotFound, Conflict: as `receive`.
         QueueFull, StorageFull: no room; asked here, before the bytes of what is missing are sent.
+        StorageUnavailable: the image storage is not there, or another one.
     """
     ours = services()
+    storage().require()
     admission().admit(user_id, _priority(job_id))
     with ours.database.read() as session:
         known = jobs.known(session, user_id=user_id, sha256s=(sha256 for _, sha256 in wanted))
@@ -184,7 +187,8 @@ def ring(image_ids: Sequence[int], priority: Priority) -> None:
 
 
 def admit(request: Request) -> None:
-    """Pass if there is room for this upload. Raises QueueFull, StorageFull, NotFound."""
+    """Pass if there is room for this upload. Raises QueueFull, StorageUnavailable, NotFound."""
+    storage().require()
     size_bytes = request.content_length or 0
     job_id = (request.view_args or {}).get("job_id")
     priority = Priority.INTERACTIVE if job_id is None else _priority(job_id)
@@ -200,8 +204,15 @@ def _priority(job_id: int) -> Priority:
 
 
 def _store_all(files: Iterable[FileStorage]) -> list[NewImage | Rejected]:
-    """Each file stored or rejected. Raises StorageFull: there was no space for any."""
+    """Each file stored or rejected.
+
+    Raises:
+        StorageFull: there was no space for any.
+        StorageUnavailable: it refuses, or it vanished while the files came.
+    """
     stored = [_store(services(), file) for file in files]
+    if any(isinstance(item, NewImage) for item in stored):
+        storage().require_now()
     if stored and all(isinstance(item, Rejected) and item.code == StorageFull.code for item in stored):
         raise StorageFull(NO_SPACE)
     return stored

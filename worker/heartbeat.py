@@ -49,5 +49,10 @@ class Heartbeat:
         pipeline.renew_leases()
         with self._database.begin() as session:
             workers.beat(
-                session, name=pipeline.name, batches=pipeline.batches, images=pipeline.images, now=now(session)
+                session,
+                name=pipeline.name,
+                batches=pipeline.batches,
+                images=pipeline.images,
+                now=now(session),
+                paused_reason=pipeline.paused_reason,
             )

@@ -17,6 +17,7 @@ from core.settings import Settings
 from core.storage import BlobStore
 from db import audit, erasure, retention, searches, sessions, throttle
 from db.session import Database, now
+from db.stores import StoreCheck
 
 ERASE_FOR_S = 0.2
 ROUND_S = 3600.0
@@ -34,6 +35,7 @@ class Janitor:
         self._settings = settings
         self._database = database
         self._store = store
+        self._check = StoreCheck(database, store)
         self._clock = clock
         self._next_s = clock()
         self._refused_until_s = clock()
@@ -41,10 +43,11 @@ class Janitor:
         self._limits = sessions.limits(settings)
 
     def step(self) -> None:
-        """A little of all. A storage that refuses is left alone for a minute."""
+        """A little of all. A storage that refuses, or that is not ours, is left alone for a minute."""
         if self._clock() < self._refused_until_s:
             return
         try:
+            self._check.require()
             if self._clock() >= self._next_s:
                 self._next_s = self._clock() + ROUND_S / erasure.PREFIXES
                 self._look()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -22,6 +22,7 @@ from db import claims
 from db.claims import Claim, Failed, Scored
 from db.session import Database, now
 from db.states import Decision, Priority
+from db.stores import StoreCheck
 from model import preprocess
 from model.engines import Predictor
 from model.results import Result, decide
@@ -52,7 +53,7 @@ class Pipeline:
         self._load_predictor = load_predictor
         self._predictor: Predictor | None = None
         self._in_hand: frozenset[int] = frozenset()  # replaced, never changed: the heartbeat's thread reads it
-        self._outage = Outage()
+        self._outage = Outage(StoreCheck(database, store).require, store.exists, self._next_sha256s)
         self._stop = threading.Event()
         self._pool = decoders(settings.decode_threads)
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -89,6 +90,11 @@ class Pipeline:
         with self._database.read() as session:
             return claims.work_waits(session)
 
+    @property
+    def paused_reason(self) -> str | None:
+        """Why nothing is claimed at present, as a sentence."""
+        return self._outage.reason
+
     def stop(self) -> None:
         """Claim nothing more; what is claimed is still finished."""
         self._stop.set()
@@ -110,7 +116,11 @@ class Pipeline:
 
     def _claims(self) -> Iterator[list[Claim]]:
         """Batches until nothing is queued; an empty one asks that all before it be finished first."""
-        while not self._stop.is_set() and not (self._outage.lasts and self._stop.wait(outage.PAUSE_S)):
+        while not self._stop.is_set():
+            if self._in_hand and self._outage.lasts():
+                yield []  # what is in hand is finished, or goes back, before the wait
+            if not self._outage.wait_until_over(self._stop):
+                return
             alone = not self._in_hand
             batch = self._claim(alone=alone)
             if batch:
@@ -155,9 +165,9 @@ class Pipeline:
 
     def _finish(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
         """One transaction: predictions, model, and every state change of the batch."""
-        if self._outage.excuses([outcome for _, outcome in outcomes]):
-            self._hand_back([claim for claim, _ in outcomes])
-            return
+        if excused := set(self._outage.excused(outcomes)):
+            self._hand_back(excused)
+            outcomes = [(claim, outcome) for claim, outcome in outcomes if claim not in excused]
         model = self.predictor
         scored = [_scored(claim, outcome, model) for claim, outcome in outcomes if isinstance(outcome, Result)]
         failed = [_failed(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, PneumoscreenError)]
@@ -180,8 +190,12 @@ class Pipeline:
         for failure in failed:
             log.warning("image_failed", image_id=failure.claim.image_id, code=failure.code)
 
-    def _hand_back(self, batch: Sequence[Claim]) -> None:
-        """Queue them again, untried: the store is away, and the images are not to blame."""
+    def _next_sha256s(self) -> list[str]:
+        with self._database.read() as session:
+            return claims.next_sha256s(session, limit=outage.RECENT_IMAGES)
+
+    def _hand_back(self, batch: Collection[Claim]) -> None:
+        """Queue them again, untried: the store is to blame, and not the images."""
         image_ids = frozenset(claim.image_id for claim in batch)
         with self._database.begin() as session:
             claims.release(session, worker=self.name, image_ids=image_ids)

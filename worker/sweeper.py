@@ -24,7 +24,7 @@ from core import logs
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
 from core.stores import open_store
-from db import claims, jobs, workers
+from db import claims, heartbeats, jobs, workers
 from db.session import Database, now
 from db.states import Priority
 from worker.janitor import Janitor
@@ -59,6 +59,7 @@ class Sweeper:
             pulled_back = claims.pull_back(session, lease_s=self._settings.lease_s, now=at)
             requeued, failed = claims.reap(session, max_attempts=self._settings.max_attempts, now=at)
             workers.forget(session, at)
+            heartbeats.beat(session, heartbeats.SWEEPER, at)
         if pulled_back:
             log.warning("clock_was_set_back", images=pulled_back)
         swept = Swept(requeued, failed, self._ring())

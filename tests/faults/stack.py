@@ -21,7 +21,8 @@ from sqlalchemy import func, select
 
 from core.queue import connect, make_celery
 from core.settings import Settings
-from db import migrate, users
+from core.stores import open_store
+from db import migrate, stores, users
 from db.models import Image, Worker
 from db.session import Database, now
 from db.states import ImageState
@@ -68,6 +69,7 @@ class Stack:
         self.settings = self._make_settings()
         migrate.upgrade(self.settings.database)
         self.database = Database(self.settings.database)
+        stores.settle(self.database, open_store(self.settings))
         self.clock = Clock(directory / "clock", self.database)
         self.celery = make_celery(self.settings)
         self.broker = connect(self.settings)

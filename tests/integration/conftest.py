@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 
 from core.settings import Settings
-from db import users, workers
+from db import stores, users, workers
 from db.models import Image, Prediction
 from db.session import Database, now
 from tests import factories, valkey
@@ -48,6 +48,7 @@ class Site:
         self.settings = settings
         self.services: Services = connect_all(settings)
         self.database: Database = self.services.database
+        stores.settle(self.database, self.services.store)
         self._stack = stack
         stack.callback(self.database.dispose)
         stack.callback(self.services.broker.close)

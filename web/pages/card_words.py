@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from web.pages.words import counted, percent
+from web.pages.words import percent
+from web.quantities import counted
 
 Card = Mapping[str, Any]
 

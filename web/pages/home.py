@@ -3,64 +3,61 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
-from db import queries, workers
-from db.queries import Backlog
-from db.session import now
+from db import queries
 from db.states import Priority
-from web import uploads
+from web import service_health, uploads
 from web.admission import admission
 from web.auth import user
+from web.findings import Severity, pace
 from web.pages.base import blueprint
-from web.pages.words import counted, duration, is_are
+from web.quantities import counted
+from web.service_health import Report
 from web.services import services
 
 RECENT_JOBS = 8
 
-STUCK_S = 60.0
-"""An image that waits this long while nothing runs tells that something is wrong."""
-
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Line:
     """What to expect of the service now, in one word and one sentence; `kind` picks the badge."""
 
     kind: str
     word: str
     sentence: str
+    code: str = ""
 
 
-def service_line(alive: int, backlog: Backlog, at: datetime) -> Service:
-    """The state of workers and queue for somebody who wants a result."""
-    if not alive:
-        return Service(
-            "failed", "No worker", "No worker is running: uploads are kept and will be screened when one starts."
-        )
-    oldest = backlog.oldest_queued_at
-    if oldest is not None and not backlog.running and at - oldest > timedelta(seconds=STUCK_S):
-        waited = duration(at - oldest)
-        return Service("failed", "Stuck", f"Images have waited for {waited} and none is running: tell the operator.")
-    running = f"{counted(alive, 'worker')} {is_are(alive)} running"
-    if not backlog.queued:
-        return Service("good", "Ready", f"{running} and nothing waits.")
-    return Service("good", "Working", f"{running}; {counted(backlog.queued, 'image')} waiting.")
+def service_lines(report: Report) -> list[Line]:
+    """The state of the service for somebody who wants a result: what is wrong, or that it works."""
+    lines = [
+        Line("failed", "Problem", finding.what, finding.code)
+        if finding.severity is Severity.ERROR
+        else Line("refused", "Warning", finding.what, finding.code)
+        for finding in report.findings
+    ]
+    if report.works and report.facts.rows is not None:
+        word = "Working" if report.facts.rows.backlog.queued else "Ready"
+        lines.insert(0, Line("good", word, pace(report.facts.rows)))
+    return lines
 
 
 @blueprint.get("/")
 def home() -> str:
     ours = services()
     with ours.database.read() as session:
-        at = now(session)
-        service = service_line(len(workers.alive(session, at)), queries.backlog(session, at), at)
         found = queries.jobs(session, limit=RECENT_JOBS).items
         jobs = [(job, queries.progress(session, job)) for job in found]
     return render_template(
-        "home.html", service=service, jobs=jobs, max_file_bytes=ours.settings.max_upload_bytes, user=user()
+        "home.html",
+        service=service_lines(service_health.report()),
+        jobs=jobs,
+        max_file_bytes=ours.settings.max_upload_bytes,
+        user=user(),
     )
 
 

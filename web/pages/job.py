@@ -18,8 +18,9 @@ from db.states import Decision, ImageState, JobState
 from web import audit, deletion, permissions, uploads
 from web.auth import user
 from web.pages.base import MAX_ID, blueprint, cursor
-from web.pages.words import DECISION_WORDS, STATE_WORDS, counted
+from web.pages.words import DECISION_WORDS, STATE_WORDS
 from web.permissions import Permission
+from web.quantities import counted
 from web.services import services
 
 JOBS_ON_A_PAGE = 25

@@ -14,7 +14,7 @@ from db.session import now
 from web import audit, sessions
 from web.auth import user
 from web.pages.base import blueprint
-from web.pages.words import counted
+from web.quantities import counted
 from web.services import services
 
 WRONG = "The present password is wrong. Type it again."

@@ -19,7 +19,7 @@ from web import errors, kept, sessions
 from web.audit import actor
 from web.auth import SAFE_METHODS, NotSignedIn, StaleForm
 from web.pages.base import blueprint
-from web.pages.words import duration
+from web.quantities import duration
 from web.services import services
 
 WRONG = "Name or password is wrong. Check both and try again."

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import render_template
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from werkzeug.exceptions import ServiceUnavailable
 
-from db import queries, workers
-from db.models import Model, Worker
 from db.queries import Backlog
-from db.session import now
-from web.health import broker_answers
+from web import service_health
+from web.findings import pace
 from web.pages.base import blueprint
-from web.pages.diagnosis import WorkerFacts, diagnose, pace
-from web.pages.words import amount, duration
+from web.quantities import amount, duration
+from web.service_health import Report
 from web.services import services
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -24,49 +21,31 @@ DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 @blueprint.get("/status")
 def status() -> str:
-    broker = broker_answers()
-    database = services().database
-    with database.read() as session:
-        at = now(session)
-        backlog = queries.backlog(session, at)
-        known = known_workers(session, at)
-    alive = [worker for worker in known if worker.alive]
+    report = service_health.report()
+    rows = report.facts.rows
+    if rows is None:
+        raise ServiceUnavailable(report.findings[0].what)
     return render_template(
         "status.html",
-        problems=diagnose(backlog, known, broker=broker, at=at),
-        well=pace(backlog, len(alive)),
-        tiles=tiles(backlog, at),
-        workers=known,
-        parts=[
-            ("Database", True, DATABASES[database.engine.dialect.name]),
-            ("Broker", broker, "Redis or Valkey: wakes the workers"),
-        ],
-        now=at,
+        problems=report.findings,
+        well=pace(rows),
+        tiles=tiles(rows.backlog, rows.at),
+        workers=rows.workers,
+        parts=parts(report),
+        now=rows.at,
     )
 
 
-def known_workers(session: Session, at: datetime) -> list[WorkerFacts]:
-    """Workers seen within a day, the silent ones too."""
-    rows = session.execute(
-        select(Worker, Model.name)
-        .join(Model, Model.sha256 == Worker.model_sha256)
-        .where(Worker.seen_at > at - timedelta(seconds=workers.FORGET_S))
-        .order_by(Worker.name)
+def parts(report: Report) -> Sequence[tuple[str, bool, str]]:
+    """(name, whether it can be reached, what it is)."""
+    facts = report.facts
+    free = "" if facts.free_bytes is None else f", {facts.free_bytes / 1e9:,.1f} GB free"
+    kind = "Object storage" if facts.settings.storage_url else "Folder"
+    return (
+        ("Database", facts.rows is not None, DATABASES[services().database.engine.dialect.name]),
+        ("Broker", facts.broker, "Redis or Valkey: wakes the workers"),
+        ("Image storage", facts.storage_error is None, kind + free),
     )
-    return [
-        WorkerFacts(
-            name=row.name,
-            engine=row.engine,
-            model=model_name,
-            sha256=row.model_sha256,
-            silent_for=at - row.seen_at,
-            alive=at - row.seen_at < timedelta(seconds=workers.ALIVE_S),
-            batches=row.batches,
-            images=row.images,
-            started_at=row.started_at,
-        )
-        for row, model_name in rows
-    ]
 
 
 def tiles(backlog: Backlog, at: datetime) -> Sequence[tuple[str, str, str]]:

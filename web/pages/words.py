@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from db.models import Image, Prediction
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority
 from web import filenames
+from web.quantities import amount, counted, others_are_screened, was_were
 
 DECISION_WORDS = {
     Decision.PNEUMONIA: "Pneumonia suspected",
@@ -30,11 +31,6 @@ STATE_WORDS = {
 OPINION_WORDS = {Opinion.AGREE: "Agree", Opinion.DISAGREE: "Disagree", Opinion.UNSURE: "Unsure"}
 
 PRIORITY_WORDS = {Priority.INTERACTIVE: "at once", Priority.BULK: "in the background"}
-
-
-def amount(number: int) -> str:
-    """1234567 -> '1,234,567'."""
-    return f"{number:,}"
 
 
 def percent(fraction: float) -> str:
@@ -67,36 +63,6 @@ def day_and_time(moment: datetime) -> str:
 def to_the_second(moment: datetime) -> str:
     """'2026-11-23 14:50:07', in UTC: for lists in which the order within a minute counts."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def duration(span: timedelta) -> str:
-    """The largest fitting unit alone: '45 seconds', '12 minutes', '3 hours', '2 days'."""
-    seconds = max(0, round(span.total_seconds()))
-    for unit, length_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= 2 * length_s or (unit != "day" and seconds >= length_s):
-            return counted(round(seconds / length_s), unit)
-    return counted(seconds, "second")
-
-
-def counted(number: int, noun: str) -> str:
-    """'1 image', '1,200 images'."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def is_are(number: int) -> str:
-    """The verb for so many things."""
-    return "is" if number == 1 else "are"
-
-
-def was_were(number: int) -> str:
-    return "was" if number == 1 else "were"
-
-
-def others_are_screened(number: int) -> str:
-    """What becomes of the files beside those that were rejected."""
-    if not number:
-        return "Nothing is being screened."
-    return "The other one is being screened." if number == 1 else f"The other {number:,} are being screened."
 
 
 def short_hash(sha256: str) -> str:

@@ -7,7 +7,7 @@ from typing import cast
 
 from flask import Flask, request
 
-from web import auth
+from web import auth, kept
 from web.multipart import FormReader
 from web.server.gateway import Environ
 from web.upload_request import UploadRequest
@@ -26,6 +26,11 @@ def admit(app: Flask, values: Environ) -> Admitted:
     with app.request_context(values):
         if request.routing_exception is not None:
             raise request.routing_exception
-        auth.check_headers()
+        try:
+            auth.check_headers()
+        except (auth.NotSignedIn, auth.StaleForm):
+            if not kept.is_keepable():
+                raise
+            return Admitted(kept.MAX_FORM_BYTES, None)  # Flask refuses it again, and keeps what a person typed
         incoming = cast(UploadRequest, request._get_current_object())  # type: ignore[attr-defined]
         return Admitted(incoming.max_content_length, incoming.prepare())

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 import resource
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
+from core import marker
+from core.storage import LocalBlobStore
 from db.models import Image
 from tests.faults.matrix import Row, Run
 
 BLOCK = bytes(64 * 1024)
+FOREIGN = b"an image of another hospital"
 
 
 def fill(run: Run) -> None:
@@ -69,7 +76,67 @@ def begin_read_errors(run: Run) -> None:
     time.sleep(run.profile.spread_s)
 
 
+def unmount(run: Run) -> None:
+    """The folder is not mounted: at its place lies an empty one."""
+    _cover(run)
+    _wait_for_refusals(run)
+
+
+def mount_another(run: Run) -> None:
+    """At its place lies the store of another installation, with an old file that no image of ours names."""
+    blobs = _cover(run)
+    LocalBlobStore(blobs).make(marker.new_id())
+    sha256 = hashlib.sha256(FOREIGN).hexdigest()
+    (blobs / sha256[:2] / sha256).write_bytes(FOREIGN)
+    os.utime(blobs / sha256[:2] / sha256, (1000, 1000))
+    run.notes["before"] = _files(blobs)
+    _wait_for_refusals(run)
+
+
+def _cover(run: Run) -> Path:
+    """Hide the blob folder behind an empty one, by a mount where the folder is one itself."""
+    blobs = run.stack.settings.blobs
+    if run.stack.on_tmpfs:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(blobs)], check=True)
+    else:
+        blobs.rename(blobs.with_name("blobs.away"))
+        blobs.mkdir()
+    run.notes["before"] = _files(blobs)
+    return blobs
+
+
+def uncover(run: Run) -> None:
+    blobs = run.stack.settings.blobs
+    run.notes["after"] = _files(blobs)
+    if run.stack.on_tmpfs:
+        subprocess.run(["umount", "--lazy", str(blobs)], check=True)
+    else:
+        shutil.rmtree(blobs)
+        blobs.with_name("blobs.away").rename(blobs)
+
+
+def _files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def untouched(run: Run, rows: list[Image]) -> list[str]:
+    """Nothing was written at the place of the folder, nothing removed, and no image lost a try to it."""
+    problems = refused_politely(run, rows)
+    if run.notes["before"] != run.notes["after"]:
+        problems.append("what lay at the place of the blob folder was changed")
+    return problems + [f"image {row.id} failed: {row.error_code}" for row in rows if row.error_code == "blob_missing"]
+
+
 ROWS = [
+    Row("blob folder not mounted", "under load", inject=unmount, restore=uncover, check=untouched),
+    Row(
+        "another blob folder mounted",
+        "under load",
+        inject=mount_another,
+        restore=uncover,
+        check=untouched,
+        short_on="postgresql",
+    ),
     Row("disk full", "at upload", inject=fill, restore=make_room, check=refused_politely),
     Row("blob store not writable", "at upload", inject=take_away, restore=bring_back, check=refused_politely),
     Row(

@@ -204,3 +204,20 @@ def test_revoking_one_or_all(invoke: Invoke, store: Database) -> None:
     assert invoke("token", "revoke", "maria", "--number", "2").exit_code == 2
     assert invoke("token", "revoke", "maria").stdout == "revoked 2 tokens of 'maria'\n"
     assert valid() == [False, False, False]
+
+
+def test_upgrade_marks_the_storage_of_a_new_database(invoke: Invoke, tmp_path: Path) -> None:
+    assert invoke("db", "upgrade").exit_code == 0
+    assert (tmp_path / "data" / "blobs" / "store-id").is_file()
+
+
+def test_a_storage_without_its_marker_is_told_and_can_be_adopted(invoke: Invoke, tmp_path: Path) -> None:
+    invoke("db", "upgrade")
+    (tmp_path / "data" / "blobs" / "store-id").unlink()
+    again = invoke("db", "upgrade")
+    assert again.exit_code == 0
+    assert "The image storage is not there" in again.stderr
+    assert "pneumoscreen db adopt-store" in again.stderr
+    assert "is not there" in invoke("db", "purge").stderr
+    assert invoke("db", "adopt-store").exit_code == 0
+    assert invoke("db", "upgrade").stderr == ""

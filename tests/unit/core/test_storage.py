@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from core import marker
 from core.errors import BlobMissing, StorageFull, StorageUnavailable
 from core.storage import LocalBlobStore
 
@@ -24,7 +25,9 @@ ABSENT = "0" * 64
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalBlobStore:
-    return LocalBlobStore(tmp_path / "blobs")
+    made = LocalBlobStore(tmp_path / "blobs")
+    made.make(marker.new_id())
+    return made
 
 
 def put(store: LocalBlobStore, data: bytes) -> str:
@@ -39,8 +42,9 @@ def read(store: LocalBlobStore, sha256: str) -> bytes:
 
 
 def files(store: LocalBlobStore) -> list[str]:
-    """Every file under the root, relative to it."""
-    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+    """Every file under the root but the marker, relative to it."""
+    paths = (path for path in store.root.rglob("*") if path.is_file() and path.name != marker.NAME)
+    return sorted(str(path.relative_to(store.root)) for path in paths)
 
 
 @given(data=st.binary(max_size=LIMIT))
@@ -215,7 +219,22 @@ def test_free_space_is_that_of_the_disk(store: LocalBlobStore) -> None:
 def test_a_root_that_cannot_be_made_is_storage_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnavailable, match="Could not create the image storage: Not a directory"):
-        LocalBlobStore(tmp_path / "file" / "blobs")
+        LocalBlobStore(tmp_path / "file" / "blobs").make(marker.new_id())
+
+
+def test_opening_a_store_makes_nothing(tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path / "not mounted")
+    assert store.store_id() is None
+    assert not store.holds_blobs()
+    with pytest.raises(StorageUnavailable):
+        store.spool(LIMIT)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"0123", b"\xff" * 40, b"another program's file\n"])
+def test_a_damaged_marker_is_none(store: LocalBlobStore, content: bytes) -> None:
+    (store.root / marker.NAME).write_bytes(content)
+    assert store.store_id() is None
 
 
 def test_a_root_that_vanished_is_storage_unavailable(store: LocalBlobStore, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from core import marker
 from core.errors import BlobMissing, ConfigurationError, StorageUnavailable
 from core.object_storage import PART_BYTES, S3BlobStore
 from core.settings import Settings
@@ -21,6 +22,7 @@ from tests.object_server import ObjectServer
 
 LIMIT = 30_000_000
 ABSENT = "0" * 64
+ID = "1" * 32
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,12 @@ def s3_settings(server: ObjectServer, data_dir: Path, **changes: object) -> Sett
 @pytest.fixture(params=["folder", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     if request.param == "folder":
-        return open_store(Settings(data_dir=tmp_path))
-    return open_store(s3_settings(request.getfixturevalue("server"), tmp_path))
+        opened = open_store(Settings(data_dir=tmp_path))
+    else:
+        where = s3_settings(request.getfixturevalue("server"), tmp_path)
+        opened = open_store(where.model_copy(update={"storage_url": f"{where.storage_url}/{marker.new_id()}"}))
+    opened.make(ID)
+    return opened
 
 
 def put(store: BlobStore, data: bytes) -> str:
@@ -56,6 +62,19 @@ def test_bytes_come_back_as_they_went_in(store: BlobStore, data: bytes) -> None:
     sha256 = put(store, data)
     assert sha256 == hashlib.sha256(data).hexdigest()
     assert read(store, sha256) == data
+
+
+def test_a_store_is_known_by_the_id_it_was_made_with(store: BlobStore) -> None:
+    assert store.store_id() == ID
+    sha256 = put(store, b"kept")
+    store.make("2" * 32)
+    assert (store.store_id(), store.exists(sha256)) == ("2" * 32, True)
+
+
+def test_the_marker_is_no_blob(store: BlobStore) -> None:
+    assert not store.holds_blobs()
+    put(store, b"the first")
+    assert store.holds_blobs()
 
 
 def test_old_blobs_are_listed_by_their_first_byte(store: BlobStore) -> None:
@@ -145,6 +164,9 @@ def test_a_bucket_that_is_not_there_is_storage_unavailable(server: ObjectServer,
     store = open_store(s3_settings(server, tmp_path, storage_url="s3://no-such-bucket"))
     with pytest.raises(StorageUnavailable, match="no such bucket"):
         put(store, b"radiograph")
+    with pytest.raises(StorageUnavailable, match="no such bucket"):
+        store.make(ID)
+    assert store.store_id() is None
 
 
 def test_a_server_that_does_not_answer_is_storage_unavailable(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import DateTime, bindparam, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from db import migrate
-from db.models import Base, Image, Job, Prediction, Token, is_modelled
+from db.models import Base, Image, Job, Prediction, Token, Worker, is_modelled
 from db.session import Database
 from db.states import Decision, ImageState, Opinion, Priority, Role
 from tests import factories
@@ -68,6 +68,8 @@ ROWS_OF_0001 = (
     "INSERT INTO models (sha256, name, card, created_at) VALUES ('m', 'model', '{}', :at)",
     "INSERT INTO predictions (image_id, model_sha256, probability, threshold, decision, created_at)"
     " VALUES (1, 'm', 0.75, 0.5, 'pneumonia', :at)",
+    "INSERT INTO workers (name, engine, model_sha256, started_at, seen_at, batches, images)"
+    " VALUES ('w', 'cpu', 'm', :at, :at, 0, 0)",
 )
 """As the first release writes them, and goes on writing them while the next one is rolled out."""
 
@@ -87,6 +89,7 @@ def test_rows_of_before_are_kept_and_the_release_of_before_can_go_on_writing(emp
         assert [job.deleted_at for job in session.scalars(select(Job))] == [None, None]
         assert session.scalars(select(Token.scopes)).all() == [None]
         assert session.scalars(select(Image.crashes)).all() == [0]
+        assert session.scalars(select(Worker.paused_reason)).all() == [None]
     migrate.downgrade(empty_database_url, "0001")
     with database.read() as session:
         assert session.execute(text("SELECT probability FROM predictions")).scalar_one() == 0.75

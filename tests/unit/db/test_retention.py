@@ -13,16 +13,17 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.errors import StorageUnavailable
+from core.errors import StorageForeign, StorageUnavailable
 from core.storage import BlobStore
 from db import audit, claims, erasure, jobs, retention
 from db.claims import Scored
-from db.models import AuditEntry, BlobRemoval, Image, Job, Prediction, Review
+from db.models import AuditEntry, BlobRemoval, Image, Job, Prediction, RecordedStore, Review
 from db.session import Database, now
 from db.states import Decision, ImageState, Opinion, Priority
 from tests import factories
 from tests.unit.db.conftest import Desk
 
+STORE_ID = "1" * 32
 SHARED = hashlib.sha256(b"image0").hexdigest()
 """The bytes of the first image of every job of the desk."""
 
@@ -35,6 +36,9 @@ class FakeStore:
         self.asked: list[str] = []
         self.before_delete: Callable[[str], None] = lambda _: None
 
+    def store_id(self) -> str:
+        return STORE_ID
+
     def exists(self, sha256: str) -> bool:
         self.asked.append(sha256)
         return sha256 in self.names
@@ -45,7 +49,9 @@ class FakeStore:
 
 
 @pytest.fixture
-def store() -> FakeStore:
+def store(desk: Desk) -> FakeStore:
+    with desk.database.begin() as session:
+        session.add(RecordedStore(number=1, store_id=STORE_ID, recorded_at=now(session)))
     return FakeStore(*(hashlib.sha256(f"image{i}".encode()).hexdigest() for i in range(4)))
 
 
@@ -318,3 +324,18 @@ def test_the_factories_share_bytes_between_jobs(database: Database) -> None:
     with database.begin() as session:
         job = factories.job(session, factories.user(session))
         assert factories.images(session, job, 1)[0].sha256 == SHARED
+
+
+def test_nothing_is_removed_from_another_store(desk: Desk, store: FakeStore) -> None:
+    job, _ = desk.job(3)
+    mark(desk, job)
+    with desk.database.begin() as session:
+        session.get_one(RecordedStore, 1).store_id = "2" * 32
+    with pytest.raises(StorageForeign):
+        erase(desk, store)
+    assert (count(desk, Image), len(store.names)) == (0, 4)
+    with pytest.raises(StorageForeign):
+        erasure.find_left_behind(desk.database, cast(BlobStore, store), 0)
+    with desk.database.begin() as session:
+        session.get_one(RecordedStore, 1).store_id = STORE_ID
+    assert erase(desk, store).blobs == 3

@@ -71,12 +71,12 @@ def test_a_worker_that_leaves_is_gone_at_once(database: Database) -> None:
         assert names(session, now(session)) == ["b"]
 
 
-def test_a_worker_silent_for_a_day_is_forgotten(database: Database) -> None:
+def test_a_worker_silent_for_an_hour_is_forgotten(database: Database) -> None:
     with database.begin() as session:
         factories.model(session)
         at = now(session)
-        register(session, "old", at - timedelta(hours=25))
-        register(session, "recent", at - timedelta(hours=23))
+        register(session, "old", at - timedelta(minutes=61))
+        register(session, "recent", at - timedelta(minutes=59))
         session.flush()
         workers.forget(session, at)
         assert session.scalars(select(Worker.name)).all() == ["recent"]

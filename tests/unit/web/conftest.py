@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import activation
-from db import jobs, workers
+from db import heartbeats, jobs, workers
 from db.models import Image, Prediction, User
 from db.session import now
 from db.states import Decision, ImageState, Priority
@@ -96,7 +96,24 @@ def add_job(services: Services, token: str) -> AddJob:
 
 @pytest.fixture
 def worker(services: Services) -> str:
-    """The name of a worker that is alive."""
+    """The name of a worker that is alive, with the deployed model; the sweeper runs as well."""
+    deploy(services)
     with services.database.begin() as session:
-        workers.register(session, name="gpu-1", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
+        at = now(session)
+        workers.register(session, name="gpu-1", engine="fake", model_sha256=FAKE_SHA256, now=at)
+        heartbeats.beat(session, heartbeats.SWEEPER, at)
     return "gpu-1"
+
+
+def deploy(services: Services, sha256: str = FAKE_SHA256) -> None:
+    """Make the model of this hash the one in use."""
+    services.settings.models.mkdir(exist_ok=True)
+    (services.settings.models / f"{sha256}.safetensors").touch()
+    (services.settings.models / "active").write_text(sha256)
+
+
+@pytest.fixture(autouse=True)
+def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page tells of what a test did a moment before."""
+    monkeypatch.setattr("web.storage.FRESH_S", 0.0)
+    monkeypatch.setattr("web.service_health.FRESH_S", 0.0)

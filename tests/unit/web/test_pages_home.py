@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-import pytest
 from sqlalchemy import select
 
-from db.models import Image, Job
-from db.queries import Backlog
-from db.states import ImageState, Priority
+from db.models import Image, Job, User
+from db.states import ImageState, Priority, Role
 from tests.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
-from web.pages.home import service_line
 from web.services import Services
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def test_files_become_one_job(reader: Visitor, services: Services) -> None:
@@ -76,16 +69,10 @@ def test_an_empty_service_invites_to_send(reader: Visitor) -> None:
     assert "No worker is running: uploads are kept and will be screened when one starts." in text
 
 
-@pytest.mark.parametrize(
-    ("alive", "queued", "running", "waited_s", "words"),
-    [
-        (0, 5, 0, 1, "No worker is running"),
-        (1, 0, 0, 0, "1 worker is running and nothing waits."),
-        (2, 1200, 16, 3600, "2 workers are running; 1,200 images waiting."),
-        (1, 5, 0, 10, "1 worker is running; 5 images waiting."),
-        (1, 5, 0, 600, "waited for 10 minutes and none is running: tell the operator."),
-    ],
-)
-def test_one_line_tells_what_to_expect(alive: int, queued: int, running: int, waited_s: int, words: str) -> None:
-    oldest = NOW - timedelta(seconds=waited_s) if queued else None
-    assert words in service_line(alive, Backlog(queued, running, oldest, 0, 0), NOW).sentence
+def test_only_those_who_may_see_the_status_are_sent_there(reader: Visitor, services: Services) -> None:
+    assert "/status" in reader.get("/").links()
+    with services.database.begin() as session:
+        session.scalars(select(User)).one().role = Role.CLINICIAN
+    page = reader.get("/")
+    assert "No worker is running" in page.text
+    assert "/status" not in page.links()

@@ -8,6 +8,7 @@ import pytest
 
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Priority
+from web import quantities
 from web.pages import words
 
 
@@ -48,7 +49,7 @@ def test_size(size_bytes: int, expected: str) -> None:
     ],
 )
 def test_duration(seconds: float, expected: str) -> None:
-    assert words.duration(timedelta(seconds=seconds)) == expected
+    assert quantities.duration(timedelta(seconds=seconds)) == expected
 
 
 def test_times_are_shown_in_utc() -> None:

@@ -10,9 +10,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from core import marker
 from core.errors import StorageUnavailable
 from db import searches, sessions
-from db.models import AuditEntry, Base, BrowserSession, Image, Job, Search
+from db.models import AuditEntry, Base, BlobRemoval, BrowserSession, Image, Job, Search
 from db.session import now
 from db.states import ImageState
 from tests import factories
@@ -139,3 +140,29 @@ def test_a_storage_that_refuses_stops_nothing(
     time_s[0] += REFUSED_S
     janitor.step()
     assert not services.store.exists(left)
+
+
+@pytest.mark.parametrize("left", [None, "2" * 32])
+def test_nothing_is_done_in_a_store_that_is_missing_or_not_ours(
+    services: Services, make: Callable[..., Janitor], time_s: list[float], left: str | None
+) -> None:
+    path = services.settings.blobs / marker.NAME
+    ours = path.read_bytes()
+    orphan = stored(services, CONTENT, age_s=DAY_S + 60)
+    spool = services.store.spool(100)
+    os.utime(spool.path, (time.time() - DAY_S - 60,) * 2)
+    path.unlink() if left is None else path.write_bytes(marker.write(left))
+    janitor = make(1)
+    try:
+        whole_round(janitor, time_s)
+        assert services.store.exists(orphan)
+        assert spool.path.exists()
+        with services.database.read() as session:
+            assert session.scalars(select(BlobRemoval.sha256)).all() == []
+    finally:
+        path.write_bytes(ours)
+    time_s[0] += REFUSED_S
+    whole_round(janitor, time_s)
+    assert not services.store.exists(orphan)
+    assert not spool.path.exists()
+    spool.close()

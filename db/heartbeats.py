@@ -1,0 +1,33 @@
+"""The sign of life of the parts of the service that are no workers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.models import Heartbeat
+
+SWEEPER = "sweeper"
+
+WRITTEN_EVERY_S = 5.0
+"""A younger sign of life is left as it is: every change is a write to the disk."""
+
+
+def beat(session: Session, name: str, now: datetime) -> None:
+    """`name` is at work. Several processes may share a name: the row tells when any of them was last seen."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(Heartbeat).values(name=name, seen_at=now)
+    old = Heartbeat.seen_at < now - timedelta(seconds=WRITTEN_EVERY_S)
+    clock_was_set_back = Heartbeat.seen_at > now
+    session.execute(
+        insert.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}, where=or_(old, clock_was_set_back))
+    )
+
+
+def last_seen(session: Session, name: str) -> datetime | None:
+    """None: never."""
+    heartbeat = session.get(Heartbeat, name)
+    return heartbeat.seen_at if heartbeat else None

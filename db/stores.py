@@ -1,0 +1,132 @@
+"""Which blob store holds the images of this database.
+
+A store has a marker with an id (`core/marker.py`), and the database records it. Whoever is about to write, read or
+delete bytes asks `StoreCheck` first, so that a folder that is not mounted, or another one in its place, costs no image.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core import marker
+from core.errors import StorageForeign, StorageMissing
+from core.storage import BlobStore
+from db.models import Image, RecordedStore
+from db.session import Database, now
+
+SAMPLE = 20
+"""The newest images whose bytes are looked for before a store without a record is taken for ours."""
+
+TODO = (
+    "Mount the right folder, or correct PNEUMOSCREEN_BLOB_DIR or PNEUMOSCREEN_STORAGE_URL; then all goes on by itself. "
+    "If this is the right one after all, restored from a backup say, run: pneumoscreen db adopt-store"
+)
+"""What an operator does about a StorageMissing or StorageForeign."""
+
+
+def recorded_id(session: Session) -> str | None:
+    """None: this database has no store yet, or it comes from a release that had no markers."""
+    return session.scalars(select(RecordedStore.store_id)).one_or_none()
+
+
+def settle(database: Database, store: BlobStore) -> None:
+    """Give a database without a recorded store the one at the configured place, if it may be ours; safe to repeat.
+
+    It may be ours if the database has no images and the place no blobs, or if most of the newest images are there.
+    In all other cases nothing is written: `StoreCheck` tells what is wrong.
+
+    Raises:
+        StorageUnavailable: the place cannot be read or written.
+    """
+    with database.read() as session:
+        ours = recorded_id(session) is None and _may_be_ours(session, store)
+    if ours:
+        adopt(database, store, replace=False)
+
+
+def adopt(database: Database, store: BlobStore, *, replace: bool = True) -> None:
+    """Record the store at the configured place as this database's, with a marker if it has none.
+
+    Of several processes that do so at once without `replace` the first wins: the row is locked while the marker is
+    written.
+
+    Raises:
+        StorageUnavailable: the place cannot be read or written.
+    """
+    found = store.store_id()
+    store_id = found or marker.new_id()
+    with database.begin() as session:
+        if _record(session, store_id, replace=replace) and found is None:
+            store.make(store_id)
+
+
+def _record(session: Session, store_id: str, *, replace: bool) -> bool:
+    """Whether this is the recorded store now."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    values = {"store_id": store_id, "recorded_at": now(session)}
+    insert = dialect.insert(RecordedStore).values(number=1, **values)
+    if replace:
+        session.execute(insert.on_conflict_do_update(index_elements=["number"], set_=values))
+        return True
+    inserted = session.scalars(insert.on_conflict_do_nothing().returning(RecordedStore.number)).all()
+    return bool(inserted)
+
+
+def _may_be_ours(session: Session, store: BlobStore) -> bool:
+    sample = set(session.scalars(select(Image.sha256).order_by(Image.id.desc()).limit(SAMPLE)))
+    if not sample:
+        return not store.holds_blobs()
+    return 2 * sum(store.exists(sha256) for sha256 in sample) > len(sample)
+
+
+class StoreCheck:
+    """Compares the marker of the store with the record in the database; safe to share between threads.
+
+    `settles`: also gives a new database its store, which only processes that may write there can.
+    """
+
+    def __init__(self, database: Database, store: BlobStore, *, settles: bool = False) -> None:
+        self._database = database
+        self._store = store
+        self._settles = settles
+        self._expected: str | None = None
+        self._lock = threading.Lock()
+
+    def require(self) -> None:
+        """Return if the store is the one that the images are in. Costs one small read; the record is asked for once.
+
+        Raises:
+            SQLAlchemyError: the database does not answer.
+            StorageMissing: there is no marker at its place.
+            StorageForeign: there is another one.
+            StorageUnavailable: the place cannot be read.
+        """
+        found = self._store.store_id()
+        if found is not None and found == self._expected:
+            return
+        with self._lock:
+            if self._settles and self._expected is None:
+                settle(self._database, self._store)
+                found = self._store.store_id()
+            with self._database.read() as session:
+                self._expected = recorded_id(session)
+            if found is None:
+                raise StorageMissing(_missing(self._expected))
+            if found != self._expected:
+                raise StorageForeign(_foreign(self._expected))
+
+
+def _missing(expected: str | None) -> str:
+    if expected is None:
+        return "The image storage is not set up for this database."
+    return f"The image storage is not there: its marker {marker.NAME} is missing."
+
+
+def _foreign(expected: str | None) -> str:
+    if expected is None:
+        return "The image storage has a marker that this database does not know."
+    return "The image storage is another one than the one in which this database's images are."

@@ -1,0 +1,152 @@
+"""A folder that is not mounted, or another one in its place, costs no image; nor does a folder that lost its files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core import marker
+from core.storage import LocalBlobStore
+from model.results import Results
+from tests.fakes import FakePredictor
+from tests.polling import wait_until
+from tests.unit.worker.conftest import Submit, pngs, rows, states
+from web.services import Services
+from worker import outage
+from worker.outage import INCOMPLETE
+from worker.pipeline import Pipeline
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "PAUSE_S", 0.01)
+    monkeypatch.setattr(outage, "CHECKED_EVERY_S", 0.0)
+
+
+@pytest.fixture
+def away(services: Services) -> Any:
+    """`with away():` the folder is not mounted: its mount point is empty."""
+    root = services.settings.blobs
+    aside = root.with_name("mounted elsewhere")
+
+    @contextmanager
+    def unmounted() -> Iterator[None]:
+        root.rename(aside)
+        root.mkdir()
+        try:
+            yield
+        finally:
+            root.rmdir()  # fails if anything was written there
+            aside.rename(root)
+
+    return unmounted
+
+
+@contextmanager
+def draining(pipeline: Pipeline) -> Iterator[threading.Thread]:
+    thread = threading.Thread(target=pipeline.drain, daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        pipeline.stop()
+        thread.join(timeout=60)
+
+
+def test_while_the_folder_is_not_mounted_nothing_is_claimed_and_then_all_is_screened(
+    services: Services, submit: Submit, pipeline: Pipeline, away: Any
+) -> None:
+    submit(*pngs(6))
+    with away():
+        with draining(pipeline):
+            wait_until(lambda: pipeline.paused_reason, timeout_s=60)
+        assert "is missing" in str(pipeline.paused_reason)
+        assert {(row.state, row.attempt) for row in rows(services)} == {("queued", 0)}
+
+
+def test_it_goes_on_when_the_folder_is_back(services: Services, submit: Submit, pipeline: Pipeline, away: Any) -> None:
+    submit(*pngs(6))
+    with away():
+        thread = threading.Thread(target=pipeline.drain, daemon=True)
+        thread.start()
+        wait_until(lambda: pipeline.paused_reason, timeout_s=60)
+    thread.join(timeout=60)
+    assert states(services) == ["done"] * 6
+    assert pipeline.paused_reason is None
+
+
+def test_nothing_is_claimed_while_another_store_is_in_its_place(
+    services: Services, submit: Submit, pipeline: Pipeline
+) -> None:
+    submit(*pngs(2))
+    before = (services.settings.blobs / marker.NAME).read_bytes()
+    services.store.make("2" * 32)
+    try:
+        with draining(pipeline):
+            wait_until(lambda: pipeline.paused_reason, timeout_s=60)
+        assert "another one" in str(pipeline.paused_reason)
+        assert states(services) == ["queued"] * 2
+    finally:
+        (services.settings.blobs / marker.NAME).write_bytes(before)
+
+
+def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
+    services: Services, submit: Submit, away: Any, request: pytest.FixtureRequest
+) -> None:
+    class Unmounting(FakePredictor):
+        """Once, the folder is away from the first forward pass until the worker has noticed."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = threading.Event()
+            self.unmounted = threading.Event()
+
+        def predict(self, batch: NDArray[np.uint8]) -> Results:
+            if not self.first.is_set():
+                self.first.set()
+                assert self.unmounted.wait(60)
+            return super().predict(batch)
+
+    predictor = Unmounting()
+    pipeline = Pipeline(services.settings, services.database, services.store, lambda: predictor, "w2")
+    request.addfinalizer(pipeline.close)
+    submit(*pngs(20))
+    thread = threading.Thread(target=pipeline.drain, daemon=True)
+    thread.start()
+    assert predictor.first.wait(60)
+    with away():
+        predictor.unmounted.set()
+        wait_until(lambda: pipeline.paused_reason, timeout_s=60)
+    thread.join(timeout=60)
+    assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
+
+
+def test_files_that_are_missing_in_numbers_fail_no_image(
+    services: Services, submit: Submit, pipeline: Pipeline
+) -> None:
+    contents = pngs(8)
+    submit(*contents)
+    for row in rows(services):
+        services.store.delete(row.sha256)
+    thread = threading.Thread(target=pipeline.drain, daemon=True)
+    thread.start()
+    wait_until(lambda: pipeline.paused_reason, timeout_s=60)
+    assert pipeline.paused_reason == INCOMPLETE
+    wait_until(lambda: states(services) == ["queued"] * 8, timeout_s=60)
+    for content in contents:
+        put_back(services.store, content)
+    thread.join(timeout=60)
+    assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
+
+
+def put_back(store: Any, content: bytes) -> None:
+    assert isinstance(store, LocalBlobStore)
+    spool = store.spool(10_000_000)
+    spool.write(content)
+    store.put(spool)
