@@ -91,7 +91,7 @@ class Settings(BaseModel):
         2000, description="Connections of each web process; beyond, the ones that wait longest for their client close."
     )
     web_connections_per_address: Count = Field(
-        256, description="Of these, at most so many from one address. Not with trusted proxies, which limit themselves."
+        500, description="Of these, at most so many from one address. Not with trusted proxies, which limit themselves."
     )
     web_header_timeout_s: Seconds = Field(10.0, description="Longest time for the header of a request to arrive.")
     web_slow_after_s: Seconds = Field(

@@ -19,7 +19,7 @@ from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 
 Row = TypeVar("Row")
 
-CSV_CHUNK = 1000
+CSV_CHUNK = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,9 @@ def images(
 
 
 def csv_page(session: Session, filters: Filters, cursor: int | None, *, newest_first: bool = True) -> Page[Image]:
-    """A thousand matching images, so that all of them are read one page after the other.
+    """CSV_CHUNK matching images, so that all of them are read one page after the other.
 
-    It passes over the rows: the index of names, which `images` asks, would be asked anew for every thousand.
+    It passes over the rows: the index of names, which `images` asks, would be asked anew for every page.
     """
     start = narrowing.start(session, filters, cursor, newest_first=newest_first)
     query = _with_results(narrowing.narrowed(filters, start, newest_first=newest_first))

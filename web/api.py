@@ -211,6 +211,8 @@ def read_image_file(path: s.ImagePath) -> Response:
         etag=row.sha256,
         download_name=f"image-{row.id}.{row.media_type.removeprefix('image/')}",
     )
+    if response.status_code == 200:
+        response.content_length = row.size_bytes
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response

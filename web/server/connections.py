@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Protocol
 
-LOOKED_AT = 64
+LOOKED_AT = 500
 """Connections compared, of the oldest ones, when one has to go: a flood must not make each new one cost more."""
 
 
@@ -13,6 +13,11 @@ class Connection(Protocol):
     @property
     def waiting_since_s(self) -> float | None:
         """Since when it waits for its client (the event loop's clock); None while the service works for it."""
+        ...
+
+    @property
+    def proven(self) -> bool:
+        """Whether it has had an answer, or was let through to send a body."""
         ...
 
     def evict(self) -> None: ...
@@ -31,7 +36,11 @@ class Connections:
         return len(self._all)
 
     def add(self, connection: Connection, address: str) -> bool:
-        """Whether there was or could be made room: the one that has waited longest for its client makes it."""
+        """Whether there was room, or could be made.
+
+        The one that has waited longest for its client makes it; but first those that have only ever waited, so that
+        a crowd which connects again and again displaces itself and not those who work.
+        """
         same_address = self._of_address.get(address, {})
         too_many_of_address = self._at_most_per_address is not None and len(same_address) >= self._at_most_per_address
         if too_many_of_address and not self._make_room(same_address):
@@ -52,11 +61,11 @@ class Connections:
                 del self._of_address[address]
 
     def _make_room(self, candidates: dict[Connection, None] | dict[Connection, str]) -> bool:
-        waiting = [(c.waiting_since_s, c) for c in islice(candidates, LOOKED_AT)]
-        closable = [(since_s, c) for since_s, c in waiting if since_s is not None]
-        if not closable:
+        looked_at = list(islice(candidates, LOOKED_AT))
+        waiting = [(c.proven, since_s, c) for c in looked_at if (since_s := c.waiting_since_s) is not None]
+        if not waiting:
             return False
-        _, slowest = min(closable, key=lambda pair: pair[0])
+        slowest = min(waiting, key=lambda entry: entry[:2])[2]
         self.remove(slowest)
         slowest.evict()
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,6 +21,7 @@ from web.server.body import Body, Disconnected
 from web.server.connections import Connections
 from web.server.gateway import Call, Environ
 from web.server.memory import Memory
+from web.server.protocol import PROVEN
 from web.upload_request import FORM_READER
 
 Result = TypeVar("Result")
@@ -28,17 +30,24 @@ HEALTH = frozenset({"/healthz", "/readyz", "/metrics"})
 HEALTH_THREADS = 2
 """For those alone: they answer though all other threads are busy."""
 
+LONG_THREADS = 1
+"""For the blocks of answers that are made while they are sent. A CSV keeps a core busy for as long as its reader takes
+more of it; many of them share this thread, and leave the others to requests for which somebody waits.
+"""
+
 
 class Front:
     """One of each web process."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
+        sys.setswitchinterval(limits.SWITCH_S)
         self.header_timeout_s = settings.web_header_timeout_s
         self.slowest = limits.slowest(settings)
         self.connections = Connections(settings.web_connections, limits.connections_per_address(settings))
         self.memory = Memory()
         self.app = app
         self.threads = ThreadPoolExecutor(settings.web_threads, thread_name_prefix="request")
+        self.long_threads = ThreadPoolExecutor(LONG_THREADS, thread_name_prefix="long")
         self.health_threads = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +64,7 @@ class Request:
         self._pool = front.health_threads if scope["path"] in HEALTH else front.threads
         self._context = contextvars.Context()
         self._environ = gateway.environ(scope)
+        self._set_proven: Callable[[], None] = scope["extensions"][PROVEN]["set"]
         headers = dict(scope["headers"])
         self._length = headers.get(b"content-length", b"").decode("latin-1")
         self._expects_continue = b"expect" in headers
@@ -76,6 +86,7 @@ class Request:
         values = {**self._environ, "CONTENT_LENGTH": self._length}
         try:
             admitted = await self._in_thread(lambda: gate.admit(self._front.app, values))
+            self._set_proven()
             if admitted.form is None:
                 await self._take_small(admitted.at_most_bytes)
             else:
@@ -135,11 +146,12 @@ class Request:
         gone = asyncio.create_task(self._until_gone())
         try:
             while not call.ended:
-                await self._send({"type": "http.response.body", "body": block, "more_body": True})
+                if block:
+                    await self._send({"type": "http.response.body", "body": block, "more_body": True})
                 await self._send({"type": "http.response.body", "body": b"", "more_body": True})  # waits for the client
                 if gone.done():
                     raise Disconnected
-                block = await self._in_thread(call.read)
+                block = await self._in_thread(call.read, self._front.long_threads if call.is_long else None)
             return block
         finally:
             gone.cancel()
@@ -148,5 +160,5 @@ class Request:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def _in_thread(self, step: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._context.run, step)
+    async def _in_thread(self, step: Callable[[], Result], pool: ThreadPoolExecutor | None = None) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(pool or self._pool, self._context.run, step)

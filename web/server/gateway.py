@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
@@ -71,11 +72,16 @@ class Call:
         self.headers: list[tuple[bytes, bytes]] = []
         self.ended = False
 
+    @property
+    def is_long(self) -> bool:
+        """Nobody knows how much it will be, for it is made while it is sent."""
+        return self._missing_bytes is None and self.status == HTTPStatus.OK
+
     def start(self) -> bytes:
-        """Run the application until it has an answer; the first block of it."""
+        """Run the application until it has an answer; the first block of it, unless it is a long one."""
         self._answer = self._application(self._environ, self._start_response)
         self._rest = iter(self._answer)
-        return self.read()
+        return b"" if self.is_long else self.read()
 
     def read(self) -> bytes:
         """The next block; empty if there is none. After the last one the call is closed."""

@@ -10,6 +10,12 @@ MAX_HEADER_BYTES = 64 * 1024
 """Of a request's line and headers; also of whatever else comes in a row and is no part of a body."""
 MAX_PIPELINED = 16
 """Requests that a client may send ahead on one connection."""
+SEND_BUFFER_BYTES = 64 * 1024
+"""Of an answer, in the kernel. Left alone it grows to megabytes, made for a reader who takes none of them."""
+SWITCH_S = 0.0005
+"""After how long the event loop gets Python's lock from a thread that computes; Python's own 5 ms would be three times
+of what an answer takes.
+"""
 IDLE_S = 5
 """How long a connection is kept open for the next request."""
 SMALLEST_PIECE_BYTES = 16 * 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any, Protocol, cast
 
 from uvicorn.config import Config
@@ -10,7 +11,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from web.server.connections import Connections
-from web.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED, Rate
+from web.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED, SEND_BUFFER_BYTES, Rate
+
+PROVEN = "pneumoscreen.proven"
+"""The extension of ASGI by which the application tells that the client may send what it sends."""
 
 
 class Limited(Protocol):
@@ -33,6 +37,7 @@ class LimitedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = cast(Limited, config.app)
+        self.proven = False
         self._reading_header = True
         self._outside_body_bytes = 0
         self._header_timer: asyncio.TimerHandle | None = None
@@ -42,6 +47,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if not self._limits.connections.add(self, self.client[0] if self.client else ""):
             transport.abort()
             return
@@ -63,7 +69,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         if self._outside_body_bytes > MAX_HEADER_BYTES:
             self._refuse_header()
-        elif self._reading_header and self._header_timer is None:
+        elif self._reading_header and self._outside_body_bytes and self._header_timer is None:
             self._start_header_timer()
 
     def on_headers_complete(self) -> None:
@@ -75,6 +81,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._header_timer = None
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests at once")  # the parser gives up, and the answer is 400
+        self.scope["extensions"] = {PROVEN: {"set": self._prove}}
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -83,7 +90,12 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._reading_header = True
+        self._outside_body_bytes = 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._prove()
+        super().on_response_complete()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client may end its half of the connection after its request, and still gets the answer."""
@@ -107,6 +119,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def evict(self) -> None:
         self.transport.abort()
+
+    def _prove(self) -> None:
+        """See `web.server.connections`."""
+        self.proven = True
 
     @property
     def _answering(self) -> bool:
