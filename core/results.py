@@ -17,6 +17,7 @@ COLUMNS = (
     "review",
     "reviewer",
     "review_note",
+    "notes",
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -25,7 +26,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 class Row:
     """What became of one file. `error` and `reason`, why an image was refused, are sentences.
 
-    `decision` is empty unless `state` is `done`; `review` is the last that a person said of it, if anybody did.
+    `decision` is empty unless `state` is `done`; `review` is the last that a person said of it, if anybody did;
+    `notes` what makes the result less reliable.
     """
 
     filename: str
@@ -40,6 +42,7 @@ class Row:
     review: str = ""
     reviewer: str = ""
     review_note: str = ""
+    notes: str = ""
 
 
 def cells(row: Row) -> list[str]:
@@ -48,7 +51,19 @@ def cells(row: Row) -> list[str]:
     image_id = "" if row.image_id is None else str(row.image_id)
     name, model, error, reason = (escape(text) for text in (row.filename, row.model, row.error, row.reason))
     review = [row.review, escape(row.reviewer), escape(row.review_note)]
-    return [name, row.sha256, row.state, probability, row.decision, model, error, image_id, reason, *review]
+    return [
+        name,
+        row.sha256,
+        row.state,
+        probability,
+        row.decision,
+        model,
+        error,
+        image_id,
+        reason,
+        *review,
+        escape(row.notes),
+    ]
 
 
 def model_label(name: str, sha256: str) -> str:

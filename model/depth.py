@@ -18,6 +18,9 @@ _MARKER_GAP = 0.2
 """Distance of a marker or of padding from all other values, as a part of the range of these."""
 _MIN_LEVELS = 16
 """Distinct values that a radiograph has at least; in a drawing of fewer no value is a marker."""
+_LOW_SHARE, _HIGH_SHARE = 0.1, 0.75
+"""Of a depth's range that a radiograph spans if it was made for this depth: it is then scaled by the depth, as the
+8-bit file of the same radiograph was, and not stretched."""
 _NARROWEST = 64
 """Levels of 65,536. Detectors of 10 bits use hundreds."""
 _MIN_WIDTH = 255
@@ -51,7 +54,10 @@ def _window(counts: NDArray[np.int64], present: NDArray[np.int64]) -> tuple[int,
     reach = round((high - low) * _REACH)
     kept[: max(0, low - reach)] = 0
     kept[high + reach + 1 :] = 0
-    return _quantile(kept, _STRAY_SHARE), _quantile(kept, 1 - _STRAY_SHARE)
+    low, high = _quantile(kept, _STRAY_SHARE), _quantile(kept, 1 - _STRAY_SHARE)
+    top = (1 << high.bit_length()) - 1
+    fills_depth = low <= _LOW_SHARE * top and high >= _HIGH_SHARE * top
+    return (0, top) if fills_depth else (low, high)
 
 
 def _markers(present: NDArray[np.int64]) -> list[int]:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 _SAME = 6
 """Gray levels within which the pixels of a border's row lie; JPEG compression moves some of them."""
-_BLACK = 8
-_BLACK_SHARE = 0.08
-"""Of a side. The images that the model was made from have black edges up to 7 % wide, which are left as they are."""
+_WHITE = 240
+_DARKER_SHARE = 0.1
+"""Of a side. The images that the model was made from have dark edges up to 9 % wide, which are left as they are."""
 _LEAST_SHARE = 0.4
 """Of each side that must be left; what lies inside a wider border would be no radiograph any more."""
 
@@ -52,7 +52,7 @@ def _border_px(gray: NDArray[np.uint8]) -> int:
         rows += 1
     if rows == len(gray):
         return 0
-    return rows if level > _BLACK or rows > _BLACK_SHARE * len(gray) else 0
+    return rows if level >= _WHITE or rows > _DARKER_SHARE * len(gray) else 0
 
 
 def _is_uniform(row: NDArray[np.uint8], level: int) -> bool:

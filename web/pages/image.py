@@ -6,7 +6,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from db import queries, workers
+from db import previews, queries, workers
 from db.audit import Kind
 from db.models import Image
 from db.narrowing import Filters
@@ -14,6 +14,7 @@ from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
 from web import audit, permissions, reviews, uploads
 from web.auth import user
+from web.film import film
 from web.pages.base import API_ROOT, MAX_ID, blueprint
 from web.pages.verdict import absence, verdict
 from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
@@ -41,7 +42,8 @@ def image(image_id: int) -> str:
         previous_id = _neighbour(session, found, before=True)
         next_id = _neighbour(session, found, before=False)
         someone_works = bool(workers.alive(session, now(session)))
-    audit.saw(Kind.IMAGE, image_id, "page", "file", "map", "result")
+        has_picture = previews.has(session, found.sha256)
+    audit.saw(Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
     newest = prediction(found)
     missing = absence(found, someone_works=someone_works)
     has_map = newest is not None and newest.cam is not None and newest.decision is not Decision.REFUSED
@@ -49,6 +51,13 @@ def image(image_id: int) -> str:
         "image.html",
         image=found,
         file_url=f"{API_ROOT}/images/{image_id}/file",
+        film=film(
+            found,
+            newest,
+            file_url=f"{API_ROOT}/images/{image_id}/file",
+            picture_url=f"{API_ROOT}/images/{image_id}/picture",
+            has_picture=has_picture,
+        ),
         map_url=f"{API_ROOT}/images/{image_id}/cam" if has_map else "",
         prediction=newest,
         verdict=verdict(newest) if newest else None,

@@ -15,7 +15,7 @@ def bordered(level: int, px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uin
     return np.pad(PICTURE, px, constant_values=level)
 
 
-@pytest.mark.parametrize(("level", "px"), [(255, 3), (255, 50), (128, 20), (0, 60)])
+@pytest.mark.parametrize(("level", "px"), [(255, 3), (255, 50), (128, 70), (0, 80)])
 def test_a_uniform_border_is_cut_off(level: int, px: int) -> None:
     prepared = preprocess.prepare(encode(bordered(level, px)))
     box = prepared.box
