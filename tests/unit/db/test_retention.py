@@ -58,7 +58,7 @@ def erase(desk: Desk, store: FakeStore) -> erasure.Erased:
     return erasure.erase(desk.database, cast(BlobStore, store))
 
 
-def count(desk: Desk, table: type[Image | Job | Prediction | Review | BlobRemoval]) -> int:
+def count(desk: Desk, table: type[Image | Job | Prediction | Review | BlobRemoval | Preview]) -> int:
     with desk.database.read() as session:
         return session.scalars(select(func.count()).select_from(table)).one()
 
