@@ -25,6 +25,7 @@ def from_api(image: dict[str, Any], filename: str) -> Row:
         sha256=image["sha256"],
         probability=prediction.get("probability"),
         decision=prediction.get("decision", ""),
+        notes=prediction.get("notes") or "",
         model=model_label(model["name"], model["sha256"]) if model else "",
         error=error.get("message", ""),
         image_id=image["id"],

@@ -78,11 +78,12 @@ def screen(
 
 @dataclass(slots=True)
 class Item:
-    """A file on its way through the pipeline; `sha256` and `accepted` are set while it is read."""
+    """A file on its way through the pipeline; the rest is set while it is read."""
 
     source: Source
     sha256: str = ""
     accepted: bool = False
+    notes: str = ""
 
 
 def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> Iterator[Row]:
@@ -135,7 +136,9 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
     item.sha256 = hashlib.sha256(data).hexdigest()
     sniff(BytesIO(data), max_pixels=max_pixels)
     item.accepted = True
-    return preprocess.read(data, max_pixels=max_pixels)
+    prepared = preprocess.prepare(data, max_pixels=max_pixels, with_preview=False)
+    item.notes = " ".join(prepared.notes)
+    return prepared.pixels
 
 
 def _row(item: Item, outcome: Outcome, predictor: Predictor) -> Row:
@@ -148,6 +151,6 @@ def _row(item: Item, outcome: Outcome, predictor: Predictor) -> Row:
         decided = decide(outcome, predictor.threshold, predictor.domain_limit)
         model = model_label(predictor.model_name, predictor.model_sha256)
         reason = decided.reason or ""
-        return Row(name, "done", sha256, outcome.probability, decided.decision, model, reason=reason)
+        return Row(name, "done", sha256, outcome.probability, decided.decision, model, reason=reason, notes=item.notes)
     state = "failed" if item.accepted else REJECTED
     return Row(name, state, sha256, error=outcome.message)

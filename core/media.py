@@ -49,10 +49,11 @@ def sniff(file: BinaryIO, *, max_pixels: int = MAX_PIXELS) -> MediaInfo:
     file.seek(0)
     if not head:
         raise EmptyFile("The file is empty (0 bytes).")
-    if not head.startswith(IMAGE_MAGIC):
+    leading = parts.leading_bytes(head)
+    if not head.startswith(IMAGE_MAGIC, leading):
         raise UnsupportedType(f"Not a JPEG or PNG image: this looks like {identify(head).sentence}.")
     try:
-        info = _png(head) if head.startswith(_PNG) else _jpeg(file)
+        info = _png(head[leading:]) if head.startswith(_PNG, leading) else _jpeg(file, leading)
     finally:
         file.seek(0)
     if max(info.width_px, info.height_px) > MAX_SIDE_PX:
@@ -76,18 +77,34 @@ def _png(head: bytes) -> MediaInfo:
     return MediaInfo("image/png", width_px, height_px)
 
 
-def _jpeg(file: BinaryIO) -> MediaInfo:
+_UNREAD_PROCESSES = {
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "a hierarchical JPEG image"),
+    0xCB: "a lossless JPEG image with arithmetic coding",
+    0xF7: "a JPEG-LS image",
+}
+"""By their start of frame (ITU-T T.81, table B.1; T.87)."""
+
+
+def _jpeg(file: BinaryIO, start: int) -> MediaInfo:
     """Its start of frame, wherever before the first scan (ITU-T T.81, section B.2.2)."""
-    found: MediaInfo | None = None
-    for part in parts.jpeg_head(file):
+    frame: bytes | None = None
+    for part in parts.jpeg_head(file, start):
+        if part.kind in _UNREAD_PROCESSES:
+            raise UnsupportedType(f"This is {_UNREAD_PROCESSES[part.kind]}, which is not read: save it as PNG.")
         if part.kind in parts.FRAMES:
+            if frame is not None or part.end - part.body < 6:
+                raise CorruptImage("The image's header is damaged or cut short.")
             file.seek(part.body)
             frame = file.read(6)
-            if found is not None or len(frame) < 6 or part.end - part.body < 6:
-                raise CorruptImage("The image's header is damaged or cut short.")
-            if frame[0] != 8:
-                raise UnsupportedType(f"A JPEG image of {frame[0]} bits a sample is not read: save it as PNG.")
-            found = MediaInfo("image/jpeg", int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big"))
-    if found is None or not found.width_px or not found.height_px:
+    if frame is None or len(frame) < 6:
         raise CorruptImage("The image's header is damaged or cut short.")
-    return found
+    if frame[0] != 8:
+        raise UnsupportedType(f"A JPEG image of {frame[0]} bits a sample is not read: save it as PNG.")
+    height_px, width_px = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    if not height_px and width_px:
+        raise UnsupportedType(
+            "This JPEG image tells its height only behind its pixels (DNL), which is not read: save it anew."
+        )
+    if not width_px:
+        raise CorruptImage("The image's header is damaged or cut short.")
+    return MediaInfo("image/jpeg", width_px, height_px)

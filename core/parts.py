@@ -37,6 +37,14 @@ _STANDALONE = frozenset({0x01, 0xD8, END_OF_IMAGE})
 _PNG_CHUNK = struct.Struct(">I4s")
 _PNG_CHUNK_EXTRA = 12
 """Length, kind and checksum."""
+_LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n\t ]{0,16}(?=\xff\xd8\xff|\x89PNG\r\n\x1a\n)")
+"""A byte order mark or blanks that web applications put in front of an image: no pixel is missing."""
+
+
+def leading_bytes(head: bytes) -> int:
+    """How many bytes stand before the signature of a JPEG or PNG; 0 if there is none."""
+    match = _LEADING.match(head)
+    return match.end() if match else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +64,26 @@ class Part:
         return self.kind in _JPEG_PIXELS
 
 
-def jpeg_head(file: BinaryIO) -> Iterator[Part]:
-    """The segments of a JPEG up to the first scan, that one included.
+def jpeg_head(file: BinaryIO, start: int = 0) -> Iterator[Part]:
+    """The segments of a JPEG that begins at `start`, up to the first scan, that one included.
 
     Raises:
         CorruptImage: the file ends before the first scan, holds something between its segments, or too many of them.
     """
-    position = 2
+    position = start + 2
     for _ in range(MAX_PARTS):
         file.seek(position)
         ahead = file.read(MAX_PADDING_BYTES)
         found = _MARKER.search(ahead)
         if found is None:
             raise damaged()
-        kind, start = found[1][0], position + found.start()
-        file.seek(start + 2)
+        kind, place = found[1][0], position + found.start()
+        file.seek(place + 2)
         body = file.read(2)
         if kind in _STANDALONE or len(body) < 2:
             raise damaged()
-        position = start + 2 + int.from_bytes(body, "big")
-        yield Part(kind, start, start + 4, position)
+        position = place + 2 + int.from_bytes(body, "big")
+        yield Part(kind, place, place + 4, position)
         if kind == START_OF_SCAN:
             return
     raise too_many("segments")
@@ -109,16 +117,17 @@ def png_chunks(data: bytes) -> Iterator[Part]:
     """The chunks of a PNG up to its end; what may follow is no part of the picture.
 
     Raises:
-        CorruptImage: a chunk reaches beyond the file, or there are too many.
+        CorruptImage: there are too many chunks.
+
+    The last one of a file that was cut short reaches to the end of the file: whether all pixels are there is seen
+    when they are unpacked.
     """
     position = 8
     for _ in range(MAX_PARTS):
-        if position + _PNG_CHUNK_EXTRA > len(data):
-            raise damaged()
+        if position + _PNG_CHUNK.size > len(data):
+            return
         length, kind = _PNG_CHUNK.unpack_from(data, position)
-        end = position + _PNG_CHUNK_EXTRA + length
-        if end > len(data):
-            raise damaged()
+        end = min(position + _PNG_CHUNK_EXTRA + length, len(data))
         yield Part(kind, position, position + _PNG_CHUNK.size, end)
         if kind == b"IEND":
             return
@@ -126,8 +135,13 @@ def png_chunks(data: bytes) -> Iterator[Part]:
     raise too_many("chunks")
 
 
-def damaged() -> CorruptImage:
-    return CorruptImage("The image is damaged or cut short, and cannot be decoded.")
+def damaged(share: float | None = None) -> CorruptImage:
+    """The error of an image of whose pixels only `share`, 0 to 1, is there; None where that cannot be told."""
+    if share is None or not 0.005 <= share < 0.995:
+        return CorruptImage("The image is damaged or cut short, and cannot be decoded. Send the original file again.")
+    return CorruptImage(
+        f"The image is damaged or cut short: {share:.0%} of the picture is there. Send the original file again."
+    )
 
 
 def too_many(what: str) -> CorruptImage:

@@ -18,6 +18,7 @@ COLUMNS = (
     "review",
     "reviewer",
     "review_note",
+    "notes",
 )
 REJECTED = "rejected"
 """The state of a file that was not taken in."""
@@ -28,7 +29,8 @@ _FORMULA_STARTS = "=+-@\N{MINUS SIGN}"
 class Row:
     """What became of one file. `error` and `reason`, why an image was refused, are sentences.
 
-    `decision` is empty unless `state` is `done`; `review` is the last that a person said of it, if anybody did.
+    `decision` is empty unless `state` is `done`; `review` is the last that a person said of it, if anybody did;
+    `notes` what makes the result less reliable.
     """
 
     filename: str
@@ -43,6 +45,7 @@ class Row:
     review: str = ""
     reviewer: str = ""
     review_note: str = ""
+    notes: str = ""
 
 
 def cells(row: Row) -> list[str]:
@@ -51,7 +54,19 @@ def cells(row: Row) -> list[str]:
     image_id = "" if row.image_id is None else str(row.image_id)
     name, model, error, reason = (escape(text) for text in (row.filename, row.model, row.error, row.reason))
     review = [row.review, escape(row.reviewer), escape(row.review_note)]
-    return [name, row.sha256, row.state, probability, row.decision, model, error, image_id, reason, *review]
+    return [
+        name,
+        row.sha256,
+        row.state,
+        probability,
+        row.decision,
+        model,
+        error,
+        image_id,
+        reason,
+        *review,
+        escape(row.notes),
+    ]
 
 
 def model_label(name: str, sha256: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, tuple_, union_all, update
 from sqlalchemy.orm import Session
 
+from db import previews
 from db.models import Image, Prediction, User, state_is, still
 from db.states import Decision, ImageState, Priority
 
@@ -41,7 +42,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model said of one image; `cam` as `core.activation.pack` makes it."""
+    """What a model said of one image; `cam` as `core.activation.pack` makes it, the rest as `db.models` has it."""
 
     claim: Claim
     probability: float
@@ -49,6 +50,9 @@ class Scored:
     domain_score: float | None = None
     reason: str | None = None
     cam: bytes | None = None
+    notes: str | None = None
+    box: list[int] | None = None
+    preview: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,8 @@ def finish(
             "domain_limit": domain_limit,
             "reason": s.reason,
             "cam": s.cam,
+            "notes": s.notes,
+            "box": s.box,
             "created_at": now,
         }
         for s in scored
@@ -252,6 +258,7 @@ def finish(
     ]
     if rows:
         session.execute(insert(Prediction), rows)
+    previews.keep(session, {s.claim.sha256: s.preview for s in scored if s.preview and s.claim.image_id in ours}, now)
     return len(rows)
 
 

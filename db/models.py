@@ -239,6 +239,11 @@ class Prediction(Base):
     domain_limit: Mapped[float | None] = mapped_column(Float, doc="Above it the model refuses to judge.")
     reason: Mapped[str | None] = mapped_column(String(300), doc="Why it was refused, as a sentence.")
     cam: Mapped[bytes | None] = mapped_column(LargeBinary(98), doc="Class activation map, see core/activation.py.")
+    notes: Mapped[str | None] = mapped_column(String(300), doc="What makes it less reliable, as sentences.")
+    box: Mapped[list[int] | None] = mapped_column(
+        JSON(none_as_null=True),
+        doc="The upright picture's width and height, then left, top, right, bottom of the part that was judged.",
+    )
     created_at: Mapped[datetime]
     model: Mapped[Model] = relationship(lazy="raise")
     reviews: Mapped[list[Review]] = relationship(lazy="raise", order_by="Review.id")
@@ -349,6 +354,16 @@ class BlobRemoval(Base):
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     asked_at: Mapped[datetime]
     removed_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class Preview(Base):
+    """The upright gray picture of an upload that browsers show differently or not at all; it goes with the upload."""
+
+    __tablename__ = "previews"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True, doc="Of the upload.")
+    jpeg: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
 
 
 class SignInFailures(Base):

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from core.storage import BlobStore
-from db import jobs, rejections
+from db import jobs, previews, rejections
 from db.models import BlobRemoval, Image, Job, Prediction, Review
 from db.states import ImageState
 
@@ -147,6 +147,7 @@ def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int
         select(BlobRemoval).where(BlobRemoval.removed_at.is_(None)).order_by(BlobRemoval.asked_at).limit(limit)
     ).all()
     named = set(session.scalars(select(Image.sha256).where(Image.sha256.in_([row.sha256 for row in pending]))))
+    previews.remove(session, {row.sha256 for row in pending} - named)
     refused: list[StorageUnavailable] = []
     for row in pending:
         if row.sha256 in named:

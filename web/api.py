@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from db import models as tables
-from db import queries, rejections
+from db import previews, queries, rejections
 from db.audit import Kind
 from db.narrowing import Filters
 from db.states import FINAL_STATES, JobState
@@ -218,9 +218,20 @@ def read_image_file(path: s.ImagePath) -> Response:
     return response
 
 
+@blueprint.get("/images/<int:image_id>/picture", responses={200: {"content": {"image/jpeg": {}}}, 304: None})
+def read_image_picture(path: s.ImagePath) -> Response:
+    """The gray, upright picture that the model judged, as a JPEG. Only of files that a browser shows differently."""
+    with services().database.read() as session:
+        jpeg = previews.picture(session, _image_row(session, path.image_id).sha256)
+    if jpeg is None:
+        raise NotFound(f"There is no picture of image {path.image_id} beside its file.")
+    audit.saw(Kind.IMAGE, path.image_id, "picture")
+    return _conditional(Response(jpeg, mimetype="image/jpeg"))
+
+
 @blueprint.get("/images/<int:image_id>/cam", responses={200: {"content": {"image/png": {}}}, 304: None})
 def read_image_cam(path: s.ImagePath) -> Response:
-    """Where the newest model saw evidence of pneumonia: a PNG to lay over the image, stretched to its size."""
+    """Where the newest model saw evidence of pneumonia: a PNG to lay over the part of the image that it judged."""
     with services().database.read() as session:
         row = _image_row(session, path.image_id)
     found = row.predictions[-1] if row.predictions else None

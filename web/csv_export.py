@@ -77,6 +77,7 @@ def _row(image: Image) -> Row:
         review=review.opinion if review else "",
         reviewer=review.user.name if review else "",
         review_note=review.note if review else "",
+        notes=(newest.notes or "") if newest else "",
     )
 
 

@@ -106,6 +106,7 @@ ROUTES: Mapping[str, Permission] = {
     "api.read_image": P.SEE_IMAGES,
     "api.read_image_file": P.SEE_IMAGES,
     "api.read_image_cam": P.SEE_IMAGES,
+    "api.read_image_picture": P.SEE_IMAGES,
     "api.list_job_images": P.SEE_IMAGES,
     "api.list_rejected": P.SEE_IMAGES,
     "pages.history": P.LIST_IMAGES,

@@ -124,6 +124,7 @@ class Prediction(Schema):
     )
     domain_limit: float | None = Field(description="Above it the model refuses to judge.")
     reason: str | None = Field(description="Why the image was refused.")
+    notes: str | None = Field(description="What makes the result less reliable: a small or a nearly uniform picture.")
     model: Model
     created_at: datetime
 
@@ -181,6 +182,7 @@ def _prediction(row: models.Prediction | None) -> Prediction | None:
         domain_score=row.domain_score,
         domain_limit=row.domain_limit,
         reason=row.reason,
+        notes=row.notes,
         model=Model(name=row.model.name, sha256=row.model_sha256),
         created_at=row.created_at,
     )

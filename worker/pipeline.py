@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 
 import numpy as np
 import structlog
@@ -25,6 +26,7 @@ from db.states import Decision, Priority
 from db.stores import StoreCheck
 from model import preprocess
 from model.engines import Predictor
+from model.preprocess import Prepared
 from model.results import Result, decide
 from worker import outage
 from worker.batching import Outcome, decoders, screen_batches
@@ -54,6 +56,7 @@ class Pipeline:
         self._predictor: Predictor | None = None
         self._in_hand: frozenset[int] = frozenset()  # replaced, never changed: the heartbeat's thread reads it
         self._outage = Outage(StoreCheck(database, store).require, store.exists, self._next_sha256s)
+        self._prepared: dict[int, Prepared] = {}  # of the images in hand, written by the decoding threads
         self._stop = threading.Event()
         self._pool = decoders(settings.decode_threads)
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -71,6 +74,7 @@ class Pipeline:
         try:
             self._screen()
         finally:
+            self._prepared.clear()
             self._in_hand = frozenset()  # on an error the leases of these run out, and the sweeper queues them again
         return self.images - before
 
@@ -161,7 +165,9 @@ class Pipeline:
     def _read(self, claim: Claim) -> NDArray[np.uint8]:
         with storage_errors("read"), self._store.open(claim.sha256) as blob:
             data = blob.read()
-        return preprocess.read(data, max_pixels=self._settings.max_pixels)
+        prepared = preprocess.prepare(data, max_pixels=self._settings.max_pixels)
+        self._prepared[claim.image_id] = prepared
+        return prepared.pixels
 
     def _finish(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
         """One transaction: predictions, model, and every state change of the batch."""
@@ -169,7 +175,12 @@ class Pipeline:
             self._hand_back(excused)
             outcomes = [(claim, outcome) for claim, outcome in outcomes if claim not in excused]
         model = self.predictor
-        scored = [_scored(claim, outcome, model) for claim, outcome in outcomes if isinstance(outcome, Result)]
+        prepared = {claim.image_id: self._prepared.pop(claim.image_id, None) for claim, _ in outcomes}
+        scored = [
+            _scored(claim, outcome, model, prepared[claim.image_id])
+            for claim, outcome in outcomes
+            if isinstance(outcome, Result)
+        ]
         failed = [_failed(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, PneumoscreenError)]
         with self._database.begin() as session:
             at = now(session)
@@ -200,6 +211,8 @@ class Pipeline:
         with self._database.begin() as session:
             claims.release(session, worker=self.name, image_ids=image_ids)
         self._in_hand -= image_ids
+        for image_id in image_ids:
+            self._prepared.pop(image_id, None)
         log.warning("storage_away", images=len(batch))
 
 
@@ -210,7 +223,7 @@ def _urgent_first(batch: Sequence[Claim]) -> list[list[Claim]]:
     return [part for part in (urgent, bulk) if part]
 
 
-def _scored(claim: Claim, result: Result, model: Predictor) -> Scored:
+def _scored(claim: Claim, result: Result, model: Predictor, prepared: Prepared | None) -> Scored:
     decided = decide(result, model.threshold, model.domain_limit)
     return Scored(
         claim,
@@ -219,6 +232,9 @@ def _scored(claim: Claim, result: Result, model: Predictor) -> Scored:
         result.domain_score,
         decided.reason,
         activation.pack(result.cam),
+        notes=" ".join(prepared.notes) or None if prepared else None,
+        box=list(astuple(prepared.box)) if prepared else None,
+        preview=prepared.preview if prepared else None,
     )
 
 

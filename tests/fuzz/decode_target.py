@@ -15,7 +15,9 @@ from collections.abc import Callable
 
 import atheris
 
-with atheris.instrument_imports(include=["core", "model.decode", "model.raster", "model.orientation", "PIL"]):
+with atheris.instrument_imports(
+    include=["core", "model.decode", "model.jpeg", "model.png", "model.orientation", "PIL"]
+):
     import numpy as np
 
     from core.errors import PneumoscreenError

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from core.errors import beyond_retry
-from db import queries, workers
+from db import previews, queries, workers
 from db.audit import Kind
 from db.models import Image
 from db.narrowing import Filters
@@ -15,6 +15,7 @@ from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
 from web import audit, kept, permissions, reviews, uploads
 from web.auth import user
+from web.film import film
 from web.pages.base import API_ROOT, MAX_ID, blueprint
 from web.pages.verdict import absence, verdict
 from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
@@ -44,7 +45,8 @@ def image(image_id: int) -> str:
         previous_id = _neighbour(session, found, before=True)
         next_id = _neighbour(session, found, before=False)
         someone_works = bool(workers.alive(session, now(session)))
-    audit.saw(Kind.IMAGE, image_id, "page", "file", "map", "result")
+        has_picture = previews.has(session, found.sha256)
+    audit.saw(Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
     newest = prediction(found)
     missing = absence(found, someone_works=someone_works)
     judged = newest is not None and newest.decision is not Decision.REFUSED
@@ -54,6 +56,13 @@ def image(image_id: int) -> str:
         "image.html",
         image=found,
         file_url=f"{API_ROOT}/images/{image_id}/file",
+        film=film(
+            found,
+            newest,
+            file_url=f"{API_ROOT}/images/{image_id}/file",
+            picture_url=f"{API_ROOT}/images/{image_id}/picture",
+            has_picture=has_picture,
+        ),
         map_url=f"{API_ROOT}/images/{image_id}/cam" if has_map else "",
         prediction=newest,
         verdict=verdict(newest) if newest else None,

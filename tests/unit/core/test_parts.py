@@ -71,9 +71,16 @@ def test_the_chunks_of_a_png_end_with_its_end() -> None:
 
 
 @pytest.mark.parametrize("data", [PNG[:-1], PNG[:40], PNG[:8], hostile.PNG_SIGNATURE + b"\xff\xff\xff\xffIDAT" * 2])
-def test_a_chunk_that_reaches_beyond_the_file_is_damage(data: bytes) -> None:
-    with pytest.raises(CorruptImage):
-        list(parts.png_chunks(data))
+def test_a_chunk_that_reaches_beyond_the_file_ends_with_it(data: bytes) -> None:
+    assert all(part.end <= len(data) for part in parts.png_chunks(data))
+
+
+@pytest.mark.parametrize(
+    ("lead", "bytes_before"), [(b"", 0), (b"\n", 1), (b"\xef\xbb\xbf", 3), (b"\xef\xbb\xbf\r\n ", 6), (b"x", 0)]
+)
+@pytest.mark.parametrize("data", [PNG, JPEG])
+def test_a_byte_order_mark_and_blanks_may_stand_in_front(data: bytes, lead: bytes, bytes_before: int) -> None:
+    assert parts.leading_bytes(lead + data) == bytes_before
 
 
 def test_a_png_of_more_chunks_than_any_encoder_writes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import DateTime, bindparam, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from db import migrate
+from db import migrate, previews
 from db.models import Base, Image, Job, Prediction, Token, Worker, is_modelled
 from db.session import Database
 from db.states import Decision, ImageState, Opinion, Priority, Role
@@ -91,6 +91,28 @@ def test_rows_of_before_are_kept_and_the_release_of_before_can_go_on_writing(emp
         assert session.scalars(select(Image.crashes)).all() == [0]
         assert session.scalars(select(Worker.paused_reason)).all() == [None]
     migrate.downgrade(empty_database_url, "0001")
+    with database.read() as session:
+        assert session.execute(text("SELECT probability FROM predictions")).scalar_one() == 0.75
+    database.dispose()
+
+
+def test_predictions_of_before_have_no_notes_and_previews_hold_their_bytes(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url, "0007")
+    database = Database(empty_database_url)
+    with database.begin() as session:
+        for statement in ROWS_OF_0001:
+            session.execute(text(statement).bindparams(AT))
+    migrate.upgrade(empty_database_url)
+    with database.begin() as session:
+        kept = session.scalars(select(Prediction)).one()
+        assert (kept.probability, kept.notes, kept.box) == (0.75, None, None)
+        kept.notes, kept.box = "Small.", [9, 8, 1, 1, 8, 7]
+        previews.keep(session, {"b": b"jpeg"}, datetime(2026, 11, 27, tzinfo=UTC))
+        previews.keep(session, {"b": b"again"}, datetime(2026, 11, 27, tzinfo=UTC))
+    with database.read() as session:
+        assert previews.picture(session, "b") == b"jpeg"
+        assert session.scalars(select(Prediction)).one().box == [9, 8, 1, 1, 8, 7]
+    migrate.downgrade(empty_database_url, "0007")
     with database.read() as session:
         assert session.execute(text("SELECT probability FROM predictions")).scalar_one() == 0.75
     database.dispose()

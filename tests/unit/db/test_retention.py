@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageForeign, StorageUnavailable
 from core.storage import BlobStore
-from db import audit, claims, erasure, jobs, retention
+from db import audit, claims, erasure, jobs, previews, retention
 from db.claims import Scored
-from db.models import AuditEntry, BlobRemoval, Image, Job, Prediction, RecordedStore, Review
+from db.models import AuditEntry, BlobRemoval, Image, Job, Prediction, Preview, RecordedStore, Review
 from db.session import Database, now
 from db.states import Decision, ImageState, Opinion, Priority
 from tests import factories
@@ -64,7 +64,7 @@ def erase(desk: Desk, store: FakeStore) -> erasure.Erased:
     return erasure.erase(desk.database, cast(BlobStore, store))
 
 
-def count(desk: Desk, table: type[Image | Job | Prediction | Review | BlobRemoval]) -> int:
+def count(desk: Desk, table: type[Image | Job | Prediction | Review | BlobRemoval | Preview]) -> int:
     with desk.database.read() as session:
         return session.scalars(select(func.count()).select_from(table)).one()
 
@@ -165,6 +165,17 @@ def test_a_worker_that_finishes_during_the_erasure_is_waited_for(desk: Desk, sto
         assert eraser.is_alive()
     eraser.join(10)
     assert [count(desk, table) for table in (Job, Image, Prediction)] == [0, 0, 0]
+
+
+def test_the_picture_for_the_page_goes_with_the_upload(desk: Desk, store: FakeStore) -> None:
+    job, _ = desk.job(2)
+    with desk.database.begin() as session:
+        sha256s = set(session.scalars(select(Image.sha256)))
+        previews.keep(session, dict.fromkeys(sha256s, b"jpeg"), now(session))
+    assert count(desk, Preview) == len(sha256s) > 0
+    mark(desk, job)
+    erase(desk, store)
+    assert count(desk, Preview) == 0
 
 
 def test_an_upload_before_the_removal_keeps_its_bytes(desk: Desk, store: FakeStore) -> None:

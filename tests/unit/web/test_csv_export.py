@@ -54,6 +54,7 @@ def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Service
         "review": "agree",
         "reviewer": "ada",
         "review_note": "left base",
+        "notes": image["prediction"]["notes"],
     }
     assert eager.celery.conf.task_always_eager
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from db import previews
 from db.models import Image, Model, Prediction, Review
+from db.session import now
 from db.states import Decision, ImageState
 from tests.factories import png
 from tests.unit.web.conftest import AddJob
@@ -196,3 +198,23 @@ def test_what_did_not_fail_is_not_retried(reader: Visitor, add_job: AddJob) -> N
     reader.post("/images/1/retry", {})
     assert "Nothing to retry" in reader.get("/images/1").text
     assert reader.post("/images/404/retry", {}).status == 404
+
+
+def test_the_picture_of_the_worker_is_shown_where_there_is_one(
+    reader: Visitor, add_job: AddJob, services: Services
+) -> None:
+    add_job(("a.png", 0.9))
+    assert "/api/v1/images/1/file" in [img["src"] for img in reader.get("/images/1").all("img")]
+    assert reader.client.get("/api/v1/images/1/picture").status_code == 404
+    with services.database.begin() as session:
+        row = session.get_one(Image, 1)
+        previews.keep(session, {row.sha256: b"\xff\xd8jpeg"}, now(session))
+        newest = session.scalars(select(Prediction)).one()
+        newest.box, newest.notes, newest.cam = [300, 400, 10, 20, 290, 380], "Small picture.", bytes(98)
+    page = reader.get("/images/1")
+    shown = next(img for img in page.all("img") if "/images/1/" in img["src"])
+    assert (shown["src"], shown["width"], shown["height"]) == ("/api/v1/images/1/picture", "300", "400")
+    assert {"x": "10", "y": "20", "width": "280", "height": "360"}.items() <= page.all("image")[0].items()
+    assert "Small picture." in page.text
+    answer = reader.client.get("/api/v1/images/1/picture")
+    assert (answer.mimetype, answer.data) == ("image/jpeg", b"\xff\xd8jpeg")

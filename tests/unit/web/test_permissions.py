@@ -81,6 +81,7 @@ ALLOWED = {
     "GET /api/v1/images/<image_id>": SEE_IMAGES,
     "GET /api/v1/images/<image_id>/file": SEE_IMAGES,
     "GET /api/v1/images/<image_id>/cam": SEE_IMAGES,
+    "GET /api/v1/images/<image_id>/picture": SEE_IMAGES,
     "POST /api/v1/images/<image_id>/review": REVIEW,
     "POST /api/v1/images/<image_id>/retry": CHANGE,
     "GET /api/v1/results": SEE_JOBS,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import PIL.Image
 import pytest
 import structlog
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from core import activation
 from core.errors import StorageUnavailable
 from core.settings import Settings
 from core.storage import LocalBlobStore
-from db import claims
+from db import claims, previews
 from db.session import now
 from db.states import Priority
 from model.results import Results
@@ -84,6 +85,23 @@ def test_domain_score_map_and_refusal_are_kept(services: Services, submit: Submi
     assert odd.probability == pytest.approx(0.95, abs=0.03)
     assert "too unlike the frontal chest X-rays" in str(odd.reason)
     assert activation.unpack(known.cam or b"").mean() == pytest.approx(known.probability, abs=1e-3)
+
+
+def test_notes_box_and_a_picture_for_the_page_are_kept(services: Services, submit: Submit, pipeline: Pipeline) -> None:
+    film = factories.radiograph(size_px=(300, 240))
+    plain, deep = io.BytesIO(), io.BytesIO()
+    PIL.Image.fromarray(np.pad(film, 20, constant_values=255)).save(plain, "PNG")
+    PIL.Image.fromarray(film.astype(np.uint16) * 16).save(deep, "PNG")
+    submit(plain.getvalue(), deep.getvalue(), *pngs(1))
+    pipeline.drain()
+    bordered, sixteen, small = rows(services)
+    assert bordered.predictions[0].box == [340, 280, 20, 20, 320, 260]
+    assert [row.predictions[0].notes for row in (bordered, sixteen)] == [None, None]
+    assert "Small picture (24 x 20 px)" in (small.predictions[0].notes or "")
+    with services.database.read() as session:
+        assert not previews.has(session, bordered.sha256)  # a browser shows it as it is
+        jpeg = previews.picture(session, sixteen.sha256)
+    assert np.asarray(PIL.Image.open(io.BytesIO(jpeg or b""))).mean() > 40
 
 
 def test_a_model_without_statistics_refuses_nothing(services: Services, submit: Submit, make: Make) -> None:
