@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from typing import Any, Protocol, cast
 
 from uvicorn.config import Config
@@ -118,6 +119,9 @@ class LimitedProtocol(HttpToolsProtocol):
         return None if working else self._last_moved_s
 
     def evict(self) -> None:
+        """Close at once. Without the reset the kernel would keep what the client does not take, and keep trying."""
+        connection = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
     def _prove(self) -> None:
@@ -151,7 +155,7 @@ class LimitedProtocol(HttpToolsProtocol):
         now_unsent = self.transport.get_write_buffer_size()
         took = self._unsent_bytes - now_unsent
         if self._unsent_bytes and now_unsent and took < slowest.bytes_per_window:
-            self.transport.abort()
+            self.evict()
             return
         self._unsent_bytes = now_unsent
         self._write_timer = self.loop.call_later(slowest.window_s, self._check_reader)
