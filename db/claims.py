@@ -294,11 +294,11 @@ def release(session: Session, *, worker: str, image_ids: Iterable[int] | None = 
     held = Image.worker == worker
     if image_ids is not None:
         held &= Image.id.in_(list(image_ids))
-    return _requeue(session, held, attempt=Image.attempt - 1)
+    return len(_requeue(session, held, attempt=Image.attempt - 1))
 
 
-def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[int, int]:
-    """Take back expired leases: how many were queued again as suspects, and how many failed.
+def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[list[int], list[int]]:
+    """Take back expired leases: the images that were queued again as suspects, and those that failed.
 
     The first crash of an image says little, for it was in a batch; every later one hit it while it was alone. So it
     fails at the `max_attempts`th crash, but never at its first: a batch fails nobody for one of its images.
@@ -320,7 +320,7 @@ def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[int, in
         .returning(Image.id)
         .execution_options(synchronize_session=False)
     ).all()
-    return _requeue(session, expired, crashes=Image.crashes + 1), len(exhausted)
+    return _requeue(session, expired, crashes=Image.crashes + 1), list(exhausted)
 
 
 def pull_back(session: Session, *, lease_s: float, now: datetime) -> int:
@@ -338,7 +338,7 @@ def pull_back(session: Session, *, lease_s: float, now: datetime) -> int:
     return len(rows)
 
 
-def _requeue(session: Session, condition: ColumnElement[bool], **values: Any) -> int:
+def _requeue(session: Session, condition: ColumnElement[bool], **values: Any) -> list[int]:
     rows = session.scalars(
         update(Image)
         .where(state_is(ImageState.RUNNING), condition)
@@ -346,4 +346,4 @@ def _requeue(session: Session, condition: ColumnElement[bool], **values: Any) ->
         .returning(Image.id)
         .execution_options(synchronize_session=False)
     ).all()
-    return len(rows)
+    return list(rows)

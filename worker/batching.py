@@ -114,8 +114,7 @@ def _guarded(read: Callable[[Item], Pixels], item: Item) -> Pixels | Pneumoscree
     except MemoryError:
         return OutOfMemory("There was not enough memory to decode the image.")
     except Exception as error:
-        log.exception("decode_crashed")
-        return WorkerError(f"The decoder failed unexpectedly ({type(error).__name__}).")
+        return _unexpected("The decoder", error)
 
 
 def _predict_batch(decoding: _Decoding[Item], predictor: Predictor) -> list[tuple[Item, Outcome]]:
@@ -143,10 +142,16 @@ def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
             return [error]
         log.warning("batch_halved", images=len(batch))
     except Exception as error:
-        log.exception("forward_pass_crashed", images=len(batch))
-        return [WorkerError(f"The forward pass failed unexpectedly ({type(error).__name__}).")] * len(batch)
+        return [_unexpected("The forward pass", error)] * len(batch)
     middle = len(batch) // 2
     return _predict(batch[:middle], predictor) + _predict(batch[middle:], predictor)
+
+
+def _unexpected(what: str, cause: Exception) -> WorkerError:
+    """Its `__cause__` is for the log of whoever knows which image it was."""
+    error = WorkerError(f"{what} failed unexpectedly ({type(cause).__name__}).")
+    error.__cause__ = cause
+    return error
 
 
 def _checked(result: Result, predictor: Predictor) -> Outcome:

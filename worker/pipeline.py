@@ -29,7 +29,7 @@ from model.engines import Predictor
 from model.preprocess import Prepared
 from model.results import Result, decide
 from worker import outage
-from worker.batching import Outcome, decoders, screen_batches
+from worker.batching import Outcome, WorkerError, decoders, screen_batches
 from worker.outage import Outage
 
 log = structlog.get_logger()
@@ -86,7 +86,8 @@ class Pipeline:
             self.batches += 1
             self.images += len(outcomes)
             seconds = time.monotonic() - started_at
-            log.info("batch", images=len(outcomes), batch=self.batches, seconds=round(seconds, 3))
+            image_ids = [claim.image_id for claim, _ in outcomes]
+            log.info("batch", image_ids=image_ids, batch=self.batches, seconds=round(seconds, 3))
             started_at = time.monotonic()
 
     def work_waits(self) -> bool:
@@ -197,9 +198,8 @@ class Pipeline:
                 claims.fail(session, failure, worker=self.name, max_attempts=self._settings.max_attempts, now=at)
         self._in_hand -= {claim.image_id for claim, _ in outcomes}
         if done < len(scored):
-            log.warning("lease_lost", images=len(scored) - done)
-        for failure in failed:
-            log.warning("image_failed", image_id=failure.claim.image_id, code=failure.code)
+            log.warning("lease_lost", images=len(scored) - done, of_image_ids=[s.claim.image_id for s in scored])
+        _log_failures(outcomes)
 
     def _next_sha256s(self) -> list[str]:
         with self._database.read() as session:
@@ -213,7 +213,7 @@ class Pipeline:
         self._in_hand -= image_ids
         for image_id in image_ids:
             self._prepared.pop(image_id, None)
-        log.warning("storage_away", images=len(batch))
+        log.warning("storage_away", image_ids=sorted(image_ids))
 
 
 def _urgent_first(batch: Sequence[Claim]) -> list[list[Claim]]:
@@ -236,6 +236,22 @@ def _scored(claim: Claim, result: Result, model: Predictor, prepared: Prepared |
         box=list(astuple(prepared.box)) if prepared else None,
         preview=prepared.preview if prepared else None,
     )
+
+
+def _log_failures(outcomes: Sequence[tuple[Claim, Outcome]]) -> None:
+    """A crash that took a whole batch has its traceback in the line of the first image alone."""
+    told: set[int] = set()
+    for claim, outcome in outcomes:
+        if not isinstance(outcome, PneumoscreenError):
+            continue
+        crashed = isinstance(outcome, WorkerError) and id(outcome) not in told
+        told.add(id(outcome))
+        log.warning(
+            "image_failed",
+            image_id=claim.image_id,
+            code=outcome.code,
+            exc_info=outcome.__cause__ if crashed else None,
+        )
 
 
 def _failed(claim: Claim, error: PneumoscreenError) -> Failed:

@@ -62,17 +62,19 @@ class Sweeper:
             heartbeats.beat(session, heartbeats.SWEEPER, at)
         if pulled_back:
             log.warning("clock_was_set_back", images=pulled_back)
-        swept = Swept(requeued, failed, self._ring())
-        if any((requeued, failed, swept.rung)):
-            log.info("swept", requeued=requeued, failed=failed, rung=swept.rung)
-        return swept
+        if requeued or failed:
+            log.warning("leases_expired", queued_image_ids=requeued, failed_image_ids=failed)
+        rung = self._ring()
+        if rung:
+            log.info("published_again", image_ids=sorted(rung))
+        return Swept(len(requeued), len(failed), len(rung))
 
-    def _ring(self) -> int:
+    def _ring(self) -> set[int]:
         try:
             lost = depth(self._broker) == 0  # rows wait and no message does: their doorbells are gone
         except redis.RedisError as error:
             log.warning("broker_unreachable", error=type(error).__name__)
-            return 0
+            return set()
         with self._database.begin() as session:
             at = now(session)
             found = jobs.take_unpublished(
@@ -90,7 +92,7 @@ class Sweeper:
         if silent:
             with self._database.begin() as session:
                 jobs.unpublish(session, silent)
-        return len(rung)
+        return rung
 
 
 def run(settings: Settings) -> None:

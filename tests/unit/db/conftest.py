@@ -61,7 +61,9 @@ class Desk:
     def reap(self, *, after_s: float = LEASE_S + 1) -> tuple[int, int]:
         """What the sweeper does, `after_s` from now."""
         with self.database.begin() as session:
-            return claims.reap(session, max_attempts=MAX_ATTEMPTS, now=now(session) + timedelta(seconds=after_s))
+            at = now(session) + timedelta(seconds=after_s)
+            requeued, failed = claims.reap(session, max_attempts=MAX_ATTEMPTS, now=at)
+        return len(requeued), len(failed)
 
     def release(self, worker: str = "w1") -> int:
         with self.database.begin() as session:

@@ -67,7 +67,8 @@ def heartbeat(services: Services, flaky: Flaky, held: Pipeline) -> Iterator[Hear
 
 def reap(services: Services) -> tuple[int, int]:
     with services.database.begin() as session:
-        return claims.reap(session, max_attempts=3, now=now(session))
+        requeued, failed = claims.reap(session, max_attempts=3, now=now(session))
+    return len(requeued), len(failed)
 
 
 def test_a_forward_pass_longer_than_its_lease_loses_nothing(

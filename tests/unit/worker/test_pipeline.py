@@ -418,7 +418,8 @@ def test_images_lost_track_of_in_a_database_outage_are_not_leased_for_ever(
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
     pipeline.renew_leases()
     with services.database.begin() as session:
-        assert claims.reap(session, max_attempts=3, now=now(session)) == (1, 0)
+        requeued, failed = claims.reap(session, max_attempts=3, now=now(session))
+    assert (len(requeued), failed) == (1, [])
     assert pipeline.drain() == 1
     assert states(services) == ["done"]
 
@@ -448,3 +449,19 @@ def test_settings_of_one_worker_do_not_reach_another(services: Services, submit:
     small.drain()
     assert predictor.batch_sizes == [2, 2, 1]
     assert services.settings.batch_size == 4
+
+
+def test_a_crash_is_logged_with_the_image_that_it_hit(
+    services: Services, submit: Submit, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("worker.pipeline.preprocess.prepare", crash)
+    submit(*pngs(2))
+    with structlog.testing.capture_logs() as events:
+        pipeline.drain()
+    failures = [event for event in events if event["event"] == "image_failed"]
+    assert [event["image_id"] for event in failures] == [row.id for row in rows(services)]
+    assert all(isinstance(event["exc_info"], ZeroDivisionError) for event in failures)
+    assert [event["image_ids"] for event in events if event["event"] == "batch"] == [[row.id for row in rows(services)]]
