@@ -19,8 +19,6 @@ from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 
 Row = TypeVar("Row")
 
-CSV_CHUNK = 250
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -144,16 +142,6 @@ def images(
         if len(filters.filename) >= narrowing.INDEXED_PIECE:
             return _page(read(narrowing.by_name(session, filters, start, newest_first=newest_first)), limit)
     return _page(read(narrowing.narrowed(filters, start, newest_first=newest_first)), limit)
-
-
-def csv_page(session: Session, filters: Filters, cursor: int | None, *, newest_first: bool = True) -> Page[Image]:
-    """CSV_CHUNK matching images, so that all of them are read one page after the other.
-
-    It passes over the rows: the index of names, which `images` asks, would be asked anew for every page.
-    """
-    start = narrowing.start(session, filters, cursor, newest_first=newest_first)
-    query = _with_results(narrowing.narrowed(filters, start, newest_first=newest_first))
-    return _page(session.scalars(query.limit(CSV_CHUNK + 1)).all(), CSV_CHUNK)
 
 
 def _page(found: Sequence[Image], limit: int) -> Page[Image]:

@@ -5,7 +5,7 @@ As in `db/jobs.py`, the functions take a session and never commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.models import Rejection
-from db.queries import CSV_CHUNK, Page
+from db.queries import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,3 @@ def page(session: Session, job_id: int, *, cursor: int | None = None, limit: int
     query = select(Rejection).where(Rejection.job_id == job_id, Rejection.id > (cursor or 0))
     rows = session.scalars(query.order_by(Rejection.id).limit(limit + 1)).all()
     return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
-
-
-def every(session: Session, job_id: int) -> Iterator[Rejection]:
-    """All of a job's, a page at a time."""
-    cursor: int | None = 0
-    while cursor is not None:
-        rows = page(session, job_id, cursor=cursor, limit=CSV_CHUNK)
-        yield from rows.items
-        cursor = rows.next_cursor

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flask import Response
 
-from core.results import COLUMNS, REJECTED, Row, cells, model_label
-from db import queries, rejections
+from core.results import COLUMNS, REJECTED, Row, cells
+from db import export, rejections
 from db.audit import Action, Kind
-from db.models import Image
 from db.narrowing import Filters
 from db.session import Database
 from web import audit
@@ -41,44 +40,35 @@ def _narrowed_by(filters: Filters) -> str:
 
 
 def _lines(database: Database, filters: Filters, *, newest_first: bool) -> Iterator[str]:
-    """A piece for each page of images. Each is a short transaction: while a slow reader takes a piece, none is open."""
+    """A piece for each page of rows."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
-    cursor: int | None = None
-    while True:
-        with database.read() as session:
-            page = queries.csv_page(session, filters, cursor, newest_first=newest_first)
-            writer.writerows(cells(_row(image)) for image in page.items)
-        yield _taken(buffer)
-        if page.next_cursor is None:
-            break
-        cursor = page.next_cursor
-    if filters.job_id is not None and filters == Filters(job_id=filters.job_id):
-        with database.read() as session:
-            for rejected in rejections.every(session, filters.job_id):
-                writer.writerow(cells(Row(rejected.filename, REJECTED, rejected.sha256, error=rejected.message)))
+    for rows in _pages(database, filters, newest_first=newest_first):
+        writer.writerows(map(cells, rows))
         yield _taken(buffer)
 
 
-def _row(image: Image) -> Row:
-    newest = image.predictions[-1] if image.predictions else None
-    review = newest.reviews[-1] if newest and newest.reviews else None
-    return Row(
-        filename=image.filename,
-        state=image.state,
-        sha256=image.sha256,
-        probability=newest.probability if newest else None,
-        decision=newest.decision if newest else "",
-        model=model_label(newest.model.name, newest.model_sha256) if newest else "",
-        error=image.error_message or "",
-        image_id=image.id,
-        reason=(newest.reason or "") if newest else "",
-        review=review.opinion if review else "",
-        reviewer=review.user.name if review else "",
-        review_note=review.note if review else "",
-        notes=(newest.notes or "") if newest else "",
-    )
+def _pages(database: Database, filters: Filters, *, newest_first: bool) -> Iterator[Sequence[Row]]:
+    """Images, then the rejected files if it is a whole job that is exported.
+
+    Each page is a short transaction: while a slow reader takes it, none is open.
+    """
+    cursor: int | None = 0
+    while cursor is not None:
+        with database.read() as session:
+            images = export.page(session, filters, cursor or None, newest_first=newest_first)
+        yield images.items
+        cursor = images.next_cursor
+    if filters.job_id is None or filters != Filters(job_id=filters.job_id):
+        return
+    cursor = 0
+    while cursor is not None:
+        with database.read() as session:
+            rejected = rejections.page(session, filters.job_id, cursor=cursor, limit=export.CSV_CHUNK)
+        if rejected.items:
+            yield [Row(file.filename, REJECTED, file.sha256, error=file.message) for file in rejected.items]
+        cursor = rejected.next_cursor
 
 
 def _taken(buffer: io.StringIO) -> str:

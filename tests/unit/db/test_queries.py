@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from db import claims, jobs, queries
+from db import claims, export, jobs, queries
 from db.models import Job
 from db.narrowing import Filters
 from db.queries import Progress
@@ -199,15 +199,14 @@ def test_pages_have_no_gap_and_no_repeat_while_rows_are_added(
     assert seen == sorted(seen, reverse=newest_first)
 
 
-def test_all_images_are_read_page_by_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "CSV_CHUNK", 2)
+def test_all_images_are_read_page_by_page(desk: Desk) -> None:
     _, made = desk.job(5)
-    pages: list[list[int]] = []
+    pages: list[list[int | None]] = []
     cursor: int | None = None
     while not pages or cursor is not None:
         with desk.database.read() as session:
-            page = queries.csv_page(session, Filters(), cursor, newest_first=False)
-            pages.append([image.id for image in page.items])
+            page = export.page(session, Filters(), cursor, newest_first=False, limit=2)
+            pages.append([row.image_id for row in page.items])
         cursor = page.next_cursor
     assert pages == [made[:2], made[2:4], made[4:]]
 

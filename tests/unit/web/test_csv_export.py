@@ -13,7 +13,7 @@ from werkzeug.datastructures import FileStorage
 
 from core.errors import CorruptImage
 from core.results import COLUMNS
-from db import claims, queries
+from db import claims, export
 from db.session import now
 from tests import factories
 from web.services import Services
@@ -106,7 +106,7 @@ def test_the_filters_apply_and_the_page_size_does_not(client: FlaskClient) -> No
 def test_a_long_list_is_sent_in_pieces_as_it_is_read(
     client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "CSV_CHUNK", 10)
+    monkeypatch.setattr(export, "CSV_CHUNK", 10)
     with services.database.begin() as session:
         job = factories.job(session, factories.user(session, "bob"))
         factories.images(session, job, 35)
@@ -120,7 +120,7 @@ def test_a_long_list_is_sent_in_pieces_as_it_is_read(
 def test_a_reader_who_stops_holds_no_connection_to_the_database(
     client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "CSV_CHUNK", 10)
+    monkeypatch.setattr(export, "CSV_CHUNK", 10)
     with services.database.begin() as session:
         job = factories.job(session, factories.user(session, "bob"))
         factories.images(session, job, 35)
