@@ -30,6 +30,8 @@ TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 PAGE_SIZE = 500
 MAX_NAME_CHARS = 512
 """Of a file's name the service keeps the end, too."""
+MAX_MESSAGE_CHARS = 500
+"""Of what was wrong with a file the service takes no more."""
 
 
 class ServiceError(PneumoscreenError):
@@ -92,9 +94,11 @@ class Client:
         """
         return self._object(self._request("GET", "/whoami", attempts=1), "name")
 
-    def create_job(self, name: str, priority: str, key: str) -> dict[str, Any]:
-        """The job that this user made with `key` before, or a new one."""
-        body = {"name": name, "priority": priority, "key": key}
+    def create_job(self, name: str, priority: str, key: str, expected_images: int | None = None) -> dict[str, Any]:
+        """The job that this user made with `key` before, or a new one; it is to get so many files."""
+        body: dict[str, Any] = {"name": name, "priority": priority, "key": key}
+        if expected_images is not None:
+            body["expected_images"] = expected_images
         return self._object(self._request("POST", "/jobs", json=body), "id")
 
     def known(self, job_id: int, files: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -110,6 +114,13 @@ class Client:
         """
         parts: Any = [("files", (sendable(name), file, "application/octet-stream")) for name, file in files]
         return self._images(self._request("POST", f"/jobs/{job_id}/images", files=parts), len(files))
+
+    def reject(self, job_id: int, files: Sequence[tuple[str, str]]) -> None:
+        """Tell of files that the job will not get, each as (filename, message). Telling twice changes nothing."""
+        for start in range(0, len(files), PAGE_SIZE):
+            some = files[start : start + PAGE_SIZE]
+            body = [{"filename": sendable(name), "message": message[:MAX_MESSAGE_CHARS]} for name, message in some]
+            self._request("POST", f"/jobs/{job_id}/rejected", json={"files": body})
 
     def job(self, job_id: int, etag: str = "") -> JobStatus:
         """The job's state; the body is None when it still has `etag`."""

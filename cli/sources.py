@@ -94,10 +94,10 @@ class Sources:
             yield from self._expand(path, self._prefix(path))
 
     def count(self) -> int:
-        """How many files there are now: a walk over names alone."""
+        """How many files and problems there are now: a walk over names alone."""
         self._counting = True
         try:
-            return sum(not isinstance(item, Problem) for item in self)
+            return sum(1 for _ in self)
         finally:
             self._counting = False
 

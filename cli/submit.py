@@ -14,6 +14,7 @@ from core.errors import PneumoscreenError
 
 if TYPE_CHECKING:
     from cli.client import Client
+    from cli.filling import Filling
     from cli.results_csv import CsvFile
     from cli.rows import Tally
     from cli.sources import Sources
@@ -108,9 +109,14 @@ class Submission:
         self.limits = limits
         self.table = table
         self.tally: Tally = Tally()
-        self.job_id: int | None = None
+        self._filling: Filling | None = None
         self._names: dict[int, list[str]] = {}
         """By the id of an image of the job, what this run calls it: the job may hold earlier versions of files too."""
+
+    @property
+    def job_id(self) -> int | None:
+        """None until the first file can be sent."""
+        return None if self._filling is None else self._filling.job_id
 
     def run(self, sources: Sources, *, concurrency: int, wait: bool) -> int:
         """Send, wait, report; how many files have no result."""
@@ -131,34 +137,34 @@ class Submission:
 
     def _upload(self, sources: Sources, concurrency: int) -> None:
         from cli import progress
+        from cli.filling import Filling
         from cli.upload import Sent, Uploader
 
         total = sources.count()
         with progress.meter("Sending", total) as meter:
             self.client.on_wait = meter.waiting
+            job = {"name": self.name, "priority": self.priority, "key": self.key}
+            self._filling = filling = Filling(self.client, **job, total=total, note=meter.note)
 
             def show(sent: Sent) -> None:
                 meter.show(sent.done, max(total, sent.done))
 
             uploader = Uploader(
                 self.client,
-                self._open_job,
+                filling.open,
                 concurrency=concurrency,
                 max_pixels=self.limits.max_pixels,
                 accept=self._accept,
-                reject=self._add,
+                reject=self._reject,
                 progress=show,
+                tell=filling.tell,
             )
             uploader.run(sources)
+            filling.close()
         sent = uploader.sent
         known = f" ({sent.accepted - sent.uploaded:,} were there already)" if sent.accepted > sent.uploaded else ""
         typer.echo(f"Sent {sent.uploaded:,} files{known}; {sent.rejected:,} rejected.", err=True)
         print_skipped(sources)
-
-    def _open_job(self) -> int:
-        job = self.client.create_job(self.name, self.priority, self.key)
-        self.job_id = int(job["id"])
-        return self.job_id
 
     def _wait(self, job_id: int) -> None:
         from cli import progress
@@ -176,6 +182,13 @@ class Submission:
 
     def _accept(self, file: Hashed, image_id: int) -> None:
         self._names.setdefault(image_id, []).append(file.source.name)
+        if self._filling is not None:
+            self._filling.accepted(file.source.name, image_id)
+
+    def _reject(self, row: Row, known: bool) -> None:
+        self._add(row)
+        if known and self._filling is not None:
+            self._filling.rejected(row.filename)
 
     def _add(self, row: Row) -> None:
         self.tally.add(row)

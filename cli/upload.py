@@ -58,10 +58,11 @@ class Uploader:
     Args:
         open_job: makes the job; called once at most.
         accept: is told of each file and the id of its image in the job.
-        reject: is told of each file that gets no image in the job.
+        reject: is told of each file that gets no image in the job, and whether the service knows that.
         progress: is told after each change.
+        tell: is given, now and then and at the end, the files that the service does not know to be rejected.
 
-    The last three are called from several threads, one at a time.
+    `accept`, `reject` and `progress` are called from several threads, one at a time.
     """
 
     def __init__(
@@ -72,8 +73,9 @@ class Uploader:
         concurrency: int,
         max_pixels: int,
         accept: Callable[[Hashed, int], None],
-        reject: Callable[[Row], None],
+        reject: Callable[[Row, bool], None],
         progress: Callable[[Sent], None],
+        tell: Callable[[Sequence[Row]], None],
     ) -> None:
         self.sent = Sent()
         self._client = client
@@ -83,6 +85,8 @@ class Uploader:
         self._accept_file = accept
         self._reject_row = reject
         self._progress = progress
+        self._tell_service = tell
+        self._untold: list[Row] = []
         self._lock = threading.Lock()
 
     def run(self, items: Iterable[Source | Problem]) -> int | None:
@@ -100,7 +104,9 @@ class Uploader:
                 for batch in batches(self._missing(job_id, chunk)):
                     pending = _settle(pending, below=2 * self._concurrency)
                     pending.add(pool.submit(self._send, job_id, batch))
+                self._tell()
             _settle(pending, below=1)
+            self._tell()
         except BaseException:
             self._client.stopping.set()
             raise
@@ -171,7 +177,8 @@ class Uploader:
             elif answer["error"]["code"] in FULL:
                 again.append(file)
             else:
-                self._reject(Row(file.source.name, REJECTED, file.sha256, error=answer["error"]["message"]))
+                row = Row(file.source.name, REJECTED, file.sha256, error=answer["error"]["message"])
+                self._reject(row, known=True)
         if again:  # the others were taken, so this ends; if there is still no room, the client waits for it
             self._send(job_id, again)
 
@@ -199,11 +206,19 @@ class Uploader:
             self._accept_file(file, image_id)
             self._progress(self.sent)
 
-    def _reject(self, row: Row) -> None:
+    def _reject(self, row: Row, *, known: bool = False) -> None:
         with self._lock:
             self.sent.rejected += 1
-            self._reject_row(row)
+            if not known:
+                self._untold.append(row)
+            self._reject_row(row, known)
             self._progress(self.sent)
+
+    def _tell(self) -> None:
+        with self._lock:
+            rows, self._untold = self._untold, []
+        if rows:
+            self._tell_service(rows)
 
 
 def chunks(files: Iterable[Hashed], size: int) -> Iterator[list[Hashed]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, Protocol, cast
 
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
@@ -27,13 +27,20 @@ DECODER_BYTES = 500_000
 """What the decoder may hold: a piece, and the rest of the one before. So it bounds the header of a part."""
 
 
+class Decoder(MultipartDecoder):
+    """Costs a file whose name is not UTF-8 those bytes of its name; Werkzeug's gives the whole form up."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        return super()._parse_headers(data.decode("utf-8", "replace").encode())
+
+
 class FormReader:
     """Feed it the body piece by piece, then `finish`; `close` in any case. From any thread, one at a time."""
 
     def __init__(self, boundary: bytes, spools: Spools, *, max_parts: int | None, max_fields_bytes: int) -> None:
         self.fields: Fields = []
         self.files: Files = []
-        self._decoder = MultipartDecoder(boundary, DECODER_BYTES, max_parts=max_parts)
+        self._decoder = Decoder(boundary, DECODER_BYTES, max_parts=max_parts)
         self._damaged = not boundary
         self._spools = spools
         self._fields_bytes_left = max_fields_bytes

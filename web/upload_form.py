@@ -42,8 +42,8 @@ def _wrong_files(field: str) -> str:
         return f"A file came in the part `{other[:100]}`: name the part `{field}`, and send again."
     if not count:
         return (
-            f"No part `{field}` could be read: it is missing, the body is damaged, or a file name in it is not UTF-8. "
-            f"Send each file in a part `{field}`, with its name in UTF-8."
+            f"No part `{field}` could be read: it is missing, or the body is damaged. "
+            f"Send each file in a part `{field}`, with its name."
         )
     if field == "file" and count > 1:
         return f"The part `file` came {count} times: send one image, or several to a job (POST /api/v1/jobs)."

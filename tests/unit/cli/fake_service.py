@@ -35,7 +35,8 @@ class UploadInMemory(Request):
 class FakeService:
     """Screens at once: bytes in `failing` fail, bytes in `refused` are refused at the upload, the rest are normal.
 
-    `faults` are asked in turn before each request; one that answers is dropped from the list.
+    `expected` are the totals that were declared, `rejected` the files that will not come; an `older` service knows
+    neither. `faults` are asked in turn before each request; one that answers is dropped from the list.
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,9 @@ class FakeService:
         self.faults: list[Fault] = []
         self.failing: set[bytes] = set()
         self.refused: set[bytes] = set()
+        self.expected: list[int | None] = []
+        self.rejected: list[tuple[str, str]] = []
+        self.older = False
         self.polls_until_done = 1
         self.workers = 1
         self.page_size = 2
@@ -79,14 +83,23 @@ class FakeService:
             return self._known(job_id, request.get_json()["images"])
         if parts[2:] == ["images"] and request.method == "POST":
             return self._upload(job_id, request)
+        if parts[2:] == ["rejected"]:
+            return problem(404, "No such address.") if self.older else self._reject(request.get_json()["files"])
         return self._page(job_id, request) if parts[2:] == ["images"] else self._job(job_id, request)
 
     def _create(self, body: dict[str, Any]) -> Response:
+        if self.older and "expected_images" in body:
+            return problem(422, "Extra inputs are not permitted.")
+        self.expected.append(body.get("expected_images"))
         new = body["key"] not in self.keys
         if new:
             self.names.append(body["name"])
         job_id = self.keys.setdefault(body["key"], len(self.keys) + 1)
         return _json({"id": job_id, "name": body["name"]}, 201 if new else 200)
+
+    def _reject(self, files: list[dict[str, str]]) -> Response:
+        self.rejected += [(file["filename"], file["message"]) for file in files]
+        return Response(status=204)
 
     def _known(self, job_id: int, files: list[dict[str, str]]) -> Response:
         seen = {image["sha256"] for image in self.images}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import tarfile
 import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -121,6 +123,95 @@ def test_some_fail_some_are_refused(submit: Submit, service: FakeService, folder
     assert rows["c.png"]["model"] == "fake@ffffffffffff"
     assert rows["c.png"]["sha256"] == hashlib.sha256((folder / "c.png").read_bytes()).hexdigest()
     assert rows["b.png"]["error"] == "Too large."
+
+
+def test_the_service_learns_the_total_and_what_was_rejected_here(
+    submit: Submit, service: FakeService, folder: Path
+) -> None:
+    service.refused = {(folder / "b.png").read_bytes()}
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
+    (folder / "new\nline.png").write_bytes(b"")
+
+    assert submit(folder).exit_code == 3
+
+    assert service.expected == [7], "once: all came, or were told of"
+    assert service.rejected == [
+        ("letter.png", "Not a JPEG or PNG image: this looks like a PDF document."),
+        ("new\ufffdline.png", "The file is empty (0 bytes)."),
+    ]
+
+
+def test_many_rejected_files_are_told_in_pieces(submit: Submit, service: FakeService, folder: Path) -> None:
+    for number in range(1001):
+        (folder / f"{number}.png").write_bytes(b"")
+
+    submit(folder)
+
+    assert len(service.rejected) == len(set(service.rejected)) == 1001
+    assert service.requests.count(("POST", "/api/v1/jobs/1/rejected")) == 3
+
+
+def test_equal_files_of_one_name_are_declared_as_the_one_image_that_they_are(
+    submit: Submit, service: FakeService, tmp_path: Path
+) -> None:
+    with tarfile.open(tmp_path / "export.tar", "w") as archive:
+        for data in (factories.png(), factories.png(), factories.png(1)):
+            member = tarfile.TarInfo("a.png")
+            member.size = len(data)
+            archive.addfile(member, BytesIO(data))
+
+    assert submit(tmp_path / "export.tar").exit_code == 0
+
+    assert service.expected == [3, 2]
+    assert len(service.images) == 2
+
+
+def test_an_interrupted_command_declares_the_same_total_again(
+    submit: Submit, service: FakeService, folder: Path
+) -> None:
+    def stop(request: Request) -> Response | None:
+        return problem(403, "Not now.") if request.path.endswith("/images") else None
+
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
+    service.faults = [stop]
+    assert submit(folder).exit_code == 1
+
+    assert submit(folder).exit_code == 3
+
+    assert service.expected == [6, 6]
+    assert {name for name, _ in service.rejected} == {"letter.png"}
+    assert len(service.keys) == 1
+
+
+def test_a_service_of_an_older_version_is_told_nothing_it_does_not_know(
+    submit: Submit, service: FakeService, folder: Path
+) -> None:
+    service.older = True
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
+
+    result = submit(folder)
+
+    assert result.exit_code == 3
+    assert result.stderr.count("of an older version") == 1
+    assert service.expected == [None]
+    assert len(service.images) == 5
+
+
+@pytest.mark.parametrize("status", [404, 405, 422])
+def test_a_service_that_takes_no_rejected_files_does_not_wait_for_them(
+    submit: Submit, service: FakeService, folder: Path, status: int
+) -> None:
+    def old(request: Request) -> Response | None:
+        return problem(status, "No such address.") if request.path.endswith("/rejected") else None
+
+    service.faults = [old]
+    (folder / "letter.png").write_bytes(b"%PDF-1.7")
+
+    result = submit(folder)
+
+    assert result.exit_code == 3
+    assert result.stderr.count("of an older version") == 1
+    assert service.expected == [6, 5]
 
 
 def test_a_csv_name_is_no_formula(submit: Submit, tmp_path: Path) -> None:

@@ -6,12 +6,16 @@ import csv
 import logging
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from flask import Flask
 
+from cli.bound import BoundFile
+from cli.client import Client
 from tests import factories
 from tests.fakes import FAKE_SHA256
 from tests.unit.cli.conftest import Invoke
@@ -91,6 +95,56 @@ def test_odd_names_and_a_repaired_file(invoke: Invoke, url: str, token: str, app
         assert sorted(row["filename"] for row in csv.DictReader(file)) == sorted([*names, "b.png"])
     job = app.test_client().get("/api/v1/jobs/1", headers={"Authorization": f"Bearer {token}"}).get_json()
     assert job["total"] == len(names) + 2, "the two versions of b.png, and nothing twice"
+
+
+def state_of(app: Flask, token: str, *path: str) -> dict[str, Any]:
+    """Job 1, or what lies below it, as the API tells it."""
+    address = "/".join(("/api/v1/jobs/1", *path))
+    body = app.test_client().get(address, headers={"Authorization": f"Bearer {token}"}).get_json()
+    return cast(dict[str, Any], body)
+
+
+def test_a_job_is_incomplete_until_the_command_was_let_run_to_its_end(
+    invoke: Invoke, url: str, token: str, app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "aa-letter.png").write_bytes(b"%PDF-1.7")
+    (folder / "huge.png").write_bytes(factories.png_header(60_000, 60_000))
+    command = ("submit", folder, "--url", url, "--token", token, "--concurrency", "1")
+    monkeypatch.setattr("cli.upload.MAX_FILES", 1)
+    monkeypatch.setattr("db.arrival.SILENT_FOR", timedelta(0))
+    send = Client.send
+    sent: list[object] = []
+
+    def send_twice(client: Client, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+        if len(sent) == 2:
+            raise KeyboardInterrupt
+        sent.append(files)
+        return send(client, job_id, files)
+
+    monkeypatch.setattr(Client, "send", send_twice)
+    assert invoke(*command).exit_code == 130
+    job = state_of(app, token)
+    assert (job["state"], job["total"], job["expected_images"]) == ("incomplete", 2, 7)
+
+    monkeypatch.setattr(Client, "send", send)
+    assert invoke(*command).exit_code == 3
+    assert invoke(*command).exit_code == 3
+
+    job = state_of(app, token)
+    assert (job["state"], job["total"], job["expected_images"], job["rejected"]) == ("done", 5, 7, 2)
+    listed = [item["filename"] for item in state_of(app, token, "rejected")["items"]]
+    assert sorted(listed) == ["aa-letter.png", "huge.png"]
+
+
+def test_a_file_that_vanished_leaves_no_job_incomplete(
+    invoke: Invoke, url: str, token: str, app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.sources.Sources.count", lambda _: 9)
+
+    assert invoke("submit", folder, "--url", url, "--token", token).exit_code == 0
+
+    job = state_of(app, token)
+    assert (job["state"], job["total"], job["expected_images"]) == ("done", 5, 5)
 
 
 def test_a_wrong_token(invoke: Invoke, url: str, folder: Path) -> None:

@@ -84,6 +84,8 @@ class Upload:
     def __init__(self, client: FakeClient, concurrency: int = 2) -> None:
         self.accepted: list[tuple[str, str]] = []
         self.rejected: list[Row] = []
+        self.known: list[bool] = []
+        self.told: list[Row] = []
         self.progress: list[int] = []
         self.jobs_opened = 0
         self.uploader = Uploader(
@@ -92,9 +94,17 @@ class Upload:
             concurrency=concurrency,
             max_pixels=1_000_000,
             accept=lambda file, _: self.accepted.append((file.source.name, file.sha256)),
-            reject=self.rejected.append,
+            reject=self._reject,
             progress=lambda sent: self.progress.append(sent.done),
+            tell=self._tell,
         )
+
+    def _reject(self, row: Row, known: bool) -> None:
+        self.rejected.append(row)
+        self.known.append(known)
+
+    def _tell(self, rows: Sequence[Row]) -> None:
+        self.told.extend(rows)
 
     def _open_job(self) -> int:
         self.jobs_opened += 1
@@ -255,6 +265,33 @@ def test_a_file_too_large_for_the_proxy_alone() -> None:
 
     assert run.sent.rejected == 4
     assert run.rejected[0].error == "Too much at once."
+
+
+def test_the_service_is_told_what_it_does_not_know_to_be_rejected() -> None:
+    class Choosy(FakeClient):
+        """Rejects what is called b.png."""
+
+        def send(self, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+            wrong = {"error": {"code": "too_large", "message": "Too large."}}
+            answers = super().send(job_id, files)
+            return [wrong if name == "b.png" else answer for (name, _), answer in zip(files, answers, strict=True)]
+
+    run = Upload(Choosy())
+
+    run.run(
+        Problem("empty", "The folder has no files."),
+        Bytes("a.txt", b"hello", []),
+        *(Bytes(f"{name}.png", factories.png(ord(name)), []) for name in "bc"),
+        Bytes("gone.png", PNG, [], gone_later=True),
+    )
+
+    assert dict(zip([row.filename for row in run.rejected], run.known, strict=True)) == {
+        "empty": False,
+        "a.txt": False,
+        "b.png": True,
+        "gone.png": False,
+    }
+    assert sorted(row.filename for row in run.told) == ["a.txt", "empty", "gone.png"]
 
 
 def test_no_more_uploads_at_once_than_asked_for() -> None:

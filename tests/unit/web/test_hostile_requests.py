@@ -95,18 +95,34 @@ def test_a_name_that_is_hard_to_store_costs_no_file_beside_it(sender: FlaskClien
     assert (answers[0]["filename"], answers[2]["filename"]) == ("good.png", "last.png")
 
 
-@pytest.mark.parametrize("name", [b"R\xf6ntgen.png", b"\x83\x8c\x83\x93.png"])
-def test_a_name_that_is_not_utf_8_is_told_and_no_file_is_dropped_in_silence(
-    client: FlaskClient, services: Services, name: bytes
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        (b"R\xf6ntgen.png", "R\ufffdntgen.png"),
+        (b"\x83\x8c\x83\x93.png", "\ufffd\ufffd\ufffd\ufffd.png"),
+        (b"\xd0\xc2\xcf\xfb\xff", "\ufffd" * 5),
+    ],
+)
+def test_a_name_that_is_not_utf_8_costs_its_bytes_and_no_file(
+    client: FlaskClient, services: Services, name: bytes, kept: str
 ) -> None:
     client.post("/api/v1/jobs", json={})
-    body = multipart(GOOD, (b'form-data; name="files"; filename="' + name + b'"', png(1)))
+    odd = (b'form-data; name="files"; filename="' + name + b'"', png(1))
+    body = multipart(GOOD, odd, (GOOD[0].replace(b"good", "größer".encode()), png(2)))
+    response = client.post("/api/v1/jobs/1/images", data=body, content_type="multipart/form-data; boundary=B")
+    assert response.status_code == 201, response.text
+    assert [answer["filename"] for answer in response.get_json()["images"]] == ["good.png", kept, "größer.png"]
+    with services.database.read() as session:
+        assert session.scalars(select(Image.filename).order_by(Image.id)).all() == ["good.png", kept, "größer.png"]
+
+
+@pytest.mark.parametrize("name", [b"\xf6", b"files\xf6"])
+def test_a_part_whose_own_name_is_not_utf_8_is_named(client: FlaskClient, name: bytes) -> None:
+    client.post("/api/v1/jobs", json={})
+    body = multipart(GOOD, (b'form-data; name="' + name + b'"; filename="b.png"', png(1)))
     response = client.post("/api/v1/jobs/1/images", data=body, content_type="multipart/form-data; boundary=B")
     assert response.status_code == 422
-    assert "part `files`" in response.get_json()["detail"]
-    assert "UTF-8" in response.get_json()["detail"]
-    with services.database.read() as session:
-        assert session.scalars(select(Image)).all() == []
+    assert f"part `{name.decode(errors='replace')}`" in response.get_json()["detail"]
 
 
 def test_an_empty_file_is_rejected_by_itself(client: FlaskClient) -> None:
