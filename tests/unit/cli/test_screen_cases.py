@@ -1,0 +1,95 @@
+"""Files from the field, made after public bug reports, through the code of `screen` with the model that ships.
+
+They lie beside the real X-rays, in the folder `cases`. Made from two radiographs, one normal and one with pneumonia.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.screen import screen_rows
+from cli.sources import Sources
+from core.results import Row
+from core.settings import Settings
+from model import engines
+from model.engines import Predictor
+from model.registry import Registry
+
+NORMAL, PNEUMONIA = 0.02, 0.98
+TOLERANCE = 0.05
+
+JUDGED = {
+    "png16": 8,
+    "sloppy": 4,
+    "jpeg-processes": 2,
+    "exif": 1,
+    "png-chunks": 2,
+}
+"""How many files of each folder get a result."""
+NOT_READ = {
+    "sloppy/normal_height0_dnl.jpg": "(DNL)",
+    "jpeg-processes/normal_jpegls.jpg": "a JPEG-LS image",
+}
+"""What the sentence about each names."""
+DAMAGED = {
+    "normal_cut50_eoi_appended.jpg": 50,
+    "normal_cut90_eoi_appended.jpg": 90,
+    "normal_cut97_eoi_appended.jpg": 97,
+    "normal_sof_height_doubled.jpg": 50,
+    "normal_zeros_after90.jpg": 90,
+    "pneumonia_cut90_eoi_appended.jpg": 90,
+    "pneumonia_zeros_after50.jpg": 50,
+}
+"""The percentage of the picture that is there."""
+
+
+@pytest.fixture(scope="module")
+def cases(shared_data: Path) -> Path:
+    path = shared_data.parent / "cases"
+    if not path.is_dir():
+        pytest.skip(f"no files from the field at {path}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return engines.load(Registry(tmp_path_factory.mktemp("models")).active(), "auto")
+
+
+def screened(folder: Path, predictor: Predictor, settings: Settings) -> dict[str, Row]:
+    with Sources([folder], max_bytes=settings.max_upload_bytes) as sources:
+        return {row.filename: row for row in screen_rows(sources, predictor, settings)}
+
+
+@pytest.mark.parametrize("folder", JUDGED)
+def test_what_a_radiologist_would_read_gets_the_result_of_its_radiograph(
+    folder: str, cases: Path, shipped: Predictor, settings: Settings
+) -> None:
+    rows = screened(cases / folder, shipped, settings)
+    judged = {name: row for name, row in rows.items() if row.state == "done"}
+
+    assert len(judged) == JUDGED[folder]
+    assert {name: row.decision for name, row in judged.items()} == {name: name.split("_")[0] for name in judged}
+    for name, row in judged.items():
+        expected = NORMAL if name.startswith("normal") else PNEUMONIA
+        assert row.probability == pytest.approx(expected, abs=TOLERANCE), name
+
+
+@pytest.mark.parametrize("file", NOT_READ)
+def test_what_is_not_read_is_named(file: str, cases: Path, shipped: Predictor, settings: Settings) -> None:
+    (row,) = screened(cases / file, shipped, settings).values()
+
+    assert row.state == "rejected"
+    assert NOT_READ[file] in row.error
+
+
+def test_what_is_damaged_fails_and_tells_how_much_is_there(cases: Path, shipped: Predictor, settings: Settings) -> None:
+    rows = screened(cases / "damaged", shipped, settings)
+
+    assert rows.keys() == DAMAGED.keys()
+    for name, row in rows.items():
+        assert (row.state, row.probability) == ("failed", None), name
+        told = int(row.error.split("%")[0].split()[-1])
+        assert told == pytest.approx(DAMAGED[name], abs=4), name
