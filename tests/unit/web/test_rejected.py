@@ -70,7 +70,7 @@ def test_a_client_tells_of_files_it_cannot_read(client: FlaskClient) -> None:
     body = {"files": [{"filename": "b\x00.png", "message": "The browser cannot read this file."}]}
     assert client.post(f"/api/v1/jobs/{job_id}/rejected", json=body).status_code == 204
     (item,) = client.get(f"/api/v1/jobs/{job_id}/rejected").get_json()["items"]
-    assert (item["filename"], item["code"]) == ("b.png", "not_sent")
+    assert (item["filename"], item["code"]) == ("b\ufffd.png", "not_sent")
     assert client.post("/api/v1/jobs/404/rejected", json=body).status_code == 404
 
 
