@@ -63,8 +63,8 @@ class Filling:
         except ServiceError as error:
             if error.status not in OLDER:
                 raise
+            self._note_older()
             self._takes_rejected = False
-            self._note(OLDER_WORDS)
         else:
             self._told |= {sendable(row.filename) for row in rows}
 
@@ -82,5 +82,11 @@ class Filling:
                 raise
             # Refused once more if it was not for the total.
             job = self._client.create_job(self._name, self._priority, self._key)
+            self._note_older()
             self._takes_total = False
         return int(job["id"])
+
+    def _note_older(self) -> None:
+        """Once."""
+        if self._takes_total and self._takes_rejected:
+            self._note(OLDER_WORDS)

@@ -163,7 +163,8 @@ class Submission:
             filling.close()
         sent = uploader.sent
         known = f" ({sent.accepted - sent.uploaded:,} were there already)" if sent.accepted > sent.uploaded else ""
-        typer.echo(f"Sent {sent.uploaded:,} files{known}; {sent.rejected:,} rejected.", err=True)
+        files = "file" if sent.uploaded == 1 else "files"
+        typer.echo(f"Sent {sent.uploaded:,} {files}{known}; {sent.rejected:,} rejected.", err=True)
         print_skipped(sources)
 
     def _wait(self, job_id: int) -> None:

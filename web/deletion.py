@@ -12,6 +12,7 @@ from db.audit import Action, Kind
 from db.models import Job
 from db.session import now
 from web import audit
+from web.quantities import counted
 from web.services import services
 
 ERASE_FOR_S = 5.0
@@ -28,7 +29,7 @@ def delete_job(job_id: int) -> int:
         if job is None or job.deleted_at is not None:
             raise NotFound(f"There is no job {job_id}.")
         images = retention.mark_deleted(session, job, now(session))
-        audit.did(session, Action.DELETED, Kind.JOB, job_id, f"{images} images")
+        audit.did(session, Action.DELETED, Kind.JOB, job_id, counted(images, "image"))
     try:
         erasure.erase(ours.database, ours.store, for_s=ERASE_FOR_S)
     except (StorageUnavailable, SQLAlchemyError) as error:  # the sweeper goes on

@@ -98,6 +98,8 @@ def http_error(error: HTTPException) -> Response:
     if 300 <= status < 400:
         return error.get_response()  # type: ignore[return-value]
     detail = _too_large() if status == 413 else error.description or ""
+    if status == 404 and error is request.routing_exception:
+        detail = "There is nothing at this address: check how it is spelled."
     response = _answer(status, detail, getattr(error, "problem_code", None))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After", "WWW-Authenticate"}:

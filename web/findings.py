@@ -246,7 +246,7 @@ def _fewer(workers: Sequence[WorkerFacts], alive: Sequence[WorkerFacts]) -> int:
 
 def _no_worker(rows: Rows) -> Finding:
     last = min(rows.workers, key=lambda worker: worker.silent_for, default=None)
-    seen = f"The last one, {last.name}, was seen {last.seen} ago: its log says why it stopped. " if last else ""
+    seen = f"The last worker, {last.name}, was seen {last.seen} ago: its log says why it stopped. " if last else ""
     kept = f"{counted(rows.backlog.queued, 'image')} waiting. " if rows.backlog.queued else ""
     what = "No worker is running: uploads are kept and will be screened when one starts."
     return Finding(Code.NO_WORKER, what, f"{kept}{seen}Start one with: pneumoscreen worker")

@@ -34,6 +34,7 @@ from db.states import ImageState, Priority
 from web import audit, filenames
 from web.admission import admission
 from web.auth import user
+from web.quantities import counted
 from web.services import Services, services
 from web.storage import storage
 
@@ -136,7 +137,7 @@ def retry(job_id: int) -> tuple[int, int]:
         image_ids = jobs.retry(session, job, published_at=now(session))
         priority = job.priority
         left = queries.beyond_retry(session, job)
-        audit.did(session, Action.RETRIED, Kind.JOB, job_id, f"{len(image_ids)} images")
+        audit.did(session, Action.RETRIED, Kind.JOB, job_id, counted(len(image_ids), "image"))
     ring(image_ids[:RING_AT_ONCE], priority)
     return len(image_ids), left
 
@@ -164,7 +165,7 @@ def cancel(job_id: int) -> int:
     """Cancel what is still queued of a job; how many images. Raises NotFound."""
     with services().database.begin() as session:
         cancelled = jobs.cancel(session, existing_job(session, job_id, to_change=True), now(session))
-        audit.did(session, Action.CANCELLED, Kind.JOB, job_id, f"{cancelled} images")
+        audit.did(session, Action.CANCELLED, Kind.JOB, job_id, counted(cancelled, "image"))
     return cancelled
 
 
@@ -287,7 +288,7 @@ def _add(session: Session, job: Job, new: Sequence[NewImage]) -> list[Image]:
     at = now(session)
     images = jobs.add_images(session, job, new, at, published_at=at)
     if new:
-        audit.did(session, Action.SUBMITTED, Kind.JOB, job.id, f"{len(new)} images")
+        audit.did(session, Action.SUBMITTED, Kind.JOB, job.id, counted(len(new), "image"))
     return images
 
 

@@ -243,7 +243,7 @@ def test_one_other_file_and_a_full_storage_are_told_in_one_sentence_each(page: P
     page.route("**/api/v1/jobs/1/images", answer)
     page.get_by_label("X-rays to screen").set_input_files([files[0], files[3]])
     page.get_by_role("button", name="Screen", exact=True).click()
-    expect(page.get_by_text("The image storage is full. This page tries again in 600 seconds.")).to_be_visible()
+    expect(page.get_by_text("The image storage is full. This page tries again in 10 minutes.")).to_be_visible()
     page.evaluate("window.dispatchEvent(new Event('online'))")  # whatever it waits for: the network came back
     expect(page.get_by_text("1 file refused. The other one is being screened.")).to_be_visible()
 

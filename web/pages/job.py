@@ -146,6 +146,8 @@ def cut_off(progress: Progress) -> str:
     came = progress.arrival
     if not came.silent:
         return ""
+    if not progress.total:
+        return "The upload stopped before an image was taken in. Send the files again."
     return (
         f"The upload stopped: {progress.total + came.rejected:,} of {counted(came.expected or 0, 'file')} received. "
         "What came is kept and screened; send the others again."

@@ -93,11 +93,15 @@ def progress_words(progress: Progress) -> str:
 
 
 def strip_parts(progress: Progress) -> list[dict[str, str | float]]:
-    """Where each state's part of the progress strip starts and how wide it is, in percent of the whole."""
+    """Where each state's part of the progress strip starts and how wide it is, in percent of the whole.
+
+    What has not come yet belongs to the whole: the strip of a job that lacks files is not full.
+    """
+    whole = progress.total + progress.arrival.missing
     parts: list[dict[str, str | float]] = []
     start = 0.0
     for state in (ImageState.DONE, ImageState.FAILED, ImageState.CANCELLED, ImageState.RUNNING):
-        width = 100 * progress.counts[state] / max(1, progress.total)
+        width = 100 * progress.counts[state] / max(1, whole)
         if width:
             parts.append({"state": state.value, "from": round(start, 3), "width": round(width, 3)})
         start += width

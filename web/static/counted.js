@@ -4,6 +4,10 @@ export const amount = (number) => number.toLocaleString("en");
 
 export const counted = (number, noun) => `${amount(number)} ${noun}${number === 1 ? "" : "s"}`;
 
+// Whole minutes from two on: "90 seconds", "5 minutes".
+export const duration = (seconds) =>
+  seconds >= 120 ? counted(Math.round(seconds / 60), "minute") : counted(Math.ceil(seconds), "second");
+
 export const megabytes = (bytes) =>
   (bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
 

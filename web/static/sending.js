@@ -1,6 +1,6 @@
 // Sends files to the API in batches, trying again where that can help. A file comes as { file, path }.
 
-import { counted } from "./counted.js";
+import { duration } from "./counted.js";
 
 export const MAX_FILES = 20;
 export const MAX_BYTES = 50_000_000;
@@ -59,7 +59,7 @@ export async function post(url, body, session, waiting) {
     if (response?.status === 429) tries -= 1;
     if (tries === TRIES) throw new Refused(response?.status ?? 0, `${reason} Press “Screen” to go on where this stopped.`);
     const seconds = retryAfter ?? Math.min(LONGEST_WAIT_S, 2 ** tries);
-    waiting(`${reason} This page tries again in ${counted(Math.ceil(seconds), "second")}.`);
+    waiting(`${reason} This page tries again in ${duration(seconds)}.`);
     await Promise.race([sleep(seconds), connected()]);
   }
 }

@@ -103,10 +103,10 @@ def test_what_changes_something_is_in_the_log(client: FlaskClient, services: Ser
     client.post("/api/v1/jobs/1/retry")
     client.delete("/api/v1/jobs/1")
     assert told(services) == [
-        "submitted job 1 1 images",
-        "cancelled job 1 1 images",
-        "retried job 1 1 images",
-        "deleted job 1 1 images",
+        "submitted job 1 1 image",
+        "cancelled job 1 1 image",
+        "retried job 1 1 image",
+        "deleted job 1 1 image",
     ]
 
 

@@ -97,6 +97,7 @@ def test_wrong_values_are_told_by_their_place_and_not_repeated() -> None:
 def test_an_address_outside_the_api_answers_with_a_page(client: FlaskClient) -> None:
     response = client.get("/nothing")
     assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert "There is nothing at this address" in response.get_data(as_text=True)
 
 
 def test_under_api_every_error_is_a_problem_document(client: FlaskClient) -> None:

@@ -49,7 +49,7 @@ def test_all_is_well(waiting: Backlog) -> None:
 def test_the_worker_that_went_last_is_named() -> None:
     (finding,) = findings(backlog(queued=12), [worker("gpu-1", 3400), worker("gpu-2", 300)])
     assert finding.code is Code.NO_WORKER
-    assert "12 images waiting. The last one, gpu-2, was seen 5 minutes ago" in finding.todo
+    assert "12 images waiting. The last worker, gpu-2, was seen 5 minutes ago" in finding.todo
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from db.arrival import Arrival
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Priority
 from web import quantities
 from web.pages import words
+from web.pages.job import cut_off
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,19 @@ def test_the_strip_has_its_parts_end_to_end() -> None:
         {"state": "running", "from": 60.0, "width": 20.0},
     ]
     assert words.strip_parts(_progress()) == []
+
+
+def test_the_strip_of_a_job_that_lacks_files_is_not_full() -> None:
+    progress = replace(_progress(done=11), arrival=Arrival(expected=20, rejected=1, missing=8, silent=True))
+    assert words.strip_parts(progress) == [{"state": "done", "from": 0.0, "width": 57.895}]
+
+
+def test_an_upload_that_stopped_says_what_to_send() -> None:
+    some = replace(_progress(done=11), arrival=Arrival(expected=20, rejected=1, missing=8, silent=True))
+    none = replace(_progress(), arrival=Arrival(expected=20, missing=20, silent=True))
+    assert cut_off(some).startswith("The upload stopped: 12 of 20 files received. ")
+    assert cut_off(none) == "The upload stopped before an image was taken in. Send the files again."
+    assert cut_off(_progress(done=11)) == ""
 
 
 def test_every_state_decision_and_priority_has_a_word() -> None:
