@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import CorruptImage, UnsupportedType
+from model import preprocess
 from model.decode import decode
 from tests import hostile
 from tests.unit.model.factories import encode
@@ -63,6 +64,19 @@ def test_a_jpeg_that_lacks_nothing_but_its_end_is_judged(whole: bytes, lead: byt
 @pytest.mark.parametrize("missing", [4, 12])
 def test_a_png_that_lacks_nothing_but_its_end_is_judged(missing: int) -> None:
     assert np.array_equal(decode(PNG[:-missing]), GRAY)
+
+
+CHECKSUM = PNG.index(b"IDAT") + 4 + int.from_bytes(PNG[PNG.index(b"IDAT") - 4 :][:4], "big")
+
+
+@pytest.mark.parametrize(
+    "sloppy",
+    [b"\xef\xbb\xbf" + JPEG, b"\n" + PNG, PNG[:-12], PNG[:CHECKSUM] + b"\0\0\0\0" + PNG[CHECKSUM + 4 :]],
+)
+def test_what_is_judged_though_a_browser_refuses_it_comes_with_a_picture_for_the_page(sloppy: bytes) -> None:
+    assert preprocess.prepare(sloppy).preview is not None
+    assert preprocess.prepare(JPEG).preview is None
+    assert preprocess.prepare(PNG).preview is None
 
 
 @pytest.mark.parametrize("percent", [25, 50, 90])
