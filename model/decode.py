@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +42,11 @@ def picture(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least_px: int | Non
     """
     info = sniff(io.BytesIO(data), max_pixels=max_pixels)
     size = (info.width_px, info.height_px)
-    data = data[parts.leading_bytes(data[:132]) :]
-    return png.decode(data, size) if data.startswith(png.SIGNATURE) else jpeg.decode(data, size, at_least_px)
+    lead = parts.leading_bytes(data[:132])
+    data = data[lead:]
+    decoded = png.decode(data, size) if data.startswith(png.SIGNATURE) else jpeg.decode(data, size, at_least_px)
+    # Browsers refuse a file that does not begin with its signature.
+    return replace(decoded, as_browsers_show=decoded.as_browsers_show and not lead)
 
 
 def upright(stored: Picture) -> NDArray[np.uint8]:

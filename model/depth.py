@@ -18,9 +18,14 @@ _MARKER_GAP = 0.2
 """Distance of a marker or of padding from all other values, as a part of the range of these."""
 _MIN_LEVELS = 16
 """Distinct values that a radiograph has at least; in a drawing of fewer no value is a marker."""
-_LOW_SHARE, _HIGH_SHARE = 0.1, 0.75
-"""Of a depth's range that a radiograph spans if it was made for this depth: it is then scaled by the depth, as the
-8-bit file of the same radiograph was, and not stretched."""
+_BLACK_SHARE = 0.1
+"""Of the depth's range. Where the window begins below it there is no offset, and 0 is black."""
+_FILLED_SHARE = 0.85
+"""Of the depth's range. Where the window ends above it the radiograph was made for this depth and is scaled by it, as
+its 8-bit file was."""
+_WHITEST_SHARE = 0.94
+"""Of white, where the window ends elsewhere. In 8-bit radiographs it ends at 0.87 to 1: bones are seldom quite white.
+Stretched to 1 an adult would change by up to 0.17, scaled by the depth by up to 0.76 (`benchmarks/bit_depths.py`)."""
 _NARROWEST = 64
 """Levels of 65,536. Detectors of 10 bits use hundreds."""
 _MIN_WIDTH = 255
@@ -56,8 +61,9 @@ def _window(counts: NDArray[np.int64], present: NDArray[np.int64]) -> tuple[int,
     kept[high + reach + 1 :] = 0
     low, high = _quantile(kept, _STRAY_SHARE), _quantile(kept, 1 - _STRAY_SHARE)
     top = (1 << high.bit_length()) - 1
-    fills_depth = low <= _LOW_SHARE * top and high >= _HIGH_SHARE * top
-    return (0, top) if fills_depth else (low, high)
+    if low > _BLACK_SHARE * high:
+        return low, low + round((high - low) / _WHITEST_SHARE)
+    return 0, top if high >= _FILLED_SHARE * top else round(high / _WHITEST_SHARE)
 
 
 def _markers(present: NDArray[np.int64]) -> list[int]:

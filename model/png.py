@@ -137,7 +137,7 @@ def _picture(stripped: _Stripped) -> Picture:
         gray = _gray(image)
     if exponent != 1:
         gray = np.floor((np.arange(256) / 255) ** exponent * 255 + 0.5).astype(np.uint8)[gray]
-    return Picture(gray, stripped.turn, as_browsers_show=not transparent)
+    return Picture(gray, stripped.turn, as_browsers_show=not transparent and not stripped.doubtful)
 
 
 def _opened(file: bytes, rawmode: str = "") -> Image.Image:

@@ -1,5 +1,8 @@
 """The one transform between a decoded image and the network, in training and in screening alike.
 
+Files become upright gray of 8 bits in `model.decode`; here a uniform border is cut off (`model.trim`) and the rest
+resized. What is worth telling beside the result and showing instead of the file comes with it.
+
 Constants follow the training set: its 224 x 224 copies were made without keeping the aspect ratio, and of
 Pillow's filters bilinear comes closest to them (mean difference 1.9 gray levels on the originals, of which JPEG
 compression makes up most; bicubic 2.0, Lanczos 2.3, nearest 3.2).

@@ -57,6 +57,14 @@ def jpeg_of_scans(extra: int, size_px: tuple[int, int] = (8, 8), *, between: byt
     return whole[:-2] + (between + last) * extra + b"\xff\xd9"
 
 
+def lossless_jpeg(width_px: int, height_px: int) -> bytes:
+    """Uniform gray 128 by lossless prediction (ITU-T T.81, annex H): one bit, "no difference", a pixel."""
+    frame = segment(0xC3, struct.pack(">BHHBBBB", 8, height_px, width_px, 1, 1, 0x11, 0))
+    table = segment(0xC4, bytes([0, 1, *bytes(15), 0]))
+    scan = segment(0xDA, bytes([1, 1, 0, 1, 0, 0]))
+    return b"\xff\xd8" + frame + table + scan + bytes(-(-width_px * height_px // 8)) + b"\xff\xd9"
+
+
 def exif(entries: int, claimed_bytes: int, held_bytes: int = 0) -> bytes:
     """A TIFF structure of which every entry claims the same `claimed_bytes`."""
     directory = b"".join(struct.pack(">HHII", 0x1000 + i, BYTE, claimed_bytes, 8) for i in range(entries))

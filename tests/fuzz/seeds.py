@@ -40,6 +40,7 @@ def seeds() -> list[bytes]:
         hostile.encode(picture("L"), "PNG", save_all=True, append_images=frames),
         hostile.encode(picture("L"), "MPO", save_all=True, append_images=frames),
         hostile.jpeg_of_scans(3, (16, 16)),
+        hostile.lossless_jpeg(16, 24),
         hostile.png_with(hostile.chunk(b"eXIf", hostile.exif_orientation(8))),
         hostile.png_with(hostile.chunk(b"zTXt", b"k\0\0" + b"x\x9c\x03\0\0\0\0\1")),
         jpegs[0] + pngs[0],

@@ -7,10 +7,12 @@ import zlib
 
 import numpy as np
 import pytest
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import CorruptImage, UnsupportedType
+from model import preprocess
 from model.decode import decode
 from tests import hostile
 from tests.unit.model.factories import encode
@@ -64,6 +66,19 @@ def test_a_png_that_lacks_nothing_but_its_end_is_judged(missing: int) -> None:
     assert np.array_equal(decode(PNG[:-missing]), GRAY)
 
 
+CHECKSUM = PNG.index(b"IDAT") + 4 + int.from_bytes(PNG[PNG.index(b"IDAT") - 4 :][:4], "big")
+
+
+@pytest.mark.parametrize(
+    "sloppy",
+    [b"\xef\xbb\xbf" + JPEG, b"\n" + PNG, PNG[:-12], PNG[:CHECKSUM] + b"\0\0\0\0" + PNG[CHECKSUM + 4 :]],
+)
+def test_what_is_judged_though_a_browser_refuses_it_comes_with_a_picture_for_the_page(sloppy: bytes) -> None:
+    assert preprocess.prepare(sloppy).preview is not None
+    assert preprocess.prepare(JPEG).preview is None
+    assert preprocess.prepare(PNG).preview is None
+
+
 @pytest.mark.parametrize("percent", [25, 50, 90])
 def test_a_png_cut_short_tells_its_share(percent: int) -> None:
     assert share(PNG[: len(PNG) * percent // 100]) == pytest.approx(percent, abs=4)
@@ -94,6 +109,31 @@ def test_a_checksum_of_the_pixels_that_is_wrong_under_a_right_one_of_the_chunk_i
 def test_a_process_that_is_not_read_is_named(marker: int, name: str) -> None:
     with pytest.raises(UnsupportedType, match=name):
         decode(JPEG.replace(b"\xff\xc0", bytes([0xFF, marker]), 1))
+
+
+def test_a_lossless_jpeg_is_never_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libjpeg-turbo 3, as simplejpeg 1.9.0 carries it, reads beyond its memory when it is asked to."""
+    asked: list[int] = []
+    decoder = simplejpeg.decode_jpeg
+
+    def spy(data: bytes, colours: str, *, min_width: int, min_height: int) -> NDArray[np.uint8]:
+        asked.append(max(min_width, min_height))
+        return decoder(data, colours, min_width=min_width, min_height=min_height)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", spy)
+    gray = decode(hostile.lossless_jpeg(900, 800), at_least_px=100)
+
+    assert gray.shape == (800, 900)
+    assert (gray == 128).all()
+    assert asked == [0]
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_more_than_8_bits_of_a_jpeg_are_named(bits: int) -> None:
+    whole = hostile.lossless_jpeg(900, 800)
+    place = whole.index(b"\xff\xc3") + 4
+    with pytest.raises(UnsupportedType, match=f"{bits} bits"):
+        decode(whole[:place] + bytes([bits]) + whole[place + 1 :])
 
 
 def test_a_height_behind_the_pixels_is_named() -> None:

@@ -38,9 +38,26 @@ def test_every_depth_gives_the_8_bit_picture(bits: int) -> None:
     assert_alike(decode(encode(deep(bits))))
 
 
-@pytest.mark.parametrize("offset", [1, 1024, 32768])
+def as_bones_are(gray: NDArray[np.uint8] = GRAY) -> NDArray[np.uint8]:
+    """White made as white as it is in radiographs that were not made for a depth."""
+    whitest: NDArray[np.uint8] = np.rint(gray * 0.94).astype(np.uint8)
+    return whitest
+
+
+@pytest.mark.parametrize("share", [0.3, 0.55, 0.6, 0.7, 0.8])
+@pytest.mark.parametrize("bits", [12, 13, 16])
+def test_a_depth_that_is_not_filled_is_no_reason_to_be_dark(bits: int, share: float) -> None:
+    dim = (deep(bits) * share).astype(np.uint16)
+    assert_alike(decode(encode(dim)), as_bones_are())
+
+
+@pytest.mark.parametrize("offset", [1024, 32768])
 def test_an_offset_is_taken_away(offset: int) -> None:
-    assert_alike(decode(encode(deep(12) + np.uint16(offset))))
+    assert_alike(decode(encode(deep(12) + np.uint16(offset))), as_bones_are())
+
+
+def test_an_offset_of_1_changes_nothing() -> None:
+    assert_alike(decode(encode(deep(12) + np.uint16(1))))
 
 
 @pytest.mark.parametrize("stray", [0, 5000, 65535])
@@ -48,8 +65,8 @@ def test_one_stray_pixel_moves_nothing(stray: int) -> None:
     pixels = deep(12) + np.uint16(1024)
     pixels[150, 200] = stray
     decoded = decode(encode(pixels))
-    decoded[150, 200] = GRAY[150, 200]
-    assert_alike(decoded)
+    decoded[150, 200] = as_bones_are()[150, 200]
+    assert_alike(decoded, as_bones_are())
 
 
 @pytest.mark.parametrize(("marker", "shown"), [(65535, 255), (0, 0)])
