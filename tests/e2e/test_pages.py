@@ -47,6 +47,8 @@ def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, fil
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="What to do: see Status")).to_be_focused()  # no worker runs here
+    page.keyboard.press("Tab")
     chooser = page.get_by_label("X-rays to screen")
     expect(chooser).to_be_focused()
     with page.expect_file_chooser() as opened:

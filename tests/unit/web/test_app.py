@@ -64,7 +64,7 @@ def test_the_openapi_document_lists_every_address_of_the_api(app: Flask, client:
         if rule.rule.startswith("/api/v1")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert len(served) == 19
+    assert len(served) == 21
     assert documented(client) == served
 
 
