@@ -10,6 +10,7 @@ from core.errors import StorageFull
 from core.storage import Spool
 from web.admission import Admission
 from web.services import Services
+from web.storage import storage
 
 MAX_OPEN = 8000
 """Of a process: half of the files that it may open (`cli.web`)."""
@@ -45,10 +46,13 @@ class Spools:
     def new(self) -> Spool:
         """An empty one; without space on the disk it takes nothing, and the files before it are left alone.
 
+        The storage is recognised anew for each: one that was mounted over a moment ago must get no file of ours.
+
         Raises:
             ServiceUnavailable: all uploads together hold too many files.
-            StorageUnavailable: the storage refuses.
+            StorageUnavailable: the storage refuses, or is missing or foreign.
         """
+        storage().require_now()
         _open.add(1)
         try:
             spool = self._store.spool(self._max_bytes)
