@@ -10,7 +10,7 @@ from core.errors import StorageFull
 from core.storage import Spool
 from web.admission import Admission
 from web.services import Services
-from web.storage import storage
+from web.storage import Storage
 
 MAX_OPEN = 8000
 """Of a process: half of the files that it may open (`cli.web`)."""
@@ -37,10 +37,11 @@ _open = _Open()
 class Spools:
     """Those of one upload; `close` removes what did not become a blob."""
 
-    def __init__(self, services: Services, admission: Admission) -> None:
+    def __init__(self, services: Services, admission: Admission, storage: Storage) -> None:
         self._store = services.store
         self._max_bytes = services.settings.max_upload_bytes
         self._admission = admission
+        self._storage = storage
         self._spools: list[Spool] = []
 
     def new(self) -> Spool:
@@ -52,7 +53,7 @@ class Spools:
             ServiceUnavailable: all uploads together hold too many files.
             StorageUnavailable: the storage refuses, or is missing or foreign.
         """
-        storage().require_now()
+        self._storage.require_now()
         _open.add(1)
         try:
             spool = self._store.spool(self._max_bytes)

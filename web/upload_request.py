@@ -12,6 +12,7 @@ from web.admission import admission
 from web.multipart import PIECE_BYTES, FormReader
 from web.services import services
 from web.spools import Spools
+from web.storage import storage
 
 FORM_READER = "pneumoscreen.form_reader"
 """In the environment: the reader of a form that has arrived already (`web.server`)."""
@@ -87,7 +88,9 @@ class UploadRequest(Request):
     def _new_reader(self) -> FormReader:
         boundary = self.mimetype_params.get("boundary", "").encode("ascii", "replace")
         parts: int = current_app.config["MAX_FORM_PARTS"]
-        return FormReader(boundary, Spools(services(), admission()), max_parts=parts, max_fields_bytes=MAX_FORM_BYTES)
+        return FormReader(
+            boundary, Spools(services(), admission(), storage()), max_parts=parts, max_fields_bytes=MAX_FORM_BYTES
+        )
 
 
 def _takes_files(endpoint: str | None) -> bool:
