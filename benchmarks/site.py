@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from db import migrate, users
+from core.storage import LocalBlobStore
+from db import migrate, stores, users
 from db.session import Database, now
 from tests import factories, valkey
 from tests.polling import wait_until
@@ -34,6 +35,7 @@ class Site:
         database_url = f"sqlite:///{directory / 'site.db'}"
         migrate.upgrade(database_url)
         self.database = Database(database_url)
+        stores.settle(self.database, LocalBlobStore(directory / "data" / "blobs"))
         stack.callback(self.database.dispose)
         with self.database.begin() as session:
             self.token = users.create_token(session, factories.user(session), now=now(session))

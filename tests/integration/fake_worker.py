@@ -41,7 +41,7 @@ class OneModel:
         self.models_dir = models_dir
 
     def active(self) -> Any:
-        card = SimpleNamespace(model_dump=lambda mode: {})
+        card = SimpleNamespace(model_dump=lambda mode: {}, quantization=None)
         return SimpleNamespace(sha256=FAKE_SHA256, name="fake-brightness", card=card)
 
 
