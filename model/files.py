@@ -9,8 +9,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from core.errors import ModelInvalid
-from model import preprocess
-from model.card import ARCHITECTURE, Card
+from model.card import ARCHITECTURE, PREPROCESSING, Card
 
 
 def read_card(path: Path) -> Card:
@@ -56,7 +55,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _check_supported(path: Path, card: Card) -> None:
-    supported = {"architecture": ARCHITECTURE, "preprocessing": preprocess.DESCRIPTION}
+    supported = {"architecture": ARCHITECTURE, "preprocessing": PREPROCESSING}
     for field, ours in supported.items():
         theirs = getattr(card, field)
         if theirs != ours:

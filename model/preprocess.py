@@ -19,10 +19,11 @@ from PIL import Image
 
 from core.media import MAX_PIXELS
 from model import orientation, trim
+from model.card import INPUT_PX
 from model.decode import picture, upright
 from model.trim import Box
 
-SIZE = 224
+SIZE = INPUT_PX
 """Side of the network's input, in pixels."""
 
 FILTER = Image.Resampling.BILINEAR
@@ -31,10 +32,6 @@ FILTER = Image.Resampling.BILINEAR
 DECODED_PX = SIZE * 3 // 2
 """A JPEG is decoded no smaller than this before it is resized. On 144 X-rays of 1 to 3 megapixels this moves the
 probability by at most 0.025 (99 % of images: 0.019) and no decision; SIZE itself would move it by up to 0.18."""
-
-DESCRIPTION = f"gray, {SIZE} x {SIZE}, antialiased bilinear, aspect ratio not kept"
-"""Recorded in each checkpoint's card; a checkpoint made with another transform is refused."""
-
 
 SMALL_PX = 200
 """Below it on either side a radiograph has lost what the model looks at: at 100 px 0.78 became 0.24."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model import checkpoint, engines, preprocess
-from model.card import ARCHITECTURE, Card, TrainingData
+from model import checkpoint, engines
+from model.card import ARCHITECTURE, PREPROCESSING, Card, TrainingData
 from model.engines import Predictor
 from training import backbone, data, domain, evaluate, quantize, report, robustness, run_folder, seeds, split
 from training import config as configs
@@ -97,7 +97,7 @@ def _card(config: TrainConfig, source: Source, developed: Developed, command: st
         architecture=ARCHITECTURE,
         created_at=datetime.now(UTC),
         code_version=code_version(),
-        preprocessing=preprocess.DESCRIPTION,
+        preprocessing=PREPROCESSING,
         operating_point=developed.operating_point,
         calibration=developed.calibration,
         training_data=TrainingData(

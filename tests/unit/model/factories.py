@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model import checkpoint, preprocess, resnet
-from model.card import ARCHITECTURE, Calibration, Card, DomainLimit, OperatingPoint, TrainingData
+from model import checkpoint, resnet
+from model.card import ARCHITECTURE, PREPROCESSING, Calibration, Card, DomainLimit, OperatingPoint, TrainingData
 from model.domain import Domain
 
 LIMIT = DomainLimit(limit=1.0, rule="fixed", images=4, patients=4, refused={"as they are": 0.0})
@@ -25,7 +25,7 @@ def make_card(**changes: Any) -> Card:
         architecture=ARCHITECTURE,
         created_at=datetime(2026, 1, 2, tzinfo=UTC),
         code_version="0",
-        preprocessing=preprocess.DESCRIPTION,
+        preprocessing=PREPROCESSING,
         operating_point=OperatingPoint(threshold=0.5, rule="fixed"),
         calibration=Calibration(slope=1, intercept=0, prior=0.5),
         training_data=TrainingData(
