@@ -16,7 +16,7 @@ from core.errors import CONFIGURATION_STATUS, ConfigurationError, PneumoscreenEr
 EXIT_ERROR = 1
 
 EXTRAS = {
-    **dict.fromkeys(("torch", "torchvision"), "worker"),
+    **dict.fromkeys(("torch", "torchvision", "simplejpeg", "openvino"), "worker"),
     **dict.fromkeys(("lightning_fabric", "matplotlib", "optuna", "sklearn", "tomli_w"), "training"),
 }
 """Packages that not every installation has, and the extra that brings each."""

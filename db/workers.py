@@ -39,10 +39,14 @@ def register(session: Session, *, name: str, engine: str, model_sha256: str, now
 
 def beat(
     session: Session, *, name: str, batches: int, images: int, now: datetime, paused_reason: str | None = None
-) -> None:
-    """The worker lives; `batches` and `images` are its totals so far. `paused_reason`: why it claims nothing."""
+) -> bool:
+    """The worker lives; `batches` and `images` are its totals so far. `paused_reason`: why it claims nothing.
+
+    Returns False if the worker is not listed any more: it slept, or its clock jumped, for longer than FORGET_S.
+    """
     values = {"seen_at": now, "batches": batches, "images": images, "paused_reason": paused_reason}
-    session.execute(update(Worker).where(Worker.name == name).values(values))
+    listed = session.scalars(update(Worker).where(Worker.name == name).values(values).returning(Worker.name))
+    return listed.one_or_none() is not None
 
 
 def leave(session: Session, *, name: str) -> None:

@@ -48,11 +48,17 @@ class Heartbeat:
         pipeline = self._pipeline
         pipeline.renew_leases()
         with self._database.begin() as session:
-            workers.beat(
+            at = now(session)
+            listed = workers.beat(
                 session,
                 name=pipeline.name,
                 batches=pipeline.batches,
                 images=pipeline.images,
-                now=now(session),
+                now=at,
                 paused_reason=pipeline.paused_reason,
             )
+            if not listed:
+                model = pipeline.predictor
+                workers.register(
+                    session, name=pipeline.name, engine=model.engine, model_sha256=model.model_sha256, now=at
+                )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -146,3 +146,13 @@ def test_stop_ends_the_thread_and_may_come_before_start(heartbeat: Heartbeat) ->
     heartbeat.start()
     heartbeat.stop()
     assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_worker_that_was_forgotten_is_listed_again(heartbeat: Heartbeat, flaky: Flaky) -> None:
+    """It slept for hours, or the database's clock jumped: its row is gone, and it lives."""
+    with flaky.begin() as session:
+        workers.forget(session, now(session) + timedelta(hours=2))
+        assert not workers.alive(session, now(session))
+    heartbeat.beat()
+    with flaky.read() as session:
+        assert [worker.name for worker in workers.alive(session, now(session))] == ["w1"]
