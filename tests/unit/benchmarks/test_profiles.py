@@ -30,8 +30,8 @@ def test_decode(files: list[bytes]) -> None:
 
 def test_upload(files: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiles, "REQUESTS", 2)
-    for read_ahead_bytes in (0, 2**20):
-        parts = profiles.upload(files, read_ahead_bytes)
+    for piece_bytes in (1, 2**20):
+        parts = profiles.upload(files, piece_bytes)
         assert set(parts) == {"reading the body", "finding the files in it"}
         assert min(parts.values()) > 0
 
