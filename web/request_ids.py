@@ -31,8 +31,6 @@ def install(app: Flask, *, trust_proxy: bool) -> None:
     def begin() -> None:
         given = request.headers.get(HEADER, "") if trust_proxy else ""
         g.request_id = given if _ACCEPTABLE.fullmatch(given) else secrets.token_hex(8)
-        # A thread serves many requests: what an earlier one bound must not show in this one's lines.
-        structlog.contextvars.clear_contextvars()
         numbers = {name: value for name, value in (request.view_args or {}).items() if isinstance(value, int)}
         structlog.contextvars.bind_contextvars(request_id=g.request_id, **numbers)
         g.request_began_s = time.monotonic()
@@ -52,8 +50,13 @@ def install(app: Flask, *, trust_proxy: bool) -> None:
             )
         return response
 
+    def end(_error: BaseException | None) -> None:
+        """A thread serves many requests: what one has bound must not show in the lines of the next."""
+        structlog.contextvars.clear_contextvars()
+
     app.before_request(begin)
     app.after_request(name)
+    app.teardown_request(end)
 
 
 def current() -> str | None:

@@ -23,6 +23,7 @@ def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     hooks = sys.excepthook, threading.excepthook
+    structlog.contextvars.clear_contextvars()
     yield
     root.handlers, root.level = handlers, level
     sys.excepthook, threading.excepthook = hooks
