@@ -15,6 +15,7 @@ from db.states import Role
 from tests import factories
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import add_job, new_context, sign_in
+from tests.polling import wait_until
 from web.services import Services
 
 pytestmark = [
@@ -194,14 +195,14 @@ def test_the_filter_of_the_history_stays_out_of_the_address(
     page.get_by_role("link", name="export_very-long").first.click()
     page.wait_for_url("**/images/*")
     page.go_back()
-    assert page.url == found
+    page.wait_for_url(found)
     page.reload()
     expect(page.get_by_label("File name contains")).to_have_value("very-long")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV of this selection").click()
     assert "very-long" not in download.value.url
     assert download.value.path().read_text().count("very-long") >= 2
-    assert "POST /history" in caplog.text  # the lines of the server's access log
+    wait_until(lambda: "POST /history" in caplog.text)  # the lines of the server's access log
     assert "very-long" not in caplog.text + " ".join(asked)
 
 
