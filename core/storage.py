@@ -191,6 +191,8 @@ class LocalBlobStore:
 
     def spool(self, max_bytes: int) -> Spool:
         """An empty spool on the same file system as the blobs."""
+        with storage_errors("write to"):
+            self._complete(self._spools)
         return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:
@@ -198,6 +200,7 @@ class LocalBlobStore:
         sha256 = spool.sha256
         target = self._path(sha256)
         with storage_errors("write to"):
+            self._complete(target.parent)
             try:
                 os.utime(target)  # it is young again: `stored_before` leaves it out
             except FileNotFoundError:
@@ -226,16 +229,26 @@ class LocalBlobStore:
 
     def stored_before(self, first_byte: int, time_s: float) -> list[str]:
         """The blobs whose sha256 begins with `first_byte` (0 to 255), stored before `time_s` (seconds of the epoch)."""
-        with storage_errors("read"), os.scandir(self.root / f"{first_byte:02x}") as entries:
+        folder = self.root / f"{first_byte:02x}"
+        with storage_errors("read"):
+            self._complete(folder)
+        with storage_errors("read"), os.scandir(folder) as entries:
             return sorted(e.name for e in entries if SHA256_HEX.fullmatch(e.name) and _written_s(e) < time_s)
 
     def drop_spools(self, time_s: float) -> int:
         """Remove what uploads that were cut off left behind, not written to since `time_s`; how many."""
+        with storage_errors("read"):
+            self._complete(self._spools)
         return drop_spools(self._spools, time_s)
 
     def free_bytes(self) -> int | None:
         with storage_errors("read"):
             return shutil.disk_usage(self.root).free
+
+    def _complete(self, folder: Path) -> None:
+        """Make a folder that a copy of the store lacks: back-ups leave out empty ones. Never without the marker."""
+        if not folder.is_dir() and self.store_id() is not None:
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def _path(self, sha256: str) -> Path:
         return self.root / checked(sha256)[:2] / sha256

@@ -271,3 +271,21 @@ def test_spools_of_uploads_that_were_cut_off_are_dropped(store: LocalBlobStore) 
     assert [path.name for path in (store.root / "incoming").iterdir()] == [young.path.name]
     old.close()
     young.close()
+
+
+def test_a_copy_without_the_empty_folders_is_a_store_all_the_same(store: LocalBlobStore) -> None:
+    """What a back-up by tar or rsync may bring: folders that hold something, and the marker."""
+    kept = put(store, b"radiograph")
+    for folder in store.root.iterdir():
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    assert read(store, put(store, b"another radiograph")) == b"another radiograph"
+    assert [store.stored_before(number, 0) for number in range(256)] == [[]] * 256
+    assert (store.drop_spools(0), read(store, kept)) == (0, b"radiograph")
+
+
+def test_no_folder_is_made_where_there_is_no_marker(tmp_path: Path) -> None:
+    (tmp_path / "unmounted").mkdir()
+    with pytest.raises(StorageUnavailable):
+        LocalBlobStore(tmp_path / "unmounted").spool(LIMIT)
+    assert not list((tmp_path / "unmounted").iterdir())
