@@ -180,10 +180,12 @@ def test_a_full_disk_is_507_with_no_row_and_nothing_left(
     assert (count(services, Image), blobs(services), spools(services)) == (0, [], [])
 
 
-def test_a_storage_that_vanished_is_503(client: FlaskClient, services: Services, job_id: int) -> None:
+def test_a_storage_that_takes_no_file_is_503(client: FlaskClient, services: Services, job_id: int) -> None:
     incoming = services.settings.blobs / "incoming"
     incoming.rmdir()
+    incoming.touch()  # no folder can be made here
     response = send(client, job_id, ("a.png", PNG))
+    incoming.unlink()
     incoming.mkdir()
     assert (response.status_code, response.get_json()["code"]) == (503, "storage_unavailable")
     assert count(services, Image) == 0
