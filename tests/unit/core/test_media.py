@@ -106,7 +106,7 @@ def test_a_file_without_bytes_is_empty() -> None:
         (b"II+\x00\x08\x00\x00\x00", "a BigTIFF image"),
         (b"\x5c\x01\x00\x00" + bytes(340) + b"n+1\x00", "a NIfTI volume"),
         (b"\x1c\x02\x00\x00n+2\x00\r\n\x1a\n", "a NIfTI volume"),
-        (gzip.compress(b"\x5c\x01\x00\x00" + bytes(340) + b"n+1\x00"), "a compressed NIfTI volume"),
+        (gzip.compress(b"\x5c\x01\x00\x00" + bytes(340) + b"n+1\x00", mtime=0), "a compressed NIfTI volume"),
         (b"\x02\x00\x00\x00UL\x04\x00" + bytes(8), "a DICOM file"),
         (b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100", "a DICOM file"),
         (b"\x08\x00\x05\x00\x0a\x00\x00\x00ISO_IR 100", "a DICOM file"),
