@@ -35,6 +35,7 @@ from web import audit, filenames
 from web.admission import admission
 from web.auth import user
 from web.quantities import counted
+from web.schemas import MAX_ID
 from web.services import Services, services
 from web.storage import storage
 
@@ -197,8 +198,10 @@ def admit(request: Request) -> None:
 
 
 def _priority(job_id: int) -> Priority:
-    with services().database.read() as session:
-        job = session.get(Job, job_id)
+    job = None
+    if job_id <= MAX_ID:  # an upload is admitted before the values of its address are checked
+        with services().database.read() as session:
+            job = session.get(Job, job_id)
     if job is None or job.deleted_at is not None:
         raise NotFound(f"There is no job {job_id}.")
     return job.priority

@@ -182,6 +182,7 @@ def test_the_filter_of_the_history_stays_out_of_the_address(
     page: Page, services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="werkzeug")  # other tests have it quiet
     asked: list[str] = []
     page.on("request", lambda r: asked.extend([r.url, r.headers.get("referer", "")]))
     add_job(services, 2)

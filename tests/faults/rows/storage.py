@@ -51,11 +51,13 @@ def take_away(run: Run) -> None:
     """Nothing can be written (the share is not mounted); what is stored can still be read."""
     blobs = run.stack.settings.blobs
     (blobs / "incoming").rename(blobs / "incoming.away")
+    (blobs / "incoming").touch()  # else the store would make the folder again
     _wait_for_refusals(run)
 
 
 def bring_back(run: Run) -> None:
     blobs = run.stack.settings.blobs
+    (blobs / "incoming").unlink()
     (blobs / "incoming.away").rename(blobs / "incoming")
 
 

@@ -342,3 +342,8 @@ def test_five_hundred_files_in_one_request_are_taken(client: FlaskClient, servic
     answers = send(client, job_id, *((f"{number}.png", small) for number in range(500))).get_json()["images"]
     assert [answer["filename"] for answer in answers] == [f"{number}.png" for number in range(500)]
     assert (count(services, Image), spools(services)) == (500, [])
+
+
+@pytest.mark.parametrize("job_id", [2**63, 10**40])
+def test_an_upload_to_a_job_beyond_all_numbers_is_no_crash(client: FlaskClient, job_id: int) -> None:
+    assert send(client, job_id, ("a.png", PNG)).status_code in {404, 422}
