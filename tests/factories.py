@@ -36,6 +36,11 @@ def png(seed: int = 0, *, brightness: float = 0.4, size_px: tuple[int, int] = (1
     return _encode(radiograph(seed, brightness=brightness, size_px=size_px), "PNG")
 
 
+def png16(seed: int = 0) -> bytes:
+    """The same radiograph with 12 bits a pixel, which no browser shows as it is."""
+    return _encode(radiograph(seed).astype(np.uint16) * 16, "PNG")
+
+
 def jpeg(seed: int = 0, *, brightness: float = 0.4, size_px: tuple[int, int] = (120, 100)) -> bytes:
     return _encode(radiograph(seed, brightness=brightness, size_px=size_px), "JPEG")
 
@@ -48,7 +53,7 @@ def png_header(width_px: int, height_px: int) -> bytes:
     return bytes(data)
 
 
-def _encode(pixels: NDArray[np.uint8], kind: str) -> bytes:
+def _encode(pixels: NDArray[np.uint8] | NDArray[np.uint16], kind: str) -> bytes:
     buffer = io.BytesIO()
     PillowImage.fromarray(pixels).save(buffer, kind)
     return buffer.getvalue()

@@ -54,10 +54,10 @@ def deployed(settings: Settings, postgresql_url: str) -> Iterator[Deployed]:
 
 
 def send_three(client: FlaskClient) -> list[int]:
-    """Three jobs of one image each, with the same id; a worker can read two of them."""
+    """Three jobs of one image each, with the same id; a worker can read two of them, and draws both for the page."""
     ids = []
     for seed in range(3):
-        data = factories.png(seed) if seed else factories.png()[:-30]
+        data = factories.png16(seed) if seed else factories.png()[:-30]
         file = FileStorage(io.BytesIO(data), f"{seed}.png")
         ids.append(client.post("/api/v1/images", data={"file": file}).get_json()["id"])
     return ids
