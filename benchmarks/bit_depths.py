@@ -17,8 +17,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from model import engines, preprocess
-from model.decode import decode
+from imaging import preprocess
+from imaging.decode import decode
+from model import engines
 from model.engines import Predictor
 from model.registry import DEFAULT
 

@@ -11,15 +11,15 @@ import numpy as np
 
 from benchmarks import cpu
 from benchmarks.rows import Row, Setup
-from core import activation
 from db import claims, migrate
 from db.claims import Scored
 from db.session import Database, now
 from db.states import Decision
+from imaging import cam
 from tests import factories, postgres
 
 BATCH = 16
-CAM = activation.pack(np.linspace(-3, 3, 49, dtype=np.float16).reshape(7, 7))
+CAM = cam.pack(np.linspace(-3, 3, 49, dtype=np.float16).reshape(7, 7))
 IMAGES = 800
 """Rows of one repeat."""
 

@@ -12,8 +12,9 @@ from PIL import Image
 from benchmarks import cpu, eager
 from benchmarks.rows import Row, Setup
 from benchmarks.spread import alternate, ratio
-from model import preprocess
-from model.preprocess import FILTER, SIZE
+from imaging import preprocess
+from imaging.preprocess import FILTER
+from imaging.transform import INPUT_PX
 
 Pixels = NDArray[np.uint8]
 
@@ -26,7 +27,7 @@ def ours(data: bytes) -> Pixels:
 def plain(data: bytes) -> Pixels:
     """uint8 (224, 224) by Pillow's open, convert and resize, with the same filter and no check."""
     with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("L").resize((SIZE, SIZE), FILTER), dtype=np.uint8)
+        return np.asarray(image.convert("L").resize((INPUT_PX, INPUT_PX), FILTER), dtype=np.uint8)
 
 
 def cpu_s(setup: Setup) -> float:

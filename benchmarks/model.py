@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from model import engines, preprocess
+from imaging import preprocess
+from model import engines
 from model.engines import Predictor
 from model.registry import DEFAULT
 from model.results import Result, decide

@@ -30,11 +30,12 @@ from benchmarks import images, report
 from benchmarks.client import BOUNDARY, multipart
 from benchmarks.decode import ours
 from core.storage import Spool
+from imaging.preprocess import DECODED_PX, FILTER
+from imaging.transform import INPUT_PX
 from model import checkpoint
 from model.engines import graph
 from model.engines.runtime import core, has_bfloat16
 from model.folding import fold, planes
-from model.preprocess import DECODED_PX, FILTER, SIZE
 from model.registry import DEFAULT
 from tests.service import REPOSITORY
 from web.multipart import PIECE_BYTES, FormReader
@@ -131,7 +132,7 @@ def plain_decode(files: Sequence[bytes]) -> Parts:
         "entropy decoding": _ms(_eighth, files),
         "inverse DCT and colour": _ms(opened, files) - _ms(_eighth, files),
         "to gray": _ms(lambda image: image.convert("L"), full),
-        "resize": _ms(lambda image: image.resize((SIZE, SIZE), FILTER), gray),
+        "resize": _ms(lambda image: image.resize((INPUT_PX, INPUT_PX), FILTER), gray),
     }
 
 
@@ -140,7 +141,7 @@ def our_decode(files: Sequence[bytes]) -> Parts:
     parts = {
         "entropy decoding": _ms(_eighth, files),
         "inverse DCT and colour": _ms(scaled, files) - _ms(_eighth, files),
-        "resize": _ms(lambda image: image.resize((SIZE, SIZE), FILTER), [scaled(data) for data in files]),
+        "resize": _ms(lambda image: image.resize((INPUT_PX, INPUT_PX), FILTER), [scaled(data) for data in files]),
     }
     return parts | {"checks and copies": _ms(ours, files) - sum(parts.values())}
 

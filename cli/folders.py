@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import skipping
-from core.archives.members import is_beside
+from imaging import skipping
+from imaging.archives.members import is_beside
 
 OUTSIDE_LINK = "symbolic links that lead out of the folder"
 FOLDER_LINK = "symbolic links to folders or to nothing"

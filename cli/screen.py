@@ -125,8 +125,8 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
     from io import BytesIO
 
     from cli.sources import Unreadable
-    from core.media import sniff
-    from model import preprocess
+    from imaging import preprocess
+    from imaging.media import sniff
 
     try:
         with item.source.open() as file:

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import BinaryIO, Protocol
 
 from cli.folders import Folder
-from core.archives import Archive, open_archive
 from core.errors import Permanent, TooLarge
+from imaging.archives import Archive, open_archive
 
 
 class Unreadable(Permanent):

@@ -17,8 +17,8 @@ from cli.client import FULL, Client, ServiceError
 from cli.rows import REJECTED
 from cli.sources import Problem, Source
 from core.errors import Permanent
-from core.media import sniff
 from core.results import Row
+from imaging.media import sniff
 
 CHUNK = 64
 """Files asked about in one request."""

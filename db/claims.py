@@ -42,7 +42,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model said of one image; `cam` as `core.activation.pack` makes it, the rest as `db.models` has it."""
+    """What a model said of one image; `cam` as `imaging.cam.pack` makes it, the rest as `db.models` has it."""
 
     claim: Claim
     probability: float

@@ -238,7 +238,7 @@ class Prediction(Base):
     domain_score: Mapped[float | None] = mapped_column(Float, doc="How unlike the training images; NULL: not told.")
     domain_limit: Mapped[float | None] = mapped_column(Float, doc="Above it the model refuses to judge.")
     reason: Mapped[str | None] = mapped_column(String(300), doc="Why it was refused, as a sentence.")
-    cam: Mapped[bytes | None] = mapped_column(LargeBinary(98), doc="Class activation map, see core/activation.py.")
+    cam: Mapped[bytes | None] = mapped_column(LargeBinary(98), doc="Class activation map, see imaging/cam.py.")
     notes: Mapped[str | None] = mapped_column(String(300), doc="What makes it less reliable, as sentences.")
     box: Mapped[list[int] | None] = mapped_column(
         JSON(none_as_null=True),

@@ -19,6 +19,7 @@ RUN python -m venv --without-pip /opt/venv && \
         --requirements pyproject.toml --extra s3 --constraints requirements.lock
 COPY README.md LICENSE NOTICE ./
 COPY core core
+COPY imaging imaging
 COPY model model
 COPY db db
 COPY web web

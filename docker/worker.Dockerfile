@@ -23,6 +23,7 @@ RUN python -m venv --without-pip /opt/venv && \
         ${TORCH:+--torch-backend $TORCH}
 COPY README.md LICENSE NOTICE ./
 COPY core core
+COPY imaging imaging
 COPY model model
 COPY db db
 COPY web web

@@ -7,11 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-INPUT_PX = 224
-"""Side of the network's input."""
-PREPROCESSING = f"gray, {INPUT_PX} x {INPUT_PX}, antialiased bilinear, aspect ratio not kept"
-"""What `model.preprocess` does, recorded in each card; a checkpoint made with another transform is refused.
-It stands here so that a card can be read where nothing decodes images."""
 ARCHITECTURE = "resnet18-gray-1logit"
 """torchvision's ResNet-18 with one logit of pneumonia, fed with gray (model/resnet.py)."""
 

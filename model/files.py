@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from core.errors import ModelInvalid
-from model.card import ARCHITECTURE, PREPROCESSING, Card
+from imaging.transform import PREPROCESSING
+from model.card import ARCHITECTURE, Card
 
 
 def read_card(path: Path) -> Card:

@@ -18,13 +18,13 @@ from pydantic import SecretStr
 from werkzeug.datastructures import FileStorage
 from werkzeug.serving import make_server
 
-from core import activation
 from core.queue import make_celery
 from core.settings import Settings
 from core.stores import open_store
 from db import claims, migrate, stores, users, workers
 from db.session import Database, now
 from db.states import Decision, Role
+from imaging import cam
 from model.registry import Registry
 from scripts import drawn_film
 from web.app import create_app
@@ -110,7 +110,7 @@ def screen(ours: Services, count: int) -> None:
 def heat() -> bytes:
     """A map whose warm places are where the shadow is drawn."""
     y, x = np.mgrid[-1:1:7j, -1:1:7j]
-    return activation.pack((7 * np.exp(-(((x - 0.4) / 0.3) ** 2) - ((y - 0.25) / 0.3) ** 2) - 2).astype(np.float16))
+    return cam.pack((7 * np.exp(-(((x - 0.4) / 0.3) ** 2) - ((y - 0.25) / 0.3) ** 2) - 2).astype(np.float16))
 
 
 def take(page: Page, name: str) -> None:

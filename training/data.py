@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError, PneumoscreenError
-from model import preprocess
+from imaging import preprocess
 from training.progress import Progress, silent
 from training.sources import CLASSES, Item, cause_of, items
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from imaging.transform import INPUT_PX
 from model import resnet
-from model.preprocess import SIZE
 from model.resnet import GrayResNet
 from training import parallel, split
 from training.distort import DistortConfig, degrade
@@ -141,8 +141,8 @@ class Workshop:
         """Raw logits of `data`, computed unless they are there already: by the soup (views, n), by its members
         (seeds, n) of the images as they are, in the size in which the second cycle goes on.
         """
-        size_px = self._finetune.polish.size_px if self._finetune.polish else SIZE
-        of_soup = self._predicted(f"{name}-mean{len(soup.members)}", soup.network, self._views(data), SIZE)
+        size_px = self._finetune.polish.size_px if self._finetune.polish else INPUT_PX
+        of_soup = self._predicted(f"{name}-mean{len(soup.members)}", soup.network, self._views(data), INPUT_PX)
         of_members = [
             self._predicted(f"{name}-seed{number}", member, data.pixels, size_px)
             for number, member in enumerate(soup.members)

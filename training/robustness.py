@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from model.decode import decode
+from imaging.decode import decode
+from imaging.preprocess import preprocess
 from model.engines import Predictor
-from model.preprocess import preprocess
 from training.progress import Progress, silent
 from training.sources import CLASSES, items
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.transform import PREPROCESSING
 from model import checkpoint, engines
-from model.card import ARCHITECTURE, PREPROCESSING, Card, TrainingData
+from model.card import ARCHITECTURE, Card, TrainingData
 from model.engines import Predictor
 from training import backbone, data, domain, evaluate, quantize, report, robustness, run_folder, seeds, split
 from training import config as configs

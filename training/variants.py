@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from model.preprocess import preprocess
+from imaging.preprocess import preprocess
 
 Gray = NDArray[np.uint8]
 """(H, W)."""

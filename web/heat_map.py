@@ -8,7 +8,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from core import activation
+from imaging.cam import unpack
 
 SIZE_PX = 224
 COLOUR = (255, 120, 0)
@@ -22,7 +22,7 @@ def render(cam: bytes, threshold: float) -> bytes:
     """A PNG, 224 x 224 RGBA: one colour, the more opaque the more a place speaks for pneumonia.
 
     Args:
-        cam: as `core.activation.pack` made it.
+        cam: as `imaging.cam.pack` made it.
         threshold: the operating point, at which a place is neutral; below it it is transparent.
     """
     alpha = Image.fromarray(strengths(cam, threshold)).resize((SIZE_PX, SIZE_PX), Image.Resampling.BICUBIC)
@@ -36,7 +36,7 @@ def render(cam: bytes, threshold: float) -> bytes:
 
 def strengths(cam: bytes, threshold: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """float32 (7, 7) in 0..1. Cells count by their distance above the operating point's logit."""
-    above = activation.unpack(cam).astype(np.float32) - _logit(threshold)
+    above = unpack(cam).astype(np.float32) - _logit(threshold)
     return np.asarray(above.clip(0, None) / max(STRONG, float(above.max())), dtype=np.float32)
 
 

@@ -21,7 +21,6 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import Conflict, NotFound
 
 from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge, beyond_retry
-from core.media import sniff
 from core.queue import publish
 from core.storage import Spool
 from db import jobs, queries, rejections, retention
@@ -31,6 +30,7 @@ from db.models import Image, Job
 from db.queries import Progress
 from db.session import now
 from db.states import ImageState, Priority
+from imaging.media import sniff
 from web import audit, filenames
 from web.admission import admission
 from web.auth import user

@@ -15,7 +15,6 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from core import activation
 from core.errors import PneumoscreenError, Transient
 from core.settings import Settings
 from core.storage import BlobStore, storage_errors
@@ -24,9 +23,9 @@ from db.claims import Claim, Failed, Scored
 from db.session import Database, now
 from db.states import Decision, Priority
 from db.stores import StoreCheck
-from model import preprocess
+from imaging import cam, preprocess
+from imaging.preprocess import Prepared
 from model.engines import Predictor
-from model.preprocess import Prepared
 from model.results import Result, decide
 from worker import outage
 from worker.batching import Outcome, WorkerError, decoders, screen_batches
@@ -231,7 +230,7 @@ def _scored(claim: Claim, result: Result, model: Predictor, prepared: Prepared |
         Decision(decided.decision),
         result.domain_score,
         decided.reason,
-        activation.pack(result.cam),
+        cam.pack(result.cam),
         notes=" ".join(prepared.notes) or None if prepared else None,
         box=list(astuple(prepared.box)) if prepared else None,
         preview=prepared.preview if prepared else None,

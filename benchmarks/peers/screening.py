@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from imaging.preprocess import FILTER
+from imaging.transform import INPUT_PX
 from model import checkpoint
-from model.preprocess import FILTER, SIZE
 from model.registry import DEFAULT
 
 BATCH = 16
@@ -29,7 +30,7 @@ def pixels(data: bytes) -> NDArray[np.uint8]:
 
 def resized(image: Image.Image) -> NDArray[np.uint8]:
     """uint8 (224, 224)."""
-    return np.asarray(image.convert("L").resize((SIZE, SIZE), FILTER), dtype=np.uint8)
+    return np.asarray(image.convert("L").resize((INPUT_PX, INPUT_PX), FILTER), dtype=np.uint8)
 
 
 class Network:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import OutOfMemory
+from imaging.transform import INPUT_PX
 from model.domain import Domain
-from model.preprocess import SIZE
 from model.resnet import Seen
 from model.results import Results
 
@@ -22,8 +22,8 @@ CPU_BATCH = 16
 
 def check(batch: NDArray[np.uint8]) -> None:
     """Raises ValueError unless it is uint8 (N, 224, 224)."""
-    if batch.dtype != np.uint8 or batch.shape[1:] != (SIZE, SIZE):
-        raise ValueError(f"expected uint8 (N, {SIZE}, {SIZE}), got {batch.dtype} {batch.shape}")
+    if batch.dtype != np.uint8 or batch.shape[1:] != (INPUT_PX, INPUT_PX):
+        raise ValueError(f"expected uint8 (N, {INPUT_PX}, {INPUT_PX}), got {batch.dtype} {batch.shape}")
 
 
 class Outputs(NamedTuple):

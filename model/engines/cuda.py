@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import ConfigurationError, DeviceLost
+from imaging.transform import INPUT_PX
 from model.checkpoint import Checkpoint
 from model.domain import Domain
 from model.engines import passes
 from model.engines.common import Outputs, check, outputs
 from model.engines.folded import FoldedNetwork
 from model.folding import fold
-from model.preprocess import SIZE
 from model.results import Results
 
 SIZES = (1, 8, 32, 64, 128, 256, 512)
@@ -105,7 +105,7 @@ class _Lane:
         self._network = network
         self._domain = domain
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # of torch, as all in this file
-        self._pixels = torch.zeros((largest, SIZE, SIZE), dtype=torch.uint8).pin_memory()
+        self._pixels = torch.zeros((largest, INPUT_PX, INPUT_PX), dtype=torch.uint8).pin_memory()
         self._gray = self._pixels.cuda()
         self._planes = network.planes(largest)
         self._answers: list[Tensor] = []  # pinned, a copy of the largest outputs

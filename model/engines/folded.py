@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from imaging.transform import INPUT_PX
 from model.folding import MIDDLE, ONE, THIRD_STAGE, Conv, Folded
-from model.preprocess import SIZE
 from model.resnet import Seen
 
 
@@ -30,7 +30,7 @@ class FoldedNetwork:
 
     def planes(self, count: int) -> Tensor:
         """(count, 2, 224, 224) for `look`; the first plane is still empty, the second is as it stays."""
-        made = torch.full((count, 2, SIZE, SIZE), float(ONE), dtype=self._dtype, device=self._device)
+        made = torch.full((count, 2, INPUT_PX, INPUT_PX), float(ONE), dtype=self._dtype, device=self._device)
         return made.to(memory_format=torch.channels_last)
 
     def look(self, gray: Tensor, planes: Tensor) -> Seen:

@@ -18,11 +18,11 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
+from imaging.transform import INPUT_PX
 from model.card import Quantization
 from model.engines.rounding import rounded
 from model.engines.runtime import ops, ov
 from model.folding import THIRD_STAGE, Block, Conv, Folded
-from model.preprocess import SIZE
 
 Tap = Callable[[str, ov.Node], ov.Node]
 """Called with the name and the value of each activation that is to be quantised; gives what goes on in its place."""
@@ -70,7 +70,7 @@ class _Builder:
 
     def model(self, batch: int) -> ov.Model:
         folded = self._folded
-        self.planes = ops.parameter([batch, 2, SIZE, SIZE], np.int8, "planes")
+        self.planes = ops.parameter([batch, 2, INPUT_PX, INPUT_PX], np.int8, "planes")
         stem = self._convolved(folded.stem, ops.convert(self.planes, "f32"), integer=False)
         value = self._pooled(ops.relu(stem))
         third = value

@@ -14,17 +14,17 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from core import activation
 from db import claims, jobs, workers
 from db.session import now
 from db.states import Decision, Priority
+from imaging import cam
 from tests import factories
 from tests.absent import absent
 from tests.conftest import PASSWORD
 from tests.fakes import FAKE_SHA256
 from web.services import Services
 
-MAP = activation.pack(np.array([[4.0 if (x, y) == (5, 4) else -2.0 for x in range(7)] for y in range(7)], np.float16))
+MAP = cam.pack(np.array([[4.0 if (x, y) == (5, 4) else -2.0 for x in range(7)] for y in range(7)], np.float16))
 LONG = "export_" + "very-long-" * 12 + "name.png"
 ARGUMENTS = [
     "--no-sandbox",

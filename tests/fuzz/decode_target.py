@@ -16,12 +16,12 @@ from collections.abc import Callable
 import atheris
 
 with atheris.instrument_imports(
-    include=["core", "model.decode", "model.jpeg", "model.png", "model.orientation", "PIL"]
+    include=["core", "imaging.decode", "imaging.raster.jpeg", "imaging.raster.png", "imaging.orientation", "PIL"]
 ):
     import numpy as np
 
     from core.errors import PneumoscreenError
-    from model.decode import decode
+    from imaging.decode import decode
 
 from tests import hostile
 

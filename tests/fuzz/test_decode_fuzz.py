@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import PneumoscreenError
-from model.decode import decode
+from imaging.decode import decode
 from tests.fuzz.__main__ import fuzz
 from tests.fuzz.seeds import seeds
 
@@ -37,14 +37,14 @@ def test_a_decoder_that_fails_is_found(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 BROKEN = """
-import core.parts
+import imaging.segments
 
 
 def broken(data, first_scan):
     raise RuntimeError("a bug of the test")
 
 
-core.parts.end_of_jpeg = broken
+imaging.segments.end_of_jpeg = broken
 """
 
 

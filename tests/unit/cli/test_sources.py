@@ -12,7 +12,7 @@ import pytest
 from cli.folders import FOLDER_LINK, OUTSIDE_LINK, SEEN_FOLDER, SPECIAL
 from cli.sources import FileSource, Problem, Sources, Unreadable, display_name
 from core.errors import TooLarge
-from core.skipping import COMPANIONS, HIDDEN, RECYCLED, SYSTEM, THUMBNAILS
+from imaging.skipping import COMPANIONS, HIDDEN, RECYCLED, SYSTEM, THUMBNAILS
 from tests import factories
 
 MAX_BYTES = 1000

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from imaging.decode import decode
+from imaging.preprocess import preprocess
 from model import engines
-from model.decode import decode
-from model.preprocess import preprocess
 from model.registry import DEFAULT, Registry
 
 

@@ -165,7 +165,7 @@ def test_with_statistics_there_is_one(domain: Domain) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["model.engines", "model.registry", "model.files", "model.decode", "model.card", "model.results"]
+    "module", ["model.engines", "model.registry", "model.files", "imaging.decode", "model.card", "model.results"]
 )
 def test_these_work_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

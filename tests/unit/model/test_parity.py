@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import OutOfMemory
+from imaging.preprocess import read
 from model import checkpoint, engines
 from model.card import PROBABILITY_CHANGE, Quantization
 from model.checkpoint import Checkpoint
@@ -20,7 +21,6 @@ from model.engines import openvino
 from model.engines.openvino import OpenVinoPredictor, Runner, observe
 from model.engines.runtime import has_bfloat16
 from model.folding import fold
-from model.preprocess import read
 from model.registry import DEFAULT
 from model.results import Results, decide
 from tests.factories import radiograph

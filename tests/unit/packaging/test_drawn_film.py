@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.decode import decode
+from imaging.decode import decode
 from scripts import drawn_film
 
 

@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import activation
 from db import heartbeats, jobs, workers
 from db.models import Image, Prediction, User
 from db.session import now
 from db.states import Decision, ImageState, Priority
+from imaging import cam
 from tests.conftest import PASSWORD
 from tests.fakes import FAKE_SHA256
 from tests.unit.web.visitor import Visitor
@@ -85,7 +85,7 @@ def add_job(services: Services, token: str) -> AddJob:
             )
             if domain_score is not None:
                 prediction.domain_score, prediction.domain_limit = domain_score, 1.0
-                prediction.cam = activation.pack(np.full((7, 7), 3, np.float16))
+                prediction.cam = cam.pack(np.full((7, 7), 3, np.float16))
                 if domain_score > 1:
                     prediction.decision, prediction.reason = Decision.REFUSED, "It looks like a hand."
             row.decision = prediction.decision

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.activation import pack
+from imaging.cam import pack
 from web import heat_map
 
 

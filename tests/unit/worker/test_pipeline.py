@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from core import activation
 from core.errors import StorageUnavailable
 from core.settings import Settings
 from core.storage import LocalBlobStore
 from db import claims, previews
 from db.session import now
 from db.states import Priority
+from imaging import cam
 from model.results import Results
 from tests import factories
 from tests.fakes import FAKE_SHA256, FakePredictor
@@ -84,7 +84,7 @@ def test_domain_score_map_and_refusal_are_kept(services: Services, submit: Submi
     assert (odd.decision, odd.domain_limit) == ("refused", 0.5)
     assert odd.probability == pytest.approx(0.95, abs=0.03)
     assert "too unlike the frontal chest X-rays" in str(odd.reason)
-    assert activation.unpack(known.cam or b"").mean() == pytest.approx(known.probability, abs=1e-3)
+    assert cam.unpack(known.cam or b"").mean() == pytest.approx(known.probability, abs=1e-3)
 
 
 def test_notes_box_and_a_picture_for_the_page_are_kept(services: Services, submit: Submit, pipeline: Pipeline) -> None:

@@ -1,0 +1,6 @@
+"""What the transform of `imaging.preprocess` is called and gives, for those who must know and decode nothing."""
+
+INPUT_PX = 224
+"""Side of the network's input, in pixels."""
+PREPROCESSING = f"gray, {INPUT_PX} x {INPUT_PX}, antialiased bilinear, aspect ratio not kept"
+"""Recorded in each model's card; a checkpoint made with another transform is refused."""
