@@ -42,7 +42,7 @@ from benchmarks.peers.server import PeerFailed
 from benchmarks.results import Results
 from benchmarks.rows import Row, Setup
 from core.errors import ConfigurationError
-from tests.service import REPOSITORY
+from tests.testing.service import REPOSITORY
 
 Measure = Callable[[Setup], dict[str, Row]]
 

@@ -19,10 +19,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from training import data, restyle, split
+from training.augment import restyle
 from training.bars import Bars
+from training.data import labelled, split
+from training.data.sources import CLASSES
 from training.progress import stage
-from training.sources import CLASSES
 
 FINE = 40
 """Rings of the spectrum from here on hold details finer than about six pixels of 224."""
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder that holds both")
     folder = parser.parse_args().data
     with Bars() as bars:
-        dataset = data.read(folder / "chest_xray_224.tar", stage(bars.update, "reading images"), for_training=True)
+        dataset = labelled.read(folder / "chest_xray_224.tar", stage(bars.update, "reading images"), for_training=True)
     parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, seed=0))
     styles = restyle.styles(dataset.pixels, dataset.labels)
     spectra, grays = styles.spectra.numpy(), np.diff(styles.tones.numpy()[:, ::8], axis=1)

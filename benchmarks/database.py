@@ -16,7 +16,7 @@ from db.claims import Scored
 from db.session import Database, now
 from db.states import Decision
 from imaging import cam
-from tests import factories, postgres
+from tests.testing import factories, postgres
 
 BATCH = 16
 CAM = cam.pack(np.linspace(-3, 3, 49, dtype=np.float16).reshape(7, 7))

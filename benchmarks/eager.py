@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from model import checkpoint
+from model.decision import Results, decide, joined
 from model.registry import DEFAULT
-from model.results import Results, decide, joined
 
 BATCH = 16
 

@@ -13,9 +13,9 @@ from benchmarks.decode import ours
 from benchmarks.rows import Row, Setup
 from benchmarks.spread import alternate, ratio
 from model import engines
+from model.decision import Results, decide, joined
 from model.engines import Predictor
 from model.registry import DEFAULT
-from model.results import Results, decide, joined
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 """Batches of the plot."""

@@ -14,9 +14,9 @@ from benchmarks.site import site
 from benchmarks.upload import Front
 from core.errors import ConfigurationError
 from model import engines
+from model.decision import decide
 from model.registry import DEFAULT
-from model.results import decide
-from tests.service import running
+from tests.testing.service import running
 
 SIZES = (1, 16, 64, 256, 512, 1024, 2048)
 """Of the batches that the engine is given; it divides them as it found best when it started."""

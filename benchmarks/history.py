@@ -29,12 +29,12 @@ from pydantic import SecretStr
 from benchmarks.archive import MODELS, RARE_NAME, Archive, fill
 from core.queue import make_celery
 from core.settings import Settings
-from core.storage import LocalBlobStore
 from db import claims, migrate
 from db.claims import Scored
 from db.session import Database, now
 from db.states import Decision
-from tests import postgres
+from storage.local import LocalBlobStore
+from tests.testing import postgres
 from web.app import create_app
 from web.services import Services
 

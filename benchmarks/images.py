@@ -13,8 +13,8 @@ from pathlib import Path
 
 from PIL import Image, ImageFilter
 
-from tests import factories
-from tests.service import REPOSITORY
+from tests.testing import factories
+from tests.testing.service import REPOSITORY
 
 ORIGINALS = REPOSITORY.parent / "shared" / "data" / "originals"
 SUFFIXES = {".jpg", ".jpeg", ".png"}

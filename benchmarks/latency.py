@@ -13,7 +13,7 @@ from benchmarks.rows import Row, Setup
 from benchmarks.service import client_of
 from benchmarks.spread import percentile
 from benchmarks.upload import API, CONCURRENCY, new_job, requests
-from tests.service import Service, running
+from tests.testing.service import Service, running
 
 SINGLES = 32
 """In each repeat."""

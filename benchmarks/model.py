@@ -1,8 +1,8 @@
 """`python -m benchmarks.model DATA [--before FILE]`: the model's figures that the documents quote.
 
 DATA holds `chest_xray_224.tar`, `originals`, `adult_chest` and `not_chest`. Four tables: images of held-out patients
-as they are, coarse, and crossed (training/restyle.py); the same originals re-encoded; what each set is called; and
-whether files at full size and their 224 px copies are judged alike.
+as they are, coarse, and crossed (training/augment/restyle.py); the same originals re-encoded; what each set is called;
+and whether files at full size and their 224 px copies are judged alike.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from rich.table import Table
 
 from imaging import preprocess
 from model import engines
+from model.decision import Result, decide
 from model.engines import Predictor
 from model.registry import DEFAULT
-from model.results import Result, decide
-from training import config, data, evaluate, restyle, robustness, split
+from training import config
+from training.augment import restyle
+from training.augment.distort import degrade
 from training.bars import Bars
-from training.data import Dataset
-from training.distort import degrade
+from training.data import labelled, split
+from training.data.labelled import Dataset
+from training.data.sources import items
+from training.evaluate import figures, robustness
 from training.progress import stage
-from training.sources import items
 
 BATCH = 32
 SETS = ("originals", "adult_chest", "not_chest")
@@ -47,7 +50,7 @@ def clues(models: dict[str, Predictor], dataset: Dataset, held_out: NDArray[np.b
     table = Table("model", "images", "AUC", "sensitivity", "specificity", "calibration error")
     for name, predictor in models.items():
         for view, its in views.items():
-            found = evaluate.measure(labels, evaluate.predict(predictor, its), predictor.threshold)
+            found = figures.measure(labels, figures.predict(predictor, its), predictor.threshold)
             shown = (found.auc, found.sensitivity, found.specificity, found.calibration_error)
             table.add_row(name, f"{view} ({len(labels)})", *(f"{value:.3f}" for value in shown))
     return table
@@ -116,7 +119,7 @@ def main() -> None:
     models = {name: engines.load(file) for name, file in files.items() if file is not None}
     with Bars() as bars:
         archive = arguments.data / "chest_xray_224.tar"
-        dataset = data.read(archive, stage(bars.update, "reading images"), for_training=True)
+        dataset = labelled.read(archive, stage(bars.update, "reading images"), for_training=True)
     held_out = split.parts(split.assign_folds(dataset.labels, dataset.patients, arguments.seed)) == "test"
     console = Console(width=120)
     console.print(clues(models, dataset, held_out))

@@ -29,15 +29,15 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks import images, report
 from benchmarks.client import BOUNDARY, multipart
 from benchmarks.decode import ours
-from core.storage import Spool
 from imaging.preprocess import DECODED_PX, FILTER
 from imaging.transform import INPUT_PX
 from model import checkpoint
 from model.engines import graph
 from model.engines.runtime import core, has_bfloat16
-from model.folding import fold, planes
+from model.fuse import fold, planes
 from model.registry import DEFAULT
-from tests.service import REPOSITORY
+from storage.spool import Spool
+from tests.testing.service import REPOSITORY
 from web.multipart import PIECE_BYTES, FormReader
 
 DOCUMENT = REPOSITORY / "docs" / "performance.md"

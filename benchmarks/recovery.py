@@ -11,7 +11,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.service import Service, running, wait_until
+from tests.testing.service import Service, running, wait_until
 
 
 def kill_and_time(service: Service) -> tuple[int, float]:

@@ -15,7 +15,7 @@ from benchmarks.site import site
 from benchmarks.upload import CONCURRENCY, Front, new_job, requests
 from model import engines
 from model.registry import DEFAULT
-from tests.service import Service, running
+from tests.testing.service import Service, running
 
 POLL_S = 0.02
 TIMEOUT_S = 600.0

@@ -21,11 +21,11 @@ from sqlalchemy import select, text
 from benchmarks.spread import percentile
 from db.models import Image
 from db.states import FINAL_STATES, ImageState
-from tests import factories
 from tests.faults.matrix import DATABASES
 from tests.faults.profile import LONG
 from tests.faults.rows.postgresql import SLOW_STAMP
 from tests.faults.stack import Kind, Stack, running
+from tests.testing import factories
 
 NETWORK_S = 0.02
 WARM_UP = 5

@@ -9,7 +9,7 @@ from benchmarks import single_waits
 from benchmarks.latency import batches, singles
 from benchmarks.rows import Row, Setup
 from benchmarks.service import client_of
-from tests.service import Service, running, wait_until
+from tests.testing.service import Service, running, wait_until
 
 IMAGES = 400
 CONCURRENCY = 8

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import httpx
 
-from core.storage import LocalBlobStore
 from db import migrate, stores, users
 from db.session import Database, now
-from tests import factories, valkey
-from tests.polling import wait_until
-from tests.service import REPOSITORY
+from storage.local import LocalBlobStore
+from tests.testing import factories, valkey
+from tests.testing.polling import wait_until
+from tests.testing.service import REPOSITORY
 
 TOKEN_ENV = "PNEUMOSCREEN_TOKEN"  # a variable's name
 START_TIMEOUT_S = 600

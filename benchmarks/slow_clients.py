@@ -20,8 +20,8 @@ from benchmarks import images
 from benchmarks.client import Client, Request, multipart
 from benchmarks.site import Site, site
 from benchmarks.spread import percentile
-from tests import factories
-from tests.slow_clients import SlowClients, slow_clients
+from tests.testing import factories
+from tests.testing.slow_clients import SlowClients, slow_clients
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 ROWS_TO_EXPORT = 20_000

@@ -22,7 +22,7 @@ from statistics import median, quantiles
 import httpx
 
 from benchmarks.site import Site
-from tests import factories
+from tests.testing import factories
 
 SAMPLE_S = 2.0
 FOLDER_SIZE = 1000

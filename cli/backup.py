@@ -27,8 +27,8 @@ def backup(
 
       pneumoscreen backup /mnt/backup/monday.tar
     """
-    from cli import snapshot
     from core import settings
+    from launcher import snapshot
 
     os.umask(0o077)  # whatever is created is for its owner alone
     count = snapshot.write(_embedded(settings.load()), file)
@@ -44,8 +44,8 @@ def restore(
 
       PNEUMOSCREEN_DATA_DIR=/srv/pneumoscreen pneumoscreen restore /mnt/backup/monday.tar
     """
-    from cli import snapshot
     from core import settings
+    from launcher import snapshot
 
     os.umask(0o077)  # whatever is created is for its owner alone
     data_dir = _embedded(settings.load())

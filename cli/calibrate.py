@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from training.site_figures import Comparison, PointFigures
+    from training.calibrate.site_figures import Comparison, PointFigures
 
 
 def calibrate(
@@ -37,10 +37,11 @@ def calibrate(
     from core import settings
     from core.errors import ConfigurationError
     from model.registry import Registry
-    from training import data as datasets
-    from training import quantize, site
     from training.bars import Bars
+    from training.calibrate import site
+    from training.data import labelled as datasets
     from training.progress import stage
+    from training.release import quantize
 
     configured = settings.load()
     registry = Registry(configured.models)

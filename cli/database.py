@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 from core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from core.settings import Settings
-    from db.audit import Action, Kind
     from db.session import Database
 
 
@@ -42,14 +39,6 @@ def connected() -> Iterator[Database]:
             yield database
         finally:
             database.dispose()
-
-
-def audited(session: Session, action: Action, kind: Kind, object_id: int, detail: str = "") -> None:
-    """Write what this command does to the audit log, in its own transaction."""
-    from db import audit
-    from db.session import now
-
-    audit.record(session, audit.CLI, action, now(session), kind=kind, object_id=object_id, detail=detail)
 
 
 def require_file(database_url: str) -> None:
@@ -106,9 +95,9 @@ def settle_store(settings: Settings) -> str | None:
     No error: whatever waits for the right storage goes on by itself once it is there.
     """
     from core.errors import StorageForeign, StorageMissing, StorageUnavailable
-    from core.stores import open_store
     from db.session import Database
     from db.stores import TODO, StoreCheck
+    from storage.open import open_store
 
     database = Database(settings.database)
     try:

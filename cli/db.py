@@ -58,8 +58,8 @@ def adopt_store() -> None:
     """
     from cli import database
     from core import settings
-    from core.stores import open_store
     from db import stores
+    from storage.open import open_store
 
     with database.connected() as open_database:
         stores.adopt(open_database, open_store(settings.load()))
@@ -108,9 +108,9 @@ def purge(
 
     from cli import database
     from core import settings
-    from core.stores import open_store
     from db import audit, erasure
     from db.stores import StoreCheck
+    from storage.open import open_store
 
     with database.connected() as open_database:
         store = open_store(settings.load())

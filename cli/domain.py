@@ -9,15 +9,15 @@ from cli.remade import Checkpoint, Out, Seed, Ship, TrainingData
 
 def add_domain(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed = 0, ship: Ship = False) -> None:
     """Add domain statistics to a checkpoint; weights and operating point stay as they are. Takes a few minutes."""
-    from training import data as datasets
-    from training import domain
-    from training import ship as shipping
     from training.bars import Bars
+    from training.calibrate import ood
+    from training.data import labelled as datasets
     from training.progress import stage
+    from training.release import ship as shipping
 
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=True)
-        card = domain.add(checkpoint, out, dataset, seed, stage(bars.update, "domain statistics"))
+        card = ood.add(checkpoint, out, dataset, seed, stage(bars.update, "domain statistics"))
     refused = card.domain.refused if card.domain else {}
     shares = ", ".join(f"{name} {share:.1%}" for name, share in refused.items())
     typer.echo(f"{out}: refused of held-out patients' images: {shares}")

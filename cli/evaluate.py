@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from training.evaluate import Figures
+    from training.evaluate.figures import Figures
 
 _WITH_INTERVALS = ("accuracy", "auc", "sensitivity", "specificity")
 _PLAIN = ("precision_weighted", "recall_weighted", "f1_weighted", "brier", "calibration_error")
@@ -29,9 +29,9 @@ def evaluate(
     from core import settings
     from model import engines
     from model.registry import Registry
-    from training import data as datasets
-    from training import evaluate as evaluation
     from training.bars import Bars
+    from training.data import labelled as datasets
+    from training.evaluate import figures as evaluation
     from training.progress import stage
 
     configured = settings.load()

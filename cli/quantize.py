@@ -13,11 +13,11 @@ def quantize(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed = 
     They are measured on training images. How far the model then agrees with itself in float32 is measured on its
     validation part: the engine `auto` takes int8 only where that is good. Takes a few minutes.
     """
-    from training import data as datasets
-    from training import quantize as quantizing
-    from training import ship as shipping
     from training.bars import Bars
+    from training.data import labelled as datasets
     from training.progress import stage
+    from training.release import quantize as quantizing
+    from training.release import ship as shipping
 
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=True)

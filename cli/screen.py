@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cli.sources import Problem, Source, Sources
-    from core.results import Row
+    from client.sources import Problem, Source, Sources
+    from core.csv_lines import Row
     from core.settings import Settings
     from model.engines import Predictor
     from worker.batching import Outcome
@@ -46,11 +46,12 @@ def screen(
 
     Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
     """
-    from cli import progress, table
-    from cli.results_csv import CsvFile
-    from cli.rows import Tally
-    from cli.sources import Sources
+    from cli import table
     from cli.submit import print_skipped
+    from client import progress
+    from client.csv_file import CsvFile
+    from client.rows import Tally
+    from client.sources import Sources
     from core import logs, settings
     from model import engines
     from model.registry import Registry
@@ -88,8 +89,8 @@ class Item:
 
 def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> Iterator[Row]:
     """A row for each file, in batches, two of which are in memory at a time."""
-    from cli.rows import REJECTED
-    from core.results import Row
+    from client.rows import REJECTED
+    from core.csv_lines import Row
     from worker.batching import decoders, screen_batches
 
     problems: list[Problem] = []
@@ -105,7 +106,7 @@ def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> I
 
 
 def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None]) -> Iterator[list[Item]]:
-    from cli.sources import Problem
+    from client.sources import Problem
 
     batch: list[Item] = []
     for item in sources:
@@ -124,7 +125,7 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
     """uint8 (224, 224); the same checks in the same order as `submit` and the service make them."""
     from io import BytesIO
 
-    from cli.sources import Unreadable
+    from client.sources import Unreadable
     from imaging import preprocess
     from imaging.media import sniff
 
@@ -142,9 +143,9 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
 
 
 def _row(item: Item, outcome: Outcome, predictor: Predictor) -> Row:
-    from cli.rows import REJECTED
-    from core.results import Row, model_label
-    from model.results import Result, decide
+    from client.rows import REJECTED
+    from core.csv_lines import Row, model_label
+    from model.decision import Result, decide
 
     name, sha256 = item.source.name, item.sha256
     if isinstance(outcome, Result):

@@ -13,13 +13,13 @@ import typer
 from core.errors import PneumoscreenError
 
 if TYPE_CHECKING:
-    from cli.client import Client
-    from cli.filling import Filling
-    from cli.results_csv import CsvFile
-    from cli.rows import Tally
-    from cli.sources import Sources
-    from cli.upload import Hashed
-    from core.results import Row
+    from client.csv_file import CsvFile
+    from client.http import Client
+    from client.job import Filling
+    from client.rows import Tally
+    from client.sources import Sources
+    from client.upload import Hashed
+    from core.csv_lines import Row
     from core.settings import Settings
 
 EXIT_SOME_FAILED = 3
@@ -75,9 +75,9 @@ def submit(
 
     Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
     """
-    from cli.client import Client, check_url
-    from cli.results_csv import CsvFile
-    from cli.sources import Sources
+    from client.csv_file import CsvFile
+    from client.http import Client, check_url
+    from client.sources import Sources
     from core import settings
 
     if csv is not None and no_wait:
@@ -102,7 +102,7 @@ class Submission:
     def __init__(
         self, client: Client, name: str, priority: str, key: str, limits: Settings, table: CsvFile | None
     ) -> None:
-        from cli.rows import Tally
+        from client.rows import Tally
 
         self.client = client
         self.name, self.priority, self.key = name, priority, key
@@ -136,9 +136,9 @@ class Submission:
         return self.tally.failed
 
     def _upload(self, sources: Sources, concurrency: int) -> None:
-        from cli import progress
-        from cli.filling import Filling
-        from cli.upload import Sent, Uploader
+        from client import progress
+        from client.job import Filling
+        from client.upload import Sent, Uploader
 
         total = sources.count()
         with progress.meter("Sending", total) as meter:
@@ -168,9 +168,9 @@ class Submission:
         print_skipped(sources)
 
     def _wait(self, job_id: int) -> None:
-        from cli import progress
-        from cli.rows import from_api, without_image
-        from cli.watch import watch
+        from client import progress
+        from client.rows import from_api, without_image
+        from client.watch import watch
 
         with progress.meter("Screening", 0) as meter:
             watch(self.client, job_id, meter)
@@ -212,7 +212,7 @@ class Submission:
 
 def print_skipped(sources: Sources) -> None:
     """One line on what the walk passed over."""
-    from cli.folders import LINKS
+    from client.folders import LINKS
 
     skipped = {reason: count for reason, count in sources.skipped.items() if count}
     if skipped:
@@ -227,9 +227,9 @@ def local_token(url: str, data_dir: Path) -> str:
     Raises:
         ConfigurationError: there is none, or `url` leads elsewhere.
     """
-    from cli.client import is_loopback
-    from cli.datadir import read_secret
+    from client.http import is_loopback
     from core.errors import ConfigurationError
+    from launcher.datadir import read_secret
 
     path = data_dir / "admin-token"
     token = read_secret(path) if is_loopback(url) else None
@@ -241,7 +241,7 @@ def local_token(url: str, data_dir: Path) -> str:
 
 def default_name(paths: Sequence[Path]) -> str:
     """The first path's own name, and how many more there are."""
-    from cli.sources import absolute, display_name
+    from client.sources import absolute, display_name
 
     first = display_name(absolute(paths[0]).name) or "/"
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"

@@ -13,8 +13,8 @@ def sweeper() -> None:
 
       pneumoscreen sweeper
     """
-    from cli import lifeline
     from core import settings
+    from launcher import lifeline
     from worker import sweeper as loop
 
     lifeline.watch_from_environment()

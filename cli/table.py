@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.rows import LISTED, Tally
-from core.results import Row
+from client.rows import LISTED, Tally
+from core.csv_lines import Row
 
 if TYPE_CHECKING:
     from rich.console import Console

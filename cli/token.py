@@ -39,15 +39,14 @@ def create(
     (cancel, retry and delete jobs, the status page, the audit log). None goes beyond what the user's role may.
     """
     from cli import database
-    from cli.database import audited
     from db import users
-    from db.audit import Action, Kind
+    from db.audit import Action, Kind, record_command
     from db.session import now
 
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         token = users.create_token(session, user, now=now(session), days=days, scopes=scope or None)
-        audited(session, Action.TOKEN_CREATED, Kind.USER, user.id, " ".join(scope or ["all"]))
+        record_command(session, Action.TOKEN_CREATED, Kind.USER, user.id, " ".join(scope or ["all"]))
     typer.echo(token)
 
 
@@ -92,10 +91,9 @@ def revoke(
       pneumoscreen token revoke maria --number 3
     """
     from cli import database
-    from cli.database import audited
     from core.errors import ConfigurationError
     from db import users
-    from db.audit import Action, Kind
+    from db.audit import Action, Kind, record_command
 
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
@@ -103,5 +101,5 @@ def revoke(
         if number is not None and count == 0:
             raise ConfigurationError(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
         if count:
-            audited(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{count} tokens")
+            record_command(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{count} tokens")
     typer.echo(f"revoked {count} token{'' if count == 1 else 's'} of {name!r}")

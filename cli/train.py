@@ -31,8 +31,8 @@ def train(
 ) -> None:
     """Train a model. Interrupted, the same command goes on where it stopped."""
     from training import config as configs
-    from training import ship as shipping
     from training.bars import Bars
+    from training.release import ship as shipping
     from training.train import Inputs
     from training.train import train as run
 

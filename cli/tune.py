@@ -23,8 +23,8 @@ def tune(
 ) -> None:
     """Tune learning rates, regularisation and distortions. Interrupted, the same command goes on where it stopped."""
     from training import config as configs
-    from training import tune as tuning
     from training.bars import Bars
+    from training.search import tune as tuning
 
     settings = configs.load(config or configs.DEFAULT, seed)
     budget = tuning.Budget(trials, epochs, images, size)

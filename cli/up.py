@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import children, datadir, embedded, listen, readiness
-from cli.supervisor import Supervisor
+from launcher import address, children, datadir, readiness, valkey
+from launcher.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from cli.admin import FirstAdmin
+    from launcher.admin import FirstAdmin
 
 POLL_S = 0.1
 READY_POLL_S = 0.3
@@ -54,7 +54,7 @@ def up(
     stop = StopRequest()
     path = datadir.prepare(data_dir)
     with stop.installed(), datadir.locked(path, notify=_say) as lock_fd:
-        port = listen.reserve(host, port)
+        port = address.reserve(host, port)
         _say(f"data directory: {path}")
         Launcher(path, host, port, workers, stop, lock_fd).run()
 
@@ -95,7 +95,7 @@ class Launcher:
         self.host = host
         self.workers = workers
         self.stop = stop
-        self.url = listen.local_url(host, port)
+        self.url = address.local_url(host, port)
         # Children hold the read end; the write end stays open as long as this process lives, and closes with it.
         self.lifeline_fd, self._lifeline_write_fd = os.pipe()
         self.supervisor = Supervisor(notify=_say, keep_fds=(self.lifeline_fd, lock_fd))
@@ -142,20 +142,20 @@ class Launcher:
         if children.configured(self.env, "REDIS_URL"):
             _say("queue: the server of PNEUMOSCREEN_REDIS_URL")
             return
-        server = embedded.find_server()
-        self.socket = embedded.choose_socket(self.data_dir)
-        self.env["PNEUMOSCREEN_REDIS_URL"] = embedded.url(self.socket)
-        spec = embedded.spec(server, self.data_dir, self.socket, self.env)
+        server = valkey.find_server()
+        self.socket = valkey.choose_socket(self.data_dir)
+        self.env["PNEUMOSCREEN_REDIS_URL"] = valkey.url(self.socket)
+        spec = valkey.spec(server, self.data_dir, self.socket, self.env)
         self.supervisor.start(spec)
-        embedded.wait_until_up(self.socket, log_path=spec.log_path, check=self._check)
+        valkey.wait_until_up(self.socket, log_path=spec.log_path, check=self._check)
         _say(f"queue: {server.name} is up")
 
     def _prepare_database(self) -> FirstAdmin:
-        from cli import admin
         from cli.database import explained, settle_store
         from core import settings
         from db import migrate
         from db.session import Database
+        from launcher import admin
 
         ours = settings.load(self.env)
         url = ours.database
@@ -184,7 +184,7 @@ class Launcher:
         password = f": {admin.password}" if admin.password else ""
         _say(f"sign in as `admin`; the password is in {admin.password_path}{password}")
         _say(f"send images: pneumoscreen submit FOLDER --url {self.url}  (token: {admin.token_path})")
-        if self.host not in listen.LOOPBACK:
+        if self.host not in address.LOOPBACK:
             _say("others can reach this address without encryption: put a TLS proxy in front for anything but a trial")
         _say("Ctrl-C stops it; starting again continues where it stopped")
 
@@ -196,7 +196,7 @@ class Launcher:
         for group in (["web"], ["sweeper"], [name for name in names if name.startswith("worker")], ["valkey"]):
             self.supervisor.stop(group, hurry=lambda: self.stop.count > asked)
         if self.socket is not None:
-            embedded.remove_socket(self.socket, self.data_dir)
+            valkey.remove_socket(self.socket, self.data_dir)
         os.close(self._lifeline_write_fd)
         os.close(self.lifeline_fd)
         _say("stopped")

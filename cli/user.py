@@ -37,9 +37,8 @@ def add(
       pneumoscreen user add pacs-gateway --no-password
     """
     from cli import database
-    from cli.database import audited
     from db import users
-    from db.audit import Action, Kind
+    from db.audit import Action, Kind, record_command
     from db.session import now
     from db.states import Role
 
@@ -47,7 +46,7 @@ def add(
         password = None if no_password else read_password()
         with open_database.begin() as session:
             user = users.add_user(session, name=name, role=Role(role), password=password, now=now(session))
-            audited(session, Action.USER_ADDED, Kind.USER, user.id, role)
+            record_command(session, Action.USER_ADDED, Kind.USER, user.id, role)
     typer.echo(f"added {role} {name!r}")
 
 
@@ -90,9 +89,8 @@ def password(
       pneumoscreen user password maria --revoke-tokens
     """
     from cli import database
-    from cli.database import audited
     from db import users
-    from db.audit import Action, Kind
+    from db.audit import Action, Kind, record_command
 
     with database.connected() as open_database:
         with open_database.read() as session:
@@ -102,10 +100,10 @@ def password(
         with open_database.begin() as session:
             user = users.find(session, name)
             users.set_password(session, user, new)
-            audited(session, Action.PASSWORD_SET, Kind.USER, user.id)
+            record_command(session, Action.PASSWORD_SET, Kind.USER, user.id)
             revoked = users.revoke_tokens(session, user) if revoke else 0
             if revoked:
-                audited(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{revoked} tokens")
+                record_command(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{revoked} tokens")
             left = users.count_tokens(session, user)
     typer.echo(f"set the password of {name!r}; all sessions ended; API tokens: {revoked} revoked, {left} left")
 
@@ -127,14 +125,13 @@ def sign_out(name: Name) -> None:
       pneumoscreen user sign-out maria
     """
     from cli import database
-    from cli.database import audited
     from db import sessions, users
-    from db.audit import Action, Kind
+    from db.audit import Action, Kind, record_command
 
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         ended = sessions.end_all(session, user)
-        audited(session, Action.SIGNED_OUT, Kind.USER, user.id, f"{ended} sessions")
+        record_command(session, Action.SIGNED_OUT, Kind.USER, user.id, f"{ended} sessions")
     typer.echo(f"ended {ended} session{'' if ended == 1 else 's'} of {name!r}")
 
 
@@ -147,15 +144,14 @@ def disable(name: Name) -> None:
       pneumoscreen user disable maria
     """
     from cli import database
-    from cli.database import audited
     from db import users
-    from db.audit import Action, Kind
+    from db.audit import Action, Kind, record_command
     from db.session import now
 
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         users.disable(session, user, now(session))
-        audited(session, Action.USER_DISABLED, Kind.USER, user.id)
+        record_command(session, Action.USER_DISABLED, Kind.USER, user.id)
     typer.echo(f"disabled {name!r}")
 
 
@@ -168,14 +164,13 @@ def enable(name: Name) -> None:
       pneumoscreen user enable maria
     """
     from cli import database
-    from cli.database import audited
     from db import users
-    from db.audit import Action, Kind
+    from db.audit import Action, Kind, record_command
 
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         user.disabled_at = None
-        audited(session, Action.USER_ENABLED, Kind.USER, user.id)
+        record_command(session, Action.USER_ENABLED, Kind.USER, user.id)
     typer.echo(f"enabled {name!r}")
 
 

@@ -106,6 +106,6 @@ def _umask() -> int:
 
 def _watch_lifeline(_arbiter: object) -> threading.Thread | None:
     """In the master alone: its workers stop with it."""
-    from cli import lifeline
+    from launcher import lifeline
 
     return lifeline.watch_from_environment()

@@ -16,7 +16,7 @@ def worker() -> None:
 
       PNEUMOSCREEN_ENGINE=torch-cuda pneumoscreen worker
     """
-    from cli import lifeline
+    from launcher import lifeline
 
     lifeline.watch_from_environment()  # before the imports: torch takes seconds
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.models import AuditEntry
 from db.queries import Page
+from db.session import now
 
 
 class Action(StrEnum):
@@ -77,7 +78,7 @@ def record(
     session: Session,
     actor: Actor,
     action: Action,
-    now: datetime,
+    at: datetime,
     *,
     kind: Kind | None = None,
     object_id: int | None = None,
@@ -85,7 +86,7 @@ def record(
 ) -> None:
     session.add(
         AuditEntry(
-            at=now,
+            at=at,
             actor=actor.name,
             user_id=actor.user_id,
             role=actor.role,
@@ -96,6 +97,11 @@ def record(
             address=actor.address,
         )
     )
+
+
+def record_command(session: Session, action: Action, kind: Kind, object_id: int, detail: str = "") -> None:
+    """Record what a command of the operator does, in the command's own transaction."""
+    record(session, CLI, action, now(session), kind=kind, object_id=object_id, detail=detail)
 
 
 def entries(session: Session, filters: Filters, *, cursor: int | None = None, limit: int = 50) -> Page[AuditEntry]:

@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.storage import BlobStore
 from db import audit, retention
 from db.audit import Action, Actor, Kind
 from db.limits import within
 from db.models import Job
 from db.session import Database, now
 from db.stores import StoreCheck
+from storage.base import BlobStore
 
 LEFT_BEHIND_S = 24 * 3600.0
 """A blob without a row and a spool this old belong to no upload that is still under way."""

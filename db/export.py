@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from core.results import Row, model_label
+from core.csv_lines import Row, model_label
 from db import narrowing
 from db.models import Image, Model, Prediction, Review, User
 from db.narrowing import Filters

@@ -22,10 +22,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
-from core.storage import BlobStore
 from db import jobs, previews, rejections
 from db.models import BlobRemoval, Image, Job, Prediction, Review
 from db.states import ImageState
+from storage.base import BlobStore
 
 ERASE_LIMIT = 1000
 """Images erased in one transaction: some tens of milliseconds, for which other writers of SQLite wait."""

@@ -1,6 +1,6 @@
 """Which blob store holds the images of this database.
 
-A store has a marker with an id (`core/marker.py`), and the database records it. Whoever is about to write, read or
+A store has a marker with an id (`storage/marker.py`), and the database records it. Whoever is about to write, read or
 delete bytes asks `StoreCheck` first, so that a folder that is not mounted, or another one in its place, costs no image.
 """
 
@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core import marker
 from core.errors import StorageForeign, StorageMissing
-from core.storage import BlobStore
 from db.models import Image, RecordedStore
 from db.session import Database, now
+from storage import marker
+from storage.base import BlobStore
 
 SAMPLE = 20
 """The newest images whose bytes are looked for before a store without a record is taken for ours."""

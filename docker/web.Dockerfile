@@ -20,11 +20,15 @@ RUN python -m venv --without-pip /opt/venv && \
 COPY README.md LICENSE NOTICE ./
 COPY core core
 COPY imaging imaging
+COPY storage storage
 COPY model model
 COPY db db
+COPY services services
 COPY web web
 COPY worker worker
 COPY training training
+COPY client client
+COPY launcher launcher
 COPY cli cli
 RUN uv pip install --python /opt/venv/bin/python \
         --no-deps --build-constraints requirements.lock .

@@ -56,7 +56,7 @@ class TrainingData(Frozen):
 
 
 class DomainLimit(Frozen):
-    """Above `limit` on the domain score (model/domain.py) an image is refused."""
+    """Above `limit` on the domain score (model/ood.py) an image is refused."""
 
     limit: float
     rule: str = Field(description="How the limit was chosen, and on what.")

@@ -14,11 +14,11 @@ from safetensors.torch import save as save_bytes
 from torch import Tensor
 
 from core.errors import ModelInvalid
-from model import domain as domains
+from model import ood as domains
 from model import weights
 from model.card import Card
-from model.domain import PREFIX, Domain
 from model.files import file_sha256, read_card, verify
+from model.ood import PREFIX, Domain
 from model.resnet import GrayResNet, build
 
 __all__ = ["Checkpoint", "load", "read_card", "save"]

@@ -68,7 +68,7 @@ def resnet18() -> Iterator[tuple[str, Shape]]:
 
 
 def domain(components: int) -> dict[str, Shape]:
-    """Names and shapes of the domain statistics (model/domain.py) with that many principal components."""
+    """Names and shapes of the domain statistics (model/ood.py) with that many principal components."""
     shapes: dict[str, Shape] = {
         "mean": (POOLED,),
         "scale": (POOLED,),

@@ -20,13 +20,13 @@ from werkzeug.serving import make_server
 
 from core.queue import make_celery
 from core.settings import Settings
-from core.stores import open_store
 from db import claims, migrate, stores, users, workers
 from db.session import Database, now
 from db.states import Decision, Role
 from imaging import cam
 from model.registry import Registry
 from scripts import drawn_film
+from storage.open import open_store
 from web.app import create_app
 from web.services import Services
 

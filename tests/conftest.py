@@ -15,15 +15,15 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from core import marker
 from core.queue import make_celery
 from core.settings import Settings
-from core.storage import LocalBlobStore
 from db import migrate, stores, users
 from db.session import Database, now
-from tests import factories, postgres
-from tests.fakes import FakePredictor
-from tests.postgres import PostgresServer
+from storage import marker
+from storage.local import LocalBlobStore
+from tests.testing import factories, postgres
+from tests.testing.fakes import FakePredictor
+from tests.testing.postgres import PostgresServer
 from web.app import create_app
 from web.services import Services
 from worker.pipeline import Pipeline

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import ConfigurationError
-from training.augment import AugmentConfig
-from training.distort import DistortConfig
-from training.schedule import FinetuneConfig
+from training.augment.distort import DistortConfig
+from training.finetune.schedule import FinetuneConfig
+from training.frozen.views import AugmentConfig
 
 DEFAULT = Path(__file__).parent / "configs" / "default.toml"
 

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from model.card import Calibration, OperatingPoint
 from model.resnet import GrayResNet
-from training import calibrate, features, frozen, networks, split
+from training.augment.loader import Labelled
+from training.calibrate import operating_point as calibrate
 from training.config import TrainConfig
-from training.data import Dataset
-from training.history import Epoch
-from training.loader import Labelled
+from training.data import split
+from training.data.labelled import Dataset
+from training.finetune import networks
+from training.finetune.history import Epoch
+from training.frozen import features, fit
 from training.progress import StageProgress, stage
 
 
@@ -100,7 +103,7 @@ def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StagePro
         cache=cache / key,
         progress=stage(progress, "extracting features"),
     )
-    found = frozen.develop(extracted, dataset.labels, source.folds, config.head, config.seed)
+    found = fit.develop(extracted, dataset.labels, source.folds, config.head, config.seed)
     with torch.no_grad():
         network.to("cpu").body.fc.weight.copy_(torch.from_numpy(found.head.weight).unsqueeze(0))
         network.body.fc.bias.fill_(found.head.bias)

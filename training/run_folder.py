@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.card import Card
-from training import plots, split
-from training.data import Dataset
-from training.history import Epoch
-from training.sources import CLASSES
+from training.data import split
+from training.data.labelled import Dataset
+from training.data.sources import CLASSES
+from training.evaluate import plots
+from training.finetune.history import Epoch
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,18 @@ from imaging.transform import PREPROCESSING
 from model import checkpoint, engines
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.engines import Predictor
-from training import backbone, data, domain, evaluate, quantize, report, robustness, run_folder, seeds, split
 from training import config as configs
+from training import run_folder
+from training.calibrate import ood
 from training.config import TrainConfig
+from training.data import labelled, split
 from training.develop import Developed, Source, develop
+from training.evaluate import figures as evaluate
+from training.evaluate import robustness, seeds
+from training.frozen import backbone
 from training.progress import StageProgress, stage
-from training.version import code_version
+from training.release import quantize, report
+from training.release.version import code_version
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
         ConfigurationError: the data set or the backbone cannot be used; the sentence says why.
     """
     out.mkdir(parents=True, exist_ok=True)
-    dataset = data.read(inputs.source, stage(progress, "reading images"), for_training=True)
+    dataset = labelled.read(inputs.source, stage(progress, "reading images"), for_training=True)
     folds = split.assign_folds(dataset.labels, dataset.patients, config.seed)
     source = Source(*backbone.load(inputs.backbone), dataset, folds)
     developed = develop(source, config, inputs.cache, progress)
@@ -54,7 +60,7 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
         metrics["recompression"] = _recompression(predictor, inputs.originals, progress)
     card = card.model_copy(update={"metrics": metrics})
     checkpoint.save(file, developed.network, card)
-    domain.add(file, file, dataset, config.seed, stage(progress, "domain statistics"))
+    ood.add(file, file, dataset, config.seed, stage(progress, "domain statistics"))
     card = quantize.add(file, file, dataset, config.seed, progress)
     known = developed.out_of_fold[0]
     results = run_folder.Results(dataset, folds, known, test, developed.history, developed.best_epoch)

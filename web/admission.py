@@ -18,10 +18,10 @@ from flask import Flask, current_app
 
 from core.errors import QueueFull, StorageFull
 from core.settings import Settings
-from core.storage import BlobStore
 from db import queries
 from db.session import Database, now
 from db.states import Priority
+from storage.base import BlobStore
 
 _KEY = "pneumoscreen.admission"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from flask import Response
 
-from core.results import COLUMNS, REJECTED, Row, cells
+from core.csv_lines import COLUMNS, REJECTED, Row, cells
 from db import export, rejections
 from db.audit import Action, Kind
 from db.narrowing import Filters

@@ -8,7 +8,7 @@ from werkzeug.datastructures import FileStorage, Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from core.storage import Spool
+from storage.spool import Spool
 
 
 class Spools(Protocol):

@@ -11,9 +11,9 @@ from flask import current_app
 
 from core.queue import connect, make_celery
 from core.settings import Settings
-from core.storage import BlobStore
-from core.stores import open_store
 from db.session import Database
+from storage.base import BlobStore
+from storage.open import open_store
 from web.recently import Recently
 
 _KEY = "pneumoscreen"

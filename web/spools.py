@@ -7,7 +7,7 @@ import threading
 from werkzeug.exceptions import ServiceUnavailable
 
 from core.errors import StorageFull
-from core.storage import Spool
+from storage.spool import Spool
 from web.admission import Admission
 from web.services import Services
 from web.storage import Storage

@@ -22,7 +22,6 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge, beyond_retry
 from core.queue import publish
-from core.storage import Spool
 from db import jobs, queries, rejections, retention
 from db.audit import Action, Kind
 from db.jobs import NewImage
@@ -31,6 +30,7 @@ from db.queries import Progress
 from db.session import now
 from db.states import ImageState, Priority
 from imaging.media import sniff
+from storage.spool import Spool
 from web import audit, filenames
 from web.admission import admission
 from web.auth import user

@@ -17,12 +17,12 @@ from core import logs
 from core.errors import ConfigurationError, ModelInvalid
 from core.queue import QUEUES, make_celery
 from core.settings import Settings
-from core.stores import open_store
 from db import workers
 from db.limits import within
 from db.session import Database, now
 from model import engines
 from model.registry import Entry, Registry
+from storage.open import open_store
 from worker.heartbeat import Heartbeat
 from worker.pipeline import Pipeline
 from worker.screener import Screener

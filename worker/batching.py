@@ -16,8 +16,8 @@ import structlog
 from numpy.typing import NDArray
 
 from core.errors import DeviceLost, OutOfMemory, PneumoscreenError, Transient
+from model.decision import Result
 from model.engines import Predictor
-from model.results import Result
 
 Item = TypeVar("Item")
 Pixels = NDArray[np.uint8]

@@ -14,10 +14,10 @@ import structlog
 
 from core.errors import StorageUnavailable
 from core.settings import Settings
-from core.storage import BlobStore
 from db import audit, erasure, retention, searches, sessions, throttle
 from db.session import Database, now
 from db.stores import StoreCheck
+from storage.base import BlobStore
 
 ERASE_FOR_S = 0.2
 ROUND_S = 3600.0

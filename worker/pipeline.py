@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from core.errors import PneumoscreenError, Transient
 from core.settings import Settings
-from core.storage import BlobStore, storage_errors
 from db import claims
 from db.claims import Claim, Failed, Scored
 from db.session import Database, now
@@ -25,8 +24,9 @@ from db.states import Decision, Priority
 from db.stores import StoreCheck
 from imaging import cam, preprocess
 from imaging.preprocess import Prepared
+from model.decision import Result, decide
 from model.engines import Predictor
-from model.results import Result, decide
+from storage.base import BlobStore, storage_errors
 from worker import outage
 from worker.batching import Outcome, WorkerError, decoders, screen_batches
 from worker.outage import Outage

@@ -23,10 +23,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import logs
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
-from core.stores import open_store
 from db import claims, heartbeats, jobs, workers
 from db.session import Database, now
 from db.states import Priority
+from storage.open import open_store
 from worker.janitor import Janitor
 
 GRACE_S = 2.0

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.service import REPOSITORY
+from tests.testing.service import REPOSITORY
 
 LOCK = REPOSITORY / "requirements.lock"
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from benchmarks.peers.catalogue import Peer, Tuning
 from benchmarks.peers.server import serving
 from benchmarks.rows import Row, Setup
 from benchmarks.spread import ratio
-from tests.service import running
+from tests.testing.service import running
 
 TOLERANCE = 0.02
 """How far a peer's probability may lie from ours: farther, and it is not doing the same work."""

@@ -20,7 +20,7 @@ from benchmarks import cpu
 from benchmarks.client import Client, Refused, Request
 from benchmarks.peers import environment
 from benchmarks.peers.catalogue import QUIET, Peer, Tuning
-from tests.service import REPOSITORY
+from tests.testing.service import REPOSITORY
 
 START_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 20.0

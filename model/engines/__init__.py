@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
+from model.decision import Results
 from model.registry import Entry
-from model.results import Results
 
 if TYPE_CHECKING:
     from model.checkpoint import Checkpoint

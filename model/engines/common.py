@@ -11,9 +11,9 @@ from torch import Tensor
 
 from core.errors import OutOfMemory
 from imaging.transform import INPUT_PX
-from model.domain import Domain
+from model.decision import Results
+from model.ood import Domain
 from model.resnet import Seen
-from model.results import Results
 
 HALF_MAX = torch.finfo(torch.float16).max
 CPU_BATCH = 16

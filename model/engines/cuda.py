@@ -18,12 +18,12 @@ from torch import Tensor
 from core.errors import ConfigurationError, DeviceLost
 from imaging.transform import INPUT_PX
 from model.checkpoint import Checkpoint
-from model.domain import Domain
+from model.decision import Results
 from model.engines import passes
 from model.engines.common import Outputs, check, outputs
-from model.engines.folded import FoldedNetwork
-from model.folding import fold
-from model.results import Results
+from model.engines.fused import FoldedNetwork
+from model.fuse import fold
+from model.ood import Domain
 
 SIZES = (1, 8, 32, 64, 128, 256, 512)
 """Batches that are tried at start. Up to the one that is found best they stay, for what is left of a batch."""

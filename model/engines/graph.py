@@ -22,7 +22,7 @@ from imaging.transform import INPUT_PX
 from model.card import Quantization
 from model.engines.rounding import rounded
 from model.engines.runtime import ops, ov
-from model.folding import THIRD_STAGE, Block, Conv, Folded
+from model.fuse import THIRD_STAGE, Block, Conv, Folded
 
 Tap = Callable[[str, ov.Node], ov.Node]
 """Called with the name and the value of each activation that is to be quantised; gives what goes on in its place."""

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from model.card import Quantization
 from model.checkpoint import Checkpoint
+from model.decision import Results
 from model.engines import graph
 from model.engines.common import CPU_BATCH, check, out_of_memory, results
 from model.engines.runtime import core, has_bfloat16, ov
-from model.folding import Folded, fold, planes
+from model.fuse import Folded, fold, planes
 from model.resnet import Seen
-from model.results import Results
 
 NO_MEMORY = ("bad_alloc", "allocate")
 """In the text of a RuntimeError that OpenVINO raises for want of memory."""

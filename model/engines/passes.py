@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.results import Results, joined
+from model.decision import Results, joined
 
 NEAR = 0.95
 """Of the highest rate. Smaller batches let an urgent image in sooner."""

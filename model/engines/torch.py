@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
+from model.decision import Results
 from model.engines.common import CPU_BATCH, check, out_of_memory, results
-from model.results import Results
 
 
 class TorchPredictor:

@@ -18,10 +18,10 @@ from db import claims, jobs, workers
 from db.session import now
 from db.states import Decision, Priority
 from imaging import cam
-from tests import factories
-from tests.absent import absent
 from tests.conftest import PASSWORD
-from tests.fakes import FAKE_SHA256
+from tests.testing import factories
+from tests.testing.absent import absent
+from tests.testing.fakes import FAKE_SHA256
 from web.services import Services
 
 MAP = cam.pack(np.array([[4.0 if (x, y) == (5, 4) else -2.0 for x in range(7)] for y in range(7)], np.float16))

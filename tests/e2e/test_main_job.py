@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import factories
-from tests.service import REPOSITORY, Service, running
+from tests.testing import factories
+from tests.testing.service import REPOSITORY, Service, running
 
 pytestmark = pytest.mark.e2e
 

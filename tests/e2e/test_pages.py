@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
 from db.models import Image, Job
-from tests import factories
 from tests.e2e.conftest import LONG, add_job, add_refused_job, new_context, screen, sign_in
-from tests.fakes import FAKE_SHA256
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 from web.services import Services
 
 pytestmark = [

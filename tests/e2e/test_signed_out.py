@@ -12,10 +12,10 @@ from db import sessions, users
 from db.models import BrowserSession, Image, Job, Review
 from db.session import now
 from db.states import Role
-from tests import factories
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import add_job, new_context, sign_in
-from tests.polling import wait_until
+from tests.testing import factories
+from tests.testing.polling import wait_until
 from web.services import Services
 
 pytestmark = [

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import factories
-from tests.service import REPOSITORY, Service, running, wait_until
+from tests.testing import factories
+from tests.testing.service import REPOSITORY, Service, running, wait_until
 
 pytestmark = pytest.mark.e2e
 

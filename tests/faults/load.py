@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from tests import factories
 from tests.faults.stack import Stack
+from tests.testing import factories
 
 PER_REQUEST = 4
 INTERACTIVE_EVERY = 3

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.service import REPOSITORY
+from tests.testing.service import REPOSITORY
 
 RESTART_S = 0.5
 STOP_TIMEOUT_S = 40.0

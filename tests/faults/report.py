@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.faults.profile import Profile
 from tests.faults.verdict import Verdict
-from tests.service import REPOSITORY
+from tests.testing.service import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
 

@@ -21,20 +21,20 @@ from sqlalchemy import func, select
 
 from core.queue import connect, make_celery
 from core.settings import Settings
-from core.stores import open_store
 from db import migrate, stores, users
 from db.models import Image, Worker
 from db.session import Database, now
 from db.states import ImageState
-from tests import factories, postgres, valkey
+from storage.open import open_store
 from tests.faults.clock import Clock
 from tests.faults.points import VARIABLE, Orders
 from tests.faults.process import Process
 from tests.faults.profile import Profile
-from tests.frozen_link import Link, link
-from tests.postgres import PostgresServer
-from tests.service import wait_until
-from tests.valkey import ValkeyServer
+from tests.testing import factories, postgres, valkey
+from tests.testing.frozen_link import Link, link
+from tests.testing.postgres import PostgresServer
+from tests.testing.service import wait_until
+from tests.testing.valkey import ValkeyServer
 
 WORKERS = 2
 BLOB_SPACE_BYTES = 32 * 1024**2

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cli import lifeline
 from core import settings
+from launcher import lifeline
 from tests.faults import clock
 from worker import sweeper
 

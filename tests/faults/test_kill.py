@@ -10,8 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from tests import factories
-from tests.service import Service, running, wait_until
+from tests.testing import factories
+from tests.testing.service import Service, running, wait_until
 
 IMAGES = 80
 

@@ -13,11 +13,11 @@ from db.claims import Scored
 from db.models import Image, Job
 from db.session import Database, now
 from db.states import Decision, ImageState
-from tests import factories
-from tests.fakes import FAKE_SHA256
 from tests.faults.load import Ledger
 from tests.faults.report import Outcome, as_table, summarize
 from tests.faults.verdict import Verdict, judge
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 
 OTHER_SHA256 = "e" * 64
 

@@ -7,8 +7,9 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from cli.web import serve
 from core import settings
-from core.storage import LocalBlobStore, Spool
 from db.models import Image
+from storage.local import LocalBlobStore
+from storage.spool import Spool
 from tests.faults import clock, points
 from web import services
 

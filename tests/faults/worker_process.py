@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from cli import lifeline
 from core import settings
 from core.errors import OutOfMemory
-from core.storage import LocalBlobStore
 from db.models import Prediction
+from launcher import lifeline
 from model import engines
+from model.decision import Results
 from model.engines import Predictor
 from model.registry import Entry
-from model.results import Results
-from tests.fakes import FakePredictor
+from storage.local import LocalBlobStore
 from tests.faults import clock, points
+from tests.testing.fakes import FakePredictor
 from worker import app
 from worker.pipeline import Pipeline
 

@@ -23,7 +23,7 @@ with atheris.instrument_imports(
     from core.errors import PneumoscreenError
     from imaging.decode import decode
 
-from tests import hostile
+from tests.testing import hostile
 
 MAX_PIXELS = 1_000_000
 MAX_CPU_S = 2.0

@@ -15,8 +15,8 @@ from werkzeug.datastructures import FileStorage
 from core.settings import Settings
 from db import users
 from db.session import now
-from tests import factories, valkey
-from tests.fakes import FakePredictor
+from tests.testing import factories, valkey
+from tests.testing.fakes import FakePredictor
 from web.app import create_app
 from web.services import Services, connect_all
 from worker.pipeline import Pipeline

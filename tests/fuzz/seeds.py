@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from tests import hostile
+from tests.testing import hostile
 
 SIDE_PX = 24
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")

@@ -10,7 +10,7 @@ from core.queue import depth
 from core.settings import Settings
 from tests.fuzz import api
 from tests.fuzz.deployed import deployed, send_three
-from tests.postgres import PostgresServer
+from tests.testing.postgres import PostgresServer
 from web.services import Services
 
 EXAMPLES = 15

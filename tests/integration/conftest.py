@@ -23,11 +23,11 @@ from core.settings import Settings
 from db import stores, users, workers
 from db.models import Image, Prediction
 from db.session import Database, now
-from tests import factories, valkey
 from tests.conftest import REPOSITORY
-from tests.polling import wait_until
-from tests.postgres import PostgresServer
-from tests.valkey import ValkeyServer
+from tests.testing import factories, valkey
+from tests.testing.polling import wait_until
+from tests.testing.postgres import PostgresServer
+from tests.testing.valkey import ValkeyServer
 from web.app import create_app
 from web.services import Services, connect_all
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from core import settings
 from model import engines
-from model.results import Results
-from tests.fakes import FAKE_SHA256, FakePredictor
+from model.decision import Results
+from tests.testing.fakes import FAKE_SHA256, FakePredictor
 from worker import app
 
 POISON_ABOVE = 120

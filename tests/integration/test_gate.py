@@ -17,9 +17,9 @@ from db import claims
 from db.models import BrowserSession, Review
 from db.session import now
 from db.states import Decision, Role
-from tests import factories
 from tests.conftest import PASSWORD
-from tests.fakes import FAKE_SHA256
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 from web.kept import MAX_FORM_BYTES
 
 pytestmark = pytest.mark.integration

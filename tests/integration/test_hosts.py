@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from db import migrate
-from tests import hosts, object_server, postgres, valkey
-from tests.hosts import Hosts
 from tests.integration.conftest import MakeSite, stop
-from tests.object_server import ObjectServer
-from tests.polling import wait_until
-from tests.postgres import PostgresServer
-from tests.valkey import ValkeyServer
+from tests.testing import hosts, object_server, postgres, valkey
+from tests.testing.hosts import Hosts
+from tests.testing.object_server import ObjectServer
+from tests.testing.polling import wait_until
+from tests.testing.postgres import PostgresServer
+from tests.testing.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
 

@@ -21,13 +21,13 @@ import httpx
 import psycopg
 import pytest
 
-from cli import embedded
-from cli.listen import reserve
-from tests import compose, factories, postgres
-from tests.compose import SECRETS, Host, Service
-from tests.images import REPOSITORY, SYSTEM_PATH
-from tests.polling import wait_until
-from tests.postgres import PostgresServer
+from launcher import valkey as embedded
+from launcher.address import reserve
+from tests.testing import compose, factories, postgres
+from tests.testing.compose import SECRETS, Host, Service
+from tests.testing.images import REPOSITORY, SYSTEM_PATH
+from tests.testing.polling import wait_until
+from tests.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.polling import wait_until
+from tests.testing.polling import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from core.queue import depth
-from tests import factories
 from tests.integration.conftest import Site, stop
-from tests.polling import wait_until
-from tests.valkey import ValkeyServer
+from tests.testing import factories
+from tests.testing.polling import wait_until
+from tests.testing.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
 

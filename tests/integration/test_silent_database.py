@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from db import migrate
-from tests import hosts, postgres, valkey
-from tests.frozen_link import Link, link
-from tests.hosts import Hosts
 from tests.integration.conftest import MakeSite, Site
-from tests.polling import wait_until
-from tests.postgres import PostgresServer
-from tests.valkey import ValkeyServer
+from tests.testing import hosts, postgres, valkey
+from tests.testing.frozen_link import Link, link
+from tests.testing.hosts import Hosts
+from tests.testing.polling import wait_until
+from tests.testing.postgres import PostgresServer
+from tests.testing.valkey import ValkeyServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 

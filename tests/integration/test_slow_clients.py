@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from benchmarks.site import Site, site
-from tests import factories
-from tests.polling import wait_until
-from tests.slow_clients import openings, slow_clients
+from tests.testing import factories
+from tests.testing.polling import wait_until
+from tests.testing.slow_clients import openings, slow_clients
 
 pytestmark = pytest.mark.integration
 

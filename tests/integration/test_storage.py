@@ -14,11 +14,11 @@ import pytest
 
 from db import workers
 from db.session import now
-from tests import factories, object_server
 from tests.integration.conftest import MakeSite, Site, stop
-from tests.object_server import ObjectServer
-from tests.polling import wait_until
-from tests.valkey import ValkeyServer
+from tests.testing import factories, object_server
+from tests.testing.object_server import ObjectServer
+from tests.testing.polling import wait_until
+from tests.testing.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
 

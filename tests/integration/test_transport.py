@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from core.queue import QUEUES, SCREEN_TASK, connect, make_celery, publish
 from core.settings import Settings
 from core.transport import Transport
-from tests import valkey
+from tests.testing import valkey
 
 JUNK = (b"", b"\x00\xff", b"not json", b"[]", b"{}", b"null", b'"text"', b'{"body": 1}', b'{"properties": {}}')
 

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from core.queue import depth, takes_writes
 from tests.integration.conftest import MakeSite, Site, stop
-from tests.polling import wait_until
-from tests.valkey import ValkeyServer
+from tests.testing.polling import wait_until
+from tests.testing.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ import sys
 from tests.conftest import REPOSITORY
 
 LIGHT = (
-    "core.errors", "core.logs", "imaging.media", "core.queue", "core.results", "core.settings", "core.storage",
+    "core.errors", "core.logs", "imaging.media", "core.queue", "core.csv_lines", "core.settings", "storage.local",
     "db.jobs", "db.migrate", "db.models", "db.queries", "db.session", "db.users", "db.workers",
     "web.app", "worker.sweeper", "cli.main", "cli.submit",
 )  # fmt: skip

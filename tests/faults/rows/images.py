@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from db.models import Image
-from tests import factories
 from tests.faults.matrix import Row, Run, nothing
 from tests.faults.worker_process import CRASHES, KILLS
+from tests.testing import factories
 
 GOOD = factories.png(7, size_px=(40, 30))
 CUT = factories.jpeg(8, size_px=(400, 300))[:3000]

@@ -7,7 +7,7 @@ import time
 from sqlalchemy import text
 
 from tests.faults.matrix import Row, Run
-from tests.postgres import PostgresServer
+from tests.testing.postgres import PostgresServer
 
 ONLY = ("postgresql",)
 

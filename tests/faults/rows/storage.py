@@ -11,9 +11,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from core import marker
-from core.storage import LocalBlobStore
 from db.models import Image
+from storage import marker
+from storage.local import LocalBlobStore
 from tests.faults.matrix import Row, Run
 
 BLOCK = bytes(64 * 1024)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from tests import factories
 from tests.faults.matrix import Row, Run
+from tests.testing import factories
 from web.multipart import PIECE_BYTES
 
 MOMENTS = {

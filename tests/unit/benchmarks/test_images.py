@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import decode, images
-from tests import factories
+from tests.testing import factories
 
 
 @pytest.mark.parametrize("make", [factories.jpeg, factories.png])

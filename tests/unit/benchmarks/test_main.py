@@ -10,7 +10,7 @@ from benchmarks import __main__ as bench
 from benchmarks import gpu, history_row, images, results
 from benchmarks.peers import catalogue
 from benchmarks.rows import Row, Setup
-from tests import factories
+from tests.testing import factories
 
 FEW = images.Images("two made ones", (factories.jpeg(1), factories.jpeg(2)))
 

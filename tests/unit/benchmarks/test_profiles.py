@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import profiles
-from tests import factories
+from tests.testing import factories
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import report
 from benchmarks.spread import Spread
 from benchmarks.targets import Target
-from tests.service import REPOSITORY
+from tests.testing.service import REPOSITORY
 from tests.unit.benchmarks.factories import results, row, service_row
 
 AT_LEAST = Target("decode", "ratio", "decode", 1.8)

@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests import factories
+from tests.testing import factories
 from tests.unit.cli.fake_service import TOKEN, FakeService, serving
 
 
@@ -27,7 +27,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("PNEUMOSCREEN_") and name != "PNEUMOSCREEN_TEST_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("PNEUMOSCREEN_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr("cli.client.FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr("client.http.FIRST_DELAY_S", 0.01)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from cli.screen import screen_rows
-from cli.sources import Sources
-from core.results import Row
+from client.sources import Sources
+from core.csv_lines import Row
 from core.settings import Settings
-from tests import factories
-from tests.fakes import FAKE_SHA256, FakePredictor
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256, FakePredictor
 from tests.unit.cli.conftest import Invoke
 
 

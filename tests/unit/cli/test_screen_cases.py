@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cli.screen import screen_rows
-from cli.sources import Sources
-from core.results import Row
+from client.sources import Sources
+from core.csv_lines import Row
 from core.settings import Settings
 from model import engines
 from model.engines import Predictor

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from core.storage import LocalBlobStore
 from db import sessions, users
 from db.models import AuditEntry, BrowserSession, Job
 from db.session import Database, now
 from db.states import Scope
-from tests import factories
+from storage.local import LocalBlobStore
+from tests.testing import factories
 from tests.unit.cli.conftest import Invoke
 
 LIMITS = sessions.Limits(timedelta(hours=1), timedelta(hours=2))

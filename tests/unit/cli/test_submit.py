@@ -16,10 +16,10 @@ import pytest
 from typer.testing import Result
 from werkzeug.wrappers import Request, Response
 
-from cli.datadir import write_secret
 from cli.submit import default_name, job_key
 from cli.table import DISCLAIMER
-from tests import factories
+from launcher.datadir import write_secret
+from tests.testing import factories
 from tests.unit.cli.conftest import Invoke
 from tests.unit.cli.fake_service import TOKEN, FakeService, problem
 
@@ -370,7 +370,7 @@ def test_rows_have_the_names_of_this_side(submit: Submit, folder: Path, tmp_path
 def test_an_image_that_was_deleted_meanwhile_is_a_failure(
     submit: Submit, service: FakeService, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.watch.watch", lambda *_: service.images.pop(0))
+    monkeypatch.setattr("client.watch.watch", lambda *_: service.images.pop(0))
 
     result = submit(folder)
 
@@ -391,7 +391,7 @@ def test_a_file_that_is_being_written_fails_alone(
     change: Callable[[bytes], bytes],
 ) -> None:
     """It changes whenever it was hashed, as a copy that is still going on does."""
-    from cli import upload
+    from client import upload
 
     hash_it = upload._sha256
 
@@ -401,7 +401,7 @@ def test_a_file_that_is_being_written_fails_alone(
             (folder / "b.png").write_bytes(change((folder / "b.png").read_bytes()))
         return answer
 
-    monkeypatch.setattr("cli.upload._sha256", hash_and_change)
+    monkeypatch.setattr("client.upload._sha256", hash_and_change)
 
     result = submit(folder, "--csv", tmp_path / "out.csv")
 
@@ -424,7 +424,7 @@ def test_ctrl_c_says_that_it_can_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cli.watch.watch", interrupt)
+    monkeypatch.setattr("client.watch.watch", interrupt)
 
     result = submit(folder)
 

@@ -14,10 +14,10 @@ from typing import Any, cast
 import pytest
 from flask import Flask
 
-from cli.bound import BoundFile
-from cli.client import Client
-from tests import factories
-from tests.fakes import FAKE_SHA256
+from client.bound import BoundFile
+from client.http import Client
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 from tests.unit.cli.conftest import Invoke
 from tests.unit.cli.fake_service import serving
 from web.services import Services
@@ -110,7 +110,7 @@ def test_a_job_is_incomplete_until_the_command_was_let_run_to_its_end(
     (folder / "aa-letter.png").write_bytes(b"%PDF-1.7")
     (folder / "huge.png").write_bytes(factories.png_header(60_000, 60_000))
     command = ("submit", folder, "--url", url, "--token", token, "--concurrency", "1")
-    monkeypatch.setattr("cli.upload.MAX_FILES", 1)
+    monkeypatch.setattr("client.upload.MAX_FILES", 1)
     monkeypatch.setattr("db.arrival.SILENT_FOR", timedelta(0))
     send = Client.send
     sent: list[object] = []
@@ -139,7 +139,7 @@ def test_a_job_is_incomplete_until_the_command_was_let_run_to_its_end(
 def test_a_file_that_vanished_leaves_no_job_incomplete(
     invoke: Invoke, url: str, token: str, app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.sources.Sources.count", lambda _: 9)
+    monkeypatch.setattr("client.sources.Sources.count", lambda _: 9)
 
     assert invoke("submit", folder, "--url", url, "--token", token).exit_code == 0
 

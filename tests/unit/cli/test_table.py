@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cli import table
-from cli.rows import Tally
-from core.results import Row
+from client.rows import Tally
+from core.csv_lines import Row
 
 
 def tally_of(*rows: Row) -> Tally:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import children, datadir, listen, readiness, up
-from cli.supervisor import Spec
+from cli import up
 from core.errors import ConfigurationError
+from launcher import address, children, datadir, readiness
+from launcher.supervisor import Spec
 from tests.unit.cli.conftest import Invoke
 
 WEB = """
@@ -57,7 +58,7 @@ class Run:
         path = datadir.prepare(data_dir)
         self.stop = up.StopRequest()
         self.lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT)
-        port = listen.reserve("127.0.0.1", 0)
+        port = address.reserve("127.0.0.1", 0)
         self.launcher = up.Launcher(path, "127.0.0.1", port, 1, self.stop, self.lock_fd)
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from gunicorn.config import Config
 
-from cli import lifeline, web
+from cli import web
 from core.settings import Settings
+from launcher import lifeline
 from tests.unit.cli.conftest import Invoke
 from web.server.worker import Worker
 

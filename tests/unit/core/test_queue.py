@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from core.queue import QUEUES, SCREEN_TASK, connect, depth, make_celery, publish, takes_writes
 from core.settings import Settings
-from tests import valkey
+from tests.testing import valkey
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from db.claims import Claim, Failed, Scored
 from db.models import Image, Job, Prediction, User
 from db.session import Database, now
 from db.states import Decision, Priority
-from tests import factories
-from tests.fakes import FAKE_SHA256
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 
 LEASE_S = 60.0
 MAX_ATTEMPTS = 3

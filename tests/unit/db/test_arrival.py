@@ -14,7 +14,7 @@ from db.queries import Progress
 from db.rejections import NewRejection
 from db.session import Database, now
 from db.states import ImageState, JobState, Priority
-from tests import factories
+from tests.testing import factories
 
 
 @pytest.fixture

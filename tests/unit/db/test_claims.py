@@ -10,7 +10,7 @@ import pytest
 from db import claims, jobs, queries
 from db.session import now
 from db.states import Decision, ImageState, Priority
-from tests.fakes import FAKE_SHA256
+from tests.testing.fakes import FAKE_SHA256
 from tests.unit.db.conftest import LEASE_S, MAX_ATTEMPTS, Desk
 
 

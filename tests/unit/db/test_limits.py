@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from db import limits
 from db.limits import within
 from db.session import Database
-from tests.frozen_link import Link, link
-from tests.postgres import PostgresServer
+from tests.testing.frozen_link import Link, link
+from tests.testing.postgres import PostgresServer
 
 GENEROUS_S = 60.0
 """A statement that ends within this did not wait for TCP, which takes more than a minute."""

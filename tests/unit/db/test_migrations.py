@@ -18,7 +18,7 @@ from db import migrate, previews
 from db.models import Base, Image, Job, Prediction, Token, Worker, is_modelled
 from db.session import Database
 from db.states import Decision, ImageState, Opinion, Priority, Role
-from tests import factories
+from tests.testing import factories
 
 TABLES = set(Base.metadata.tables) | {"alembic_version"}
 

@@ -19,7 +19,7 @@ from db.models import Image
 from db.narrowing import Filters
 from db.session import Database, now
 from db.states import Decision, ImageState
-from tests import factories
+from tests.testing import factories
 from tests.unit.db.conftest import Desk
 from tests.unit.db.test_queries import plans, recorded
 

@@ -19,7 +19,7 @@ from db.narrowing import Filters
 from db.queries import Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState
-from tests import factories
+from tests.testing import factories
 from tests.unit.db.conftest import Desk
 
 

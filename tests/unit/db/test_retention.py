@@ -14,13 +14,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StorageForeign, StorageUnavailable
-from core.storage import BlobStore
 from db import audit, claims, erasure, jobs, previews, retention
 from db.claims import Scored
 from db.models import AuditEntry, BlobRemoval, Image, Job, Prediction, Preview, RecordedStore, Review
 from db.session import Database, now
 from db.states import Decision, ImageState, Opinion, Priority
-from tests import factories
+from storage.base import BlobStore
+from tests.testing import factories
 from tests.unit.db.conftest import Desk
 
 STORE_ID = "1" * 32

@@ -16,8 +16,8 @@ from core.errors import ConfigurationError
 from db.models import Job, User
 from db.session import Database, make_engine, now
 from db.states import Priority, Role
-from tests import factories
-from tests.postgres import PostgresServer
+from tests.testing import factories
+from tests.testing.postgres import PostgresServer
 
 
 def names(database: Database) -> list[str]:

@@ -11,7 +11,7 @@ from db import migrate, searches, sessions, users
 from db.models import BrowserSession, Search
 from db.session import Database, now
 from db.sessions import Limits
-from tests import factories
+from tests.testing import factories
 
 LIMITS = Limits(idle=timedelta(hours=2), absolute=timedelta(hours=5))
 MINUTE = timedelta(minutes=1)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from core import marker
 from core.errors import StorageForeign, StorageMissing
-from core.storage import LocalBlobStore
 from db import stores
 from db.models import Image
 from db.session import Database
 from db.stores import StoreCheck
-from tests import factories
+from storage import marker
+from storage.local import LocalBlobStore
+from tests.testing import factories
 
 
 def put(store: LocalBlobStore, data: bytes) -> str:

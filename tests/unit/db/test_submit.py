@@ -10,7 +10,7 @@ from db.jobs import NewImage
 from db.models import MAX_FILENAME, Image, Job, User
 from db.session import now
 from db.states import ImageState, Priority
-from tests import factories
+from tests.testing import factories
 
 
 def new(filename: str = "a.png", sha256: str = "a" * 64) -> NewImage:

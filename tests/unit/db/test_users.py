@@ -12,7 +12,7 @@ from db import users
 from db.models import Token
 from db.session import Database, now
 from db.states import Role, Scope
-from tests import factories
+from tests.testing import factories
 
 PASSWORD = "correct horse battery"
 

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from db import workers
 from db.models import Model, Worker
 from db.session import Database, now
-from tests import factories
-from tests.fakes import FAKE_SHA256
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 
 
 def register(session: Session, name: str, at: datetime, model_sha256: str = FAKE_SHA256) -> None:

@@ -9,8 +9,8 @@ from PIL import Image
 
 from core.errors import PneumoscreenError
 from imaging.decode import decode
-from tests import hostile
 from tests.fuzz.seeds import seeds
+from tests.testing import hostile
 from tests.unit.model.factories import encode
 
 MODES = {"PNG": ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"], "JPEG": ["L", "RGB", "CMYK", "YCbCr"]}

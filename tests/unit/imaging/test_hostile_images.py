@@ -16,7 +16,7 @@ from PIL import Image
 from core.errors import CorruptImage, PneumoscreenError, TooManyPixels, UnsupportedType
 from imaging import segments
 from imaging.decode import decode
-from tests import factories, hostile
+from tests.testing import factories, hostile
 from tests.unit.model.factories import encode, gradient
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from core.errors import CorruptImage, EmptyFile, PneumoscreenError, TooManyPixels, UnsupportedType
 from imaging.media import MediaInfo, sniff
-from tests import factories
+from tests.testing import factories
 
 PNG = factories.png(size_px=(12, 10))
 JPEG = factories.jpeg(size_px=(12, 10))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging import orientation
-from tests import hostile
+from tests.testing import hostile
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import CorruptImage
 from imaging import segments
-from tests import factories, hostile
+from tests.testing import factories, hostile
 
 PNG = factories.png(size_px=(12, 10))
 JPEG = factories.jpeg(size_px=(12, 10))

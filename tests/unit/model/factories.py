@@ -15,7 +15,7 @@ from PIL import Image
 from imaging.transform import PREPROCESSING
 from model import checkpoint, resnet
 from model.card import ARCHITECTURE, Calibration, Card, DomainLimit, OperatingPoint, TrainingData
-from model.domain import Domain
+from model.ood import Domain
 
 LIMIT = DomainLimit(limit=1.0, rule="fixed", images=4, patients=4, refused={"as they are": 0.0})
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.errors import ConfigurationError, ModelInvalid, OutOfMemory
 from model import engines
 from model.checkpoint import Checkpoint
-from model.domain import Domain
+from model.ood import Domain
 from model.registry import Registry
 from model.resnet import Seen
 from tests.unit.model.factories import LIMIT, gradient, make_card, make_domain, make_network, save_model
@@ -165,7 +165,7 @@ def test_with_statistics_there_is_one(domain: Domain) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["model.engines", "model.registry", "model.files", "imaging.decode", "model.card", "model.results"]
+    "module", ["model.engines", "model.registry", "model.files", "imaging.decode", "model.card", "model.decision"]
 )
 def test_these_work_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -17,13 +17,13 @@ from imaging.preprocess import read
 from model import checkpoint, engines
 from model.card import PROBABILITY_CHANGE, Quantization
 from model.checkpoint import Checkpoint
+from model.decision import Results, decide
 from model.engines import openvino
 from model.engines.openvino import OpenVinoPredictor, Runner, observe
 from model.engines.runtime import has_bfloat16
-from model.folding import fold
+from model.fuse import fold
 from model.registry import DEFAULT
-from model.results import Results, decide
-from tests.factories import radiograph
+from tests.testing.factories import radiograph
 from tests.unit.model.factories import make_card, make_network
 
 CLOSE = {"openvino": 1e-4, "openvino-int8": PROBABILITY_CHANGE, "torch-cuda": 0.01, "torch-cpu": 1e-6}

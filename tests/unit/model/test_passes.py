@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from model.decision import Results
 from model.engines import passes
-from model.results import Results
-from tests import fakes
+from tests.testing import fakes
 
 
 class Lane:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.dockerfile import Instructions, arguments, final_stage, parse
+from tests.testing.dockerfile import Instructions, arguments, final_stage, parse
 
 NAMES = ["web", "worker"]
 

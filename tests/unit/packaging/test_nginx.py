@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.listen import reserve
-from tests.absent import absent
-from tests.polling import wait_until
+from launcher.address import reserve
+from tests.testing.absent import absent
+from tests.testing.polling import wait_until
 
 HEADERS = ("Strict-Transport-Security", "Permissions-Policy", "Cross-Origin-Opener-Policy")
 UPLOADS = ("/", "/api/v1/images", "/api/v1/jobs/17/images")

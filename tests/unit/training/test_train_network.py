@@ -9,7 +9,7 @@ import pytest
 from model import checkpoint
 from tests.unit.training.synthetic import write_backbone, write_dataset
 from tests.unit.training.test_train import call
-from training.finetune import Run
+from training.finetune.loop import Run
 
 CONFIG = """\
 name = "tiny"

@@ -18,7 +18,7 @@ from db.session import now
 from db.states import Decision, ImageState, Priority
 from imaging import cam
 from tests.conftest import PASSWORD
-from tests.fakes import FAKE_SHA256
+from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.visitor import Visitor
 from web.services import Services
 

@@ -16,12 +16,13 @@ from werkzeug.test import TestResponse
 
 from core.errors import QueueFull, StorageFull
 from core.settings import Settings
-from core.storage import LocalBlobStore, Spool
 from db import jobs
 from db.models import Image, User
 from db.session import now
 from db.states import ImageState, Priority
-from tests import factories
+from storage.local import LocalBlobStore
+from storage.spool import Spool
+from tests.testing import factories
 from tests.unit.web.visitor import Visitor
 from web import admission as module
 from web.admission import Admission

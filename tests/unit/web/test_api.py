@@ -17,7 +17,7 @@ from db import jobs, users
 from db.models import Image, Job
 from db.session import now
 from db.states import ImageState, Priority
-from tests import factories
+from tests.testing import factories
 from web.services import Services
 
 File = tuple[str, bytes]

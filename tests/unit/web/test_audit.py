@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from db import audit as log
 from db.models import AuditEntry, Image
 from db.states import ImageState
-from tests import factories
 from tests.conftest import PASSWORD
+from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web import recently

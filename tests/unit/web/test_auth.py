@@ -11,8 +11,8 @@ from itsdangerous import URLSafeTimedSerializer
 
 from db import users
 from db.session import now
-from tests import factories
 from tests.conftest import PASSWORD
+from tests.testing import factories
 from tests.unit.web.visitor import Visitor
 from web.services import Services
 

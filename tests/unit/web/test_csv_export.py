@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import QueuePool
 from werkzeug.datastructures import FileStorage
 
+from core.csv_lines import COLUMNS
 from core.errors import CorruptImage
-from core.results import COLUMNS
 from db import claims, export
 from db.session import now
-from tests import factories
+from tests.testing import factories
 from web.services import Services
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from core.errors import StorageUnavailable
 from db import erasure
 from db.models import Image, Job
-from tests import factories
+from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web.services import Services

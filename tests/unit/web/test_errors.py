@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel, ValidationError
 
 from db.session import Database
-from tests.postgres import PostgresServer
+from tests.testing.postgres import PostgresServer
 from tests.unit.web.visitor import Visitor
 from web.app import create_app
 from web.errors import invalid_request, problem

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from db import workers
 from db.session import Database, now
-from tests import factories
-from tests.fakes import FAKE_SHA256
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 from web.app import create_app
 from web.services import Services
 

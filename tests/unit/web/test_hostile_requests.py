@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from db.models import Image
 from db.session import Database
-from tests.factories import png
-from tests.postgres import PostgresServer
+from tests.testing.factories import png
+from tests.testing.postgres import PostgresServer
 from tests.unit.web.test_errors import copy_users
 from web.app import create_app
 from web.services import Services

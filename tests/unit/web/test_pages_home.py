@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from db.models import Image, Job, User
 from db.states import ImageState, Priority, Role
-from tests.factories import png
+from tests.testing.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web.services import Services

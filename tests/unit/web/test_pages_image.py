@@ -11,7 +11,7 @@ from db import previews
 from db.models import Image, Model, Prediction, Review
 from db.session import now
 from db.states import Decision, ImageState
-from tests.factories import png
+from tests.testing.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web.pages.base import NOTICE

@@ -9,7 +9,7 @@ import pytest
 from db import workers
 from db.session import now
 from model.registry import Registry
-from tests.fakes import FAKE_SHA256
+from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.visitor import Page, Visitor
 from web.pages.card_words import CANNOT_TELL, describe
 from web.services import Services

@@ -10,7 +10,7 @@ import redis
 from db import workers
 from db.session import now
 from db.states import ImageState
-from tests.fakes import FAKE_SHA256
+from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web.services import Services

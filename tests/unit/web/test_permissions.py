@@ -17,8 +17,8 @@ from core.errors import ConfigurationError
 from db import users
 from db.session import now
 from db.states import Role, Scope
-from tests import factories
-from tests.fakes import FAKE_SHA256
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.visitor import Page
 from web import permissions
 from web.permissions import Permission

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 
-from tests import factories, hostile
+from tests.testing import factories, hostile
 
 HTML = b"<html><body><script>alert(1)</script></body></html>"
 

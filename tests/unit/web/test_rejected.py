@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from db.models import Job, Rejection
-from tests.factories import png
+from tests.testing.factories import png
 from tests.unit.web.visitor import Visitor
 from web.services import Services
 

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from flask.testing import FlaskClient
 
-from tests.factories import jpeg
+from tests.testing.factories import jpeg
 from web.app import create_app
 from web.services import Services
 

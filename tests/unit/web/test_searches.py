@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from db import users
 from db.models import AuditEntry
 from db.session import now
-from tests import factories
 from tests.conftest import PASSWORD
+from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Page, Visitor
 from web.services import Services

@@ -16,14 +16,14 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import OperationalError
 
-from core import marker
 from core.errors import StorageUnavailable
-from core.storage import LocalBlobStore
 from db import heartbeats, workers
 from db.models import Heartbeat, Image, User, Worker
 from db.session import Database, now
 from db.states import ImageState
-from tests import factories
+from storage import marker
+from storage.local import LocalBlobStore
+from tests.testing import factories
 from tests.unit.web.conftest import deploy
 from tests.unit.web.test_health import client_of, figures
 from tests.unit.web.visitor import Page, Visitor

@@ -11,10 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from core import marker
-from core.storage import LocalBlobStore, Spool
 from db.models import BlobRemoval, Image, Job
-from tests import factories
+from storage import marker
+from storage.local import LocalBlobStore
+from storage.spool import Spool
+from tests.testing import factories
 from web.services import Services
 
 PNG = factories.png(size_px=(9, 8))

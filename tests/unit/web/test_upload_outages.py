@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.test import TestResponse
 
 from db.models import Image, Job
-from tests import factories
+from tests.testing import factories
 from web.services import Services
 
 PNG = factories.png(size_px=(9, 8))

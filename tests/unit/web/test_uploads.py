@@ -20,12 +20,13 @@ from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from cli.client import sendable
+from client.http import sendable
 from core.queue import make_celery
 from core.settings import Settings
-from core.storage import LocalBlobStore, Spool
 from db.models import Image, Job
-from tests import factories
+from storage.local import LocalBlobStore
+from storage.spool import Spool
+from tests.testing import factories
 from web.app import create_app
 from web.services import Services
 
@@ -172,7 +173,7 @@ def test_a_full_disk_is_507_with_no_row_and_nothing_left(
     client: FlaskClient, services: Services, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as disk:
-        disk.setattr("core.storage.os.fsync", full)
+        disk.setattr("storage.local.os.fsync", full)
         response = send(client, job_id, ("a.png", PNG), ("b.png", PNG))
     assert (response.status_code, response.get_json()["code"]) == (507, "storage_full")
     assert response.headers["Retry-After"] == "60"

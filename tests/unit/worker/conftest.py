@@ -13,7 +13,7 @@ from db.jobs import NewImage
 from db.models import Image
 from db.session import now
 from db.states import Priority
-from tests import factories
+from tests.testing import factories
 from web.services import Services
 
 Submit = Callable[..., list[int]]

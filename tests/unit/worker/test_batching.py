@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import CorruptImage, DeviceLost, OutOfMemory, Transient
-from model.results import Result, Results
-from tests.fakes import FakePredictor, results
+from model.decision import Result, Results
+from tests.testing.fakes import FakePredictor, results
 from worker.batching import Outcome, WorkerError, decoders, screen_batches
 
 Outcomes = list[list[tuple[int, Outcome]]]

@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from db import claims, workers
 from db.session import Database, now
-from tests.fakes import FAKE_SHA256, FakePredictor
-from tests.polling import wait_until
+from tests.testing.fakes import FAKE_SHA256, FakePredictor
+from tests.testing.polling import wait_until
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker.heartbeat import Heartbeat

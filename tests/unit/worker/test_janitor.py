@@ -10,13 +10,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from core import marker
 from core.errors import StorageUnavailable
 from db import searches, sessions
 from db.models import AuditEntry, Base, BlobRemoval, BrowserSession, Image, Job, Search
 from db.session import now
 from db.states import ImageState
-from tests import factories
+from storage import marker
+from tests.testing import factories
 from web.services import Services
 from worker.janitor import REFUSED_S, ROUND_S, Janitor
 

@@ -21,15 +21,15 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from core.settings import Settings
-from core.storage import LocalBlobStore
 from db import claims, previews
 from db.session import now
 from db.states import Priority
 from imaging import cam
-from model.results import Results
-from tests import factories
-from tests.fakes import FAKE_SHA256, FakePredictor
-from tests.polling import wait_until
+from model.decision import Results
+from storage.local import LocalBlobStore
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256, FakePredictor
+from tests.testing.polling import wait_until
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker import outage

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import OperationalError
 
 from core.errors import DeviceLost
-from model.results import Results
-from tests.fakes import FakePredictor
-from tests.polling import wait_until
+from model.decision import Results
+from tests.testing.fakes import FakePredictor
+from tests.testing.polling import wait_until
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker.pipeline import Pipeline

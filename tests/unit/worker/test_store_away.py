@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core import marker
-from core.storage import LocalBlobStore
-from model.results import Results
-from tests.fakes import FakePredictor
-from tests.polling import wait_until
+from model.decision import Results
+from storage import marker
+from storage.local import LocalBlobStore
+from tests.testing.fakes import FakePredictor
+from tests.testing.polling import wait_until
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker import outage

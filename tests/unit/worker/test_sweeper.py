@@ -22,8 +22,8 @@ from db import claims, workers
 from db.models import Image
 from db.session import now
 from db.states import Priority
-from tests import factories
-from tests.fakes import FAKE_SHA256
+from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker import sweeper as module

@@ -6,7 +6,7 @@ import pytest
 from celery import Celery
 
 from core.queue import SCREEN_TASK, make_celery, publish
-from tests.fakes import FakePredictor
+from tests.testing.fakes import FakePredictor
 from tests.unit.worker.conftest import Submit, pngs, states
 from web.services import Services
 from worker.pipeline import Pipeline

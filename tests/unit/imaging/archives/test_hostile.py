@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import Permanent
 from imaging.archives import open_archive
-from tests import factories
+from tests.testing import factories
 
 PNG = factories.png(size_px=(12, 10))
 

@@ -19,7 +19,7 @@ from imaging.archives import Archive, open_archive
 from imaging.archives.members import SPOOL_BYTES
 from imaging.archives.tars import DAMAGED, LINKS, SPECIAL, TOO_MUCH, TarArchive
 from imaging.signatures import ArchiveForm
-from tests import factories
+from tests.testing import factories
 
 MAX_BYTES = 4 * 1024**2
 MODES = ("w", "w:gz", "w:bz2", "w:xz")

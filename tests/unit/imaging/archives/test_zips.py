@@ -17,7 +17,7 @@ from imaging import skipping
 from imaging.archives import open_archive
 from imaging.archives.members import MAX_NAME_CHARS, SPOOL_BYTES
 from imaging.archives.zips import ZipArchive, ZipMember
-from tests import factories
+from tests.testing import factories
 
 MAX_BYTES = 4 * 1024**2
 

@@ -14,7 +14,7 @@ from PIL import Image
 from core.errors import CorruptImage, UnsupportedType
 from imaging import preprocess
 from imaging.decode import decode
-from tests import hostile
+from tests.testing import hostile
 from tests.unit.model.factories import encode
 
 NOISE = np.random.default_rng(0).integers(0, 256, (256, 256), dtype=np.uint8)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imaging import preprocess
 from imaging.decode import decode
 from imaging.raster import depth
-from tests import hostile
+from tests.testing import hostile
 from tests.unit.model.factories import encode, gradient
 
 GRAY = gradient(300, 400)

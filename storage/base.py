@@ -1,0 +1,68 @@
+"""What every blob store offers, how blobs are named, and how a file system's refusal is told.
+
+A blob is named by the sha256 of its content: the same file twice is stored once. A spool receives an upload of unknown
+length; `put` turns it into a blob after its bytes have reached the disk. So a blob either exists whole or not at all,
+and nothing a user typed ever becomes a path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from core.errors import BlobMissing, StorageFull, StorageUnavailable
+
+if TYPE_CHECKING:
+    from storage.spool import Spool
+
+SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class BlobStore(Protocol):
+    def make(self, store_id: str) -> None:
+        """Make an empty store with a marker; one that is there already keeps its blobs and gets this marker."""
+        ...
+
+    def store_id(self) -> str | None:
+        """The id in the marker; None where there is none. Opening a store makes nothing."""
+        ...
+
+    def holds_blobs(self) -> bool: ...
+    def spool(self, max_bytes: int) -> Spool: ...
+    def put(self, spool: Spool) -> str: ...
+    def open(self, sha256: str) -> BinaryIO: ...
+    def exists(self, sha256: str) -> bool: ...
+    def delete(self, sha256: str) -> None: ...
+    def stored_before(self, first_byte: int, time_s: float) -> list[str]: ...
+    def drop_spools(self, time_s: float) -> int: ...
+
+    def free_bytes(self) -> int | None:
+        """What can still be stored; None where that has no meaning."""
+        ...
+
+
+def checked(sha256: str) -> str:
+    """`sha256`, which so can name a file or an object and nothing else. Raises ValueError if it is none."""
+    if not SHA256_HEX.fullmatch(sha256):
+        raise ValueError("not a sha256 in lower-case hex")
+    return sha256
+
+
+def missing() -> BlobMissing:
+    return BlobMissing("The image's bytes are missing from the storage.")
+
+
+@contextlib.contextmanager
+def storage_errors(action: str) -> Iterator[None]:
+    """Turn what the file system says into StorageUnavailable: `Could not {action} the image storage`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise StorageFull("The disk of the image storage is full.") from error
+        # strerror alone: the path would tell a log reader nothing that the operator does not know.
+        raise StorageUnavailable(f"Could not {action} the image storage: {error.strerror}.") from error

@@ -1,0 +1,1 @@
+"""What tests, benchmarks and scripts share: servers on free ports, made images, fakes, hostile clients."""

@@ -1,0 +1,122 @@
+"""A site's operating point: from scores, by hand, and from a folder through the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli import model as cli_model
+from core.errors import ConfigurationError
+from model import checkpoint
+from model.registry import Entry, Registry
+from tests.unit.model.factories import make_card, save_model
+from tests.unit.training.synthetic import write_dataset
+from training.calibrate import site
+from training.calibrate.site import Scores
+
+commands = typer.Typer()
+commands.add_typer(cli_model.app, name="model")
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    save_model(tmp_path / "parent.safetensors", name="parent")
+    return Registry(tmp_path / "models", default=tmp_path / "parent.safetensors").active()
+
+
+def scores(shift: float = 0.0, each: int = 100, spread: float = 1.0) -> Scores:
+    """Logits of as many normals around `shift` - 2 as pneumonias around `shift` + 2."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], each)
+    logits = rng.normal(shift - 2 + 4 * labels, spread)
+    return Scores(logits, labels, np.array([f"p{number}" for number in range(2 * each)]), refused=0)
+
+
+def test_the_point_moves_to_where_the_site_is(entry: Entry) -> None:
+    """All logits are 3 higher than where the parent was made: its 0.5 calls nearly everything pneumonia."""
+    proposal = site.propose(entry, scores(shift=3), "ward", platt=False)
+    before, after = proposal.comparison.before, proposal.comparison.after
+    assert before.specificity < 0.3
+    assert after.specificity > 0.9
+    assert after.sensitivity > 0.9
+    assert proposal.card.operating_point.threshold == pytest.approx(1 / (1 + np.exp(-3)), abs=0.04)
+    assert after.confusion[0][0] + after.confusion[0][1] == 100
+
+
+def test_intervals_hold_the_figure(entry: Entry) -> None:
+    after = site.propose(entry, scores(spread=2), "ward", platt=False).comparison.after
+    for name, (low, high) in after.intervals.items():
+        assert low <= getattr(after, name) <= high
+        assert 0 < high - low < 0.2
+
+
+def test_platt_centres_the_probability_and_keeps_the_decisions(entry: Entry) -> None:
+    plain = site.propose(entry, scores(shift=3), "ward", platt=False)
+    fitted = site.propose(entry, scores(shift=3), "ward", platt=True)
+    assert fitted.comparison.after.confusion == plain.comparison.after.confusion
+    assert fitted.card.operating_point.threshold == pytest.approx(0.5, abs=0.15)
+    assert fitted.card.calibration.prior == 0.5
+    assert plain.card.calibration == entry.card.calibration
+
+
+def test_the_card_says_where_it_comes_from(entry: Entry) -> None:
+    card = site.propose(entry, scores(), "ward", platt=False).card
+    assert card.name == "ward"
+    assert card.site is not None
+    assert (card.site.parent_name, card.site.parent_sha256) == ("parent", entry.sha256)
+    assert (card.site.images, card.site.patients, card.site.pneumonia) == (200, 200, 100)
+    assert set(card.metrics) == {"site"}
+    assert card.training_data == make_card().training_data
+
+
+def test_calibration_is_folded_into_the_last_layer(entry: Entry, tmp_path: Path) -> None:
+    proposal = site.propose(entry, scores(shift=3), "ward", platt=True)
+    site.save(entry, proposal, tmp_path / "child.safetensors")
+    parent, child = checkpoint.load(entry.path), checkpoint.load(tmp_path / "child.safetensors")
+    assert proposal.platt is not None
+    expected = parent.network.body.fc.weight * proposal.platt.slope
+    assert child.network.body.fc.weight.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
+    assert child.network.body.conv1.weight.equal(parent.network.body.conv1.weight)
+
+
+def test_labels_that_are_mixed_up_are_refused() -> None:
+    made = scores()
+    with pytest.raises(ConfigurationError, match="mixed up"):
+        site.fit_platt(Scores(made.logits, 1 - made.labels, made.patients, 0))
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: Entry) -> Path:
+    monkeypatch.setenv("PNEUMOSCREEN_MODELS_DIR", str(tmp_path / "installed"))
+    monkeypatch.setattr("model.registry.Registry.__init__.__defaults__", (entry.path,))
+    return tmp_path / "installed"
+
+
+def call(*arguments: object) -> str:
+    result = CliRunner().invoke(commands, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_command_shows_saves_and_activates_only_when_asked(installation: Path, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "site", each=24, patients=24)
+    shown = call("model", "calibrate", folder, "--name", "ward-3")
+    assert "before" in shown
+    assert "Nothing is activated yet" in shown
+    assert not (installation / "active").exists()
+    (saved,) = installation.glob("*.safetensors")
+    activated = call("model", "calibrate", folder, "--name", "ward-3b", "--platt", "--activate")
+    assert "after, cross-validated" in activated
+    assert (installation / "active").read_text().strip() != saved.stem
+    assert {"ward-3", "ward-3b", "parent"} <= set(call("model", "list").split())
+
+
+def test_too_few_images_of_a_class(installation: Path, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "site", each=5, patients=5)
+    with pytest.raises(ConfigurationError, match=r"NORMAL has images of 5 patients; .* at least 20"):
+        call("model", "calibrate", folder)
+    assert not installation.exists()

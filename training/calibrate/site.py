@@ -1,0 +1,183 @@
+"""A site's own operating point: refit a model's threshold, and if asked its calibration, on a small labelled folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+
+from core.errors import ConfigurationError
+from model import checkpoint, engines
+from model.card import Calibration, Card, OperatingPoint, Site
+from model.registry import Entry
+from training.calibrate import operating_point
+from training.calibrate.site_figures import Comparison, compare
+from training.data.labelled import Dataset
+from training.data.sources import CLASSES
+from training.progress import Progress, silent
+from training.release.version import code_version
+
+MIN_EACH = 20
+"""Patients of each class: with fewer, the 95 % interval of a sensitivity spans more than 20 points."""
+
+FOLDS = 5
+BATCH = 32
+RULE = (
+    "Maximises balanced accuracy (the mean of sensitivity and specificity) on the site's own images, in the middle of "
+    "the range that does so."
+)
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The logits (n,) by a model of a site's images, those left out that it refuses to judge."""
+
+    logits: Floats
+    labels: Labels
+    patients: NDArray[np.str_]
+    refused: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A new operating point, and calibration if asked for, with what it would change."""
+
+    card: Card
+    platt: Calibration | None
+    comparison: Comparison
+
+
+def judge(entry: Entry, engine: str, dataset: Dataset, progress: Progress = silent) -> Scores:
+    """What the model says of the site's images.
+
+    Raises:
+        ConfigurationError: too few patients of a class are left to set an operating point on.
+    """
+    predictor = engines.load(entry, engine)
+    probability, score = [], []
+    for start in range(0, len(dataset.pixels), BATCH):
+        results = predictor.predict(dataset.pixels[start : start + BATCH])
+        probability.append(results.probability)
+        score.append(results.domain_score)
+        progress(min(start + BATCH, len(dataset.pixels)), len(dataset.pixels))
+    refused = np.concatenate(score) > (np.inf if predictor.domain_limit is None else predictor.domain_limit)
+    clipped = np.concatenate(probability)[~refused].astype(np.float64).clip(1e-7, 1 - 1e-7)
+    patients: NDArray[np.str_] = np.array(dataset.patients)[~refused]
+    scores = Scores(np.log(clipped / (1 - clipped)), dataset.labels[~refused], patients, int(refused.sum()))
+    _check_enough(scores)
+    return scores
+
+
+def propose(entry: Entry, scores: Scores, name: str, *, platt: bool) -> Proposal:
+    """The site's operating point by `RULE`, compared with the model's own.
+
+    The figures of the new point are cross-validated: each image is decided at a point that was set without its
+    patient, so that they promise no more than the site will see.
+    """
+    fitted = fit_platt(scores) if platt else None
+    slope, intercept = (fitted.slope, fitted.intercept) if fitted else (1.0, 0.0)
+    moved = _sigmoid(slope * scores.logits + intercept)
+    point = _operating_point(moved, scores.labels)
+    called = _out_of_fold(scores)
+    old = _sigmoid(scores.logits) >= entry.card.operating_point.threshold
+    comparison = compare(scores.labels, scores.patients, old, called, entry.card.operating_point, point)
+    return Proposal(_card(entry, scores, name, point, fitted, comparison), fitted, comparison)
+
+
+def save(entry: Entry, proposal: Proposal, out: Path) -> str:
+    """Write the new model version, calibration folded into its last layer; returns the sha256 of the file."""
+    parent = checkpoint.load(entry.path, entry.sha256)
+    if proposal.platt is not None:
+        head = parent.network.body.fc
+        with torch.no_grad():
+            head.weight.mul_(proposal.platt.slope)
+            head.bias.mul_(proposal.platt.slope).add_(proposal.platt.intercept)
+    return checkpoint.save(out, parent.network, proposal.card, parent.domain)
+
+
+def fit_platt(scores: Scores) -> Calibration:
+    """Platt scaling of the model's logits, both classes weighing the same.
+
+    Raises:
+        ConfigurationError: the model ranks these images no better than by chance.
+    """
+    model = LogisticRegression(C=1.0, class_weight="balanced").fit(scores.logits[:, None], scores.labels)
+    slope = float(model.coef_[0, 0])
+    if slope <= 0:
+        raise ConfigurationError(
+            "The model gives these pneumonias no higher scores than these normals, so nothing can be calibrated; "
+            "check that the folders NORMAL and PNEUMONIA are not mixed up."
+        )
+    return Calibration(slope=slope, intercept=float(model.intercept_[0]), prior=operating_point.PRIOR)
+
+
+def _check_enough(scores: Scores) -> None:
+    for label, name in enumerate(CLASSES):
+        count = len(set(scores.patients[scores.labels == label].tolist()))
+        if count < MIN_EACH:
+            left_out = f" ({scores.refused} images were left out, since the model refuses to judge them)"
+            raise ConfigurationError(
+                f"{name} has images of {count} patients{left_out if scores.refused else ''}; an operating point needs "
+                f"at least {MIN_EACH} of each class. Add more and run this again."
+            )
+
+
+def _operating_point(probabilities: Floats, labels: Labels) -> OperatingPoint:
+    chosen = operating_point.choose_threshold(probabilities[None], labels)
+    return OperatingPoint(threshold=chosen.threshold, rule=RULE)
+
+
+def _out_of_fold(scores: Scores) -> NDArray[np.bool_]:
+    """Which images (n,) are called pneumonia at a point set on the other patients'."""
+    called = np.empty(len(scores.labels), dtype=np.bool_)
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    probabilities = _sigmoid(scores.logits)
+    for rest, fold in splitter.split(scores.logits, scores.labels, scores.patients):
+        point = _operating_point(probabilities[rest], scores.labels[rest])
+        called[fold] = probabilities[fold] >= point.threshold
+    return called
+
+
+def _card(
+    entry: Entry, scores: Scores, name: str, point: OperatingPoint, fitted: Calibration | None, comparison: Comparison
+) -> Card:
+    old = entry.card.calibration
+    site = Site(
+        parent_name=entry.name,
+        parent_sha256=entry.sha256,
+        images=len(scores.labels),
+        patients=len(set(scores.patients.tolist())),
+        pneumonia=int(scores.labels.sum()),
+        refused=scores.refused,
+    )
+    changes: dict[str, Any] = {
+        "name": name,
+        "code_version": code_version(),
+        "operating_point": point,
+        "site": site,
+        # The parent's figures belong to the parent's operating point; they are found under its hash.
+        "metrics": {"site": comparison.after.model_dump(mode="json")},
+    }
+    if entry.card.quantization is not None:
+        # Measured with the parent's operating point.
+        changes["quantization"] = entry.card.quantization.model_copy(update={"agreement": {}})
+    if fitted is not None:
+        changes["calibration"] = Calibration(
+            slope=old.slope * fitted.slope,
+            intercept=old.intercept * fitted.slope + fitted.intercept,
+            prior=fitted.prior,
+        )
+    return Card.model_validate(entry.card.model_copy(update=changes).model_dump())
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-logits)))

@@ -1,0 +1,50 @@
+"""A 70:20:10 split into train, validation and test that keeps each patient in one part."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from core.errors import ConfigurationError
+from training.data.labelled import Dataset
+from training.data.sources import CLASSES
+
+FOLDS = 10
+PARTS = ("train",) * 7 + ("validation",) * 2 + ("test",)
+"""The part that each of the ten folds belongs to."""
+
+
+def assign_folds(labels: NDArray[np.int64], patients: Sequence[str], seed: int) -> NDArray[np.int64]:
+    """A fold 0..9 for each image: each has about the same share of both classes, and no patient is in two.
+
+    Raises:
+        ConfigurationError: a class has fewer than ten patients.
+    """
+    for label, name in enumerate(CLASSES):
+        count = len({patient for patient, its in zip(patients, labels, strict=True) if its == label})
+        if count < FOLDS:
+            raise ConfigurationError(f"{name} has {count} patients; a grouped split needs at least {FOLDS}.")
+    folds = np.empty(len(labels), dtype=np.int64)
+    splitter = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
+    for fold, (_, members) in enumerate(splitter.split(labels, labels, patients)):
+        folds[members] = fold
+    return folds
+
+
+def parts(folds: NDArray[np.int64]) -> NDArray[np.str_]:
+    """`train`, `validation` or `test` for each fold."""
+    return np.array(PARTS)[folds]
+
+
+def write(file: Path, data: Dataset, folds: NDArray[np.int64]) -> None:
+    """Write the split as CSV, one line an image."""
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["name", "patient", "label", "fold", "part"])
+        rows = zip(data.names, data.patients, data.labels.tolist(), folds.tolist(), parts(folds), strict=True)
+        writer.writerows((name, patient, CLASSES[label], fold, part) for name, patient, label, fold, part in rows)

@@ -1,0 +1,1 @@
+"""Figures on labelled images, with their intervals, and the plots of them."""

@@ -1,0 +1,126 @@
+"""Figures of a model on labelled images, through the same predictor as in screening."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from sklearn import metrics
+
+from model.engines import Predictor
+from training.data.sources import CLASSES
+from training.evaluate import bootstrap
+from training.evaluate.bootstrap import Interval, Statistic
+from training.progress import Progress, silent
+
+BATCH = 32
+BINS = 15
+SPECIFICITIES = (0.90, 0.95)
+
+
+class ClassFigures(BaseModel):
+    """Precision, recall and F1 of one class, and how many images it has."""
+
+    model_config = ConfigDict(frozen=True)
+
+    precision: float
+    recall: float
+    f1: float
+    images: int
+
+
+class Figures(BaseModel):
+    """What `measure` finds. `confusion` is [[true normal, false pneumonia], [false normal, true pneumonia]].
+
+    `intervals` holds 95 % intervals over patients; it is empty where patients are not known.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    images: int
+    threshold: float
+    accuracy: float
+    precision_weighted: float
+    recall_weighted: float
+    f1_weighted: float
+    auc: float
+    sensitivity: float
+    specificity: float
+    sensitivity_at_specificity: dict[str, float]
+    brier: float
+    calibration_error: float
+    per_class: dict[str, ClassFigures]
+    confusion: list[list[int]]
+    intervals: dict[str, Interval]
+
+
+def measure(
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    threshold: float,
+    patients: Sequence[str] | NDArray[np.str_] | None = None,
+) -> Figures:
+    """Figures of probabilities (n,) against labels (n,), 1 for pneumonia; both classes must occur."""
+    values = probabilities.astype(np.float64)
+    decisions = (values >= threshold).astype(np.int64)
+    report = metrics.classification_report(labels, decisions, target_names=CLASSES, output_dict=True, zero_division=0)
+    mean = report["weighted avg"]
+    known = {} if patients is None else bootstrap.intervals(_statistics(threshold), labels, values, patients)
+    return Figures(
+        images=len(labels),
+        threshold=threshold,
+        accuracy=float(report["accuracy"]),
+        precision_weighted=mean["precision"],
+        recall_weighted=mean["recall"],
+        f1_weighted=mean["f1-score"],
+        auc=float(metrics.roc_auc_score(labels, values)),
+        sensitivity=report["PNEUMONIA"]["recall"],
+        specificity=report["NORMAL"]["recall"],
+        sensitivity_at_specificity={f"{share:.2f}": sensitivity_at(labels, values, share) for share in SPECIFICITIES},
+        brier=float(metrics.brier_score_loss(labels, values)),
+        calibration_error=calibration_error(labels, values),
+        per_class={name: _class_figures(report[name]) for name in CLASSES},
+        confusion=metrics.confusion_matrix(labels, decisions).tolist(),
+        intervals=known,
+    )
+
+
+def calibration_error(labels: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = BINS) -> float:
+    """Expected calibration error of the probability of pneumonia: over bins of equal width, the mean distance between
+    mean probability and share of pneumonia, each bin weighing as many images as it has.
+    """
+    number = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(number, probabilities - labels, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def sensitivity_at(labels: NDArray[np.int64], probabilities: NDArray[np.float64], specificity: float) -> float:
+    """The greatest sensitivity among thresholds with at least that specificity."""
+    false_positives, true_positives, _ = metrics.roc_curve(labels, probabilities, drop_intermediate=False)
+    return float(true_positives[false_positives <= 1 - specificity + 1e-9].max())
+
+
+def predict(predictor: Predictor, pixels: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
+    """Probabilities float32 (N,) of preprocessed images uint8 (N, 224, 224), in batches."""
+    parts = []
+    for start in range(0, len(pixels), BATCH):
+        parts.append(predictor.predict(pixels[start : start + BATCH]).probability)
+        progress(min(start + BATCH, len(pixels)), len(pixels))
+    return np.concatenate(parts)
+
+
+def _statistics(threshold: float) -> dict[str, Statistic]:
+    """The figures that get an interval."""
+    return {
+        "accuracy": lambda labels, values: float(np.mean((values >= threshold) == labels)),
+        "auc": lambda labels, values: float(metrics.roc_auc_score(labels, values)),
+        "sensitivity": lambda labels, values: float(np.mean(values[labels == 1] >= threshold)),
+        "specificity": lambda labels, values: float(np.mean(values[labels == 0] < threshold)),
+    }
+
+
+def _class_figures(row: dict[str, float]) -> ClassFigures:
+    images = int(row["support"])
+    return ClassFigures(precision=row["precision"], recall=row["recall"], f1=row["f1-score"], images=images)

@@ -1,0 +1,1 @@
+"""The recipe of the shipped model: the whole network learns, in stages of growing resolution."""

@@ -1,0 +1,121 @@
+"""Adds to a checkpoint what it needs to run on 8-bit integers, and how far it then agrees with itself in float32.
+
+Ranges come from training images. The agreement is that of the validation part, by which `auto` decides, and of the
+test part, which is reported. Weights, calibration and operating point stay as they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ConfigurationError
+from model import checkpoint
+from model.card import SITE, VALIDATION, Agreement, Card, Quantization
+from model.checkpoint import Checkpoint
+from model.decision import Result, decide
+from model.engines import Predictor
+from model.engines.openvino import OpenVinoPredictor, observe
+from model.engines.runtime import has_bfloat16
+from model.fuse import fold
+from training.data import split
+from training.data.labelled import Dataset
+from training.progress import Progress, StageProgress, stage
+
+IMAGES = 300
+"""Training images that ranges are measured on; more hardly move them."""
+KEPT = 0.6
+"""Share of the largest activation that the range reaches: what is beyond is cut off, and the rest rounded more finely.
+From 0.55 to 0.75 it makes little difference; below, logits stray further.
+"""
+BATCH = 16
+PARTS = (VALIDATION, "test")
+
+
+def add(source: Path, out: Path, dataset: Dataset, seed: int, progress: StageProgress) -> Card:
+    """Write the checkpoint `source` with a section on quantisation to `out` (which may be the same file).
+
+    Raises:
+        ConfigurationError: the data set is not the one that the model was trained on, so its parts are unknown.
+        ModelInvalid: `source` is no checkpoint that this version can run.
+    """
+    made = checkpoint.load(source)
+    if dataset.digest != made.card.training_data.digest:
+        raise ConfigurationError(
+            f"These images are not those that {made.card.name} was trained on, so its validation part cannot be told."
+        )
+    section = measure(made, dataset, seed, progress)
+    card = made.card.model_copy(update={"quantization": section})
+    checkpoint.save(out, made.network, card, made.domain)
+    return card
+
+
+def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgress) -> Quantization:
+    """Ranges from the training part of the model's own split, agreement on its other parts."""
+    parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, made.card.config["seed"]))
+    known = np.flatnonzero(parts == "train")
+    drawn = np.sort(np.random.default_rng(seed).permutation(known)[:IMAGES])
+    ranging = stage(progress, "ranges")
+    highest = observe(fold(made.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
+    ranges = {name: KEPT * high for name, high in highest.items()}
+    raw = Quantization(ranges=ranges, images=len(drawn), bfloat16=has_bfloat16(), agreement={})
+    floating, shifted = OpenVinoPredictor(made, None), OpenVinoPredictor(made, raw)
+    shift = mean_shift(floating, shifted, dataset.pixels[drawn], stage(progress, "shift"))
+    section = raw.model_copy(update={"shift": shift})
+    integer = OpenVinoPredictor(made, section)
+    agreement = {
+        part: agree(floating, integer, dataset.pixels[parts == part], stage(progress, f"agreement, {part}"))
+        for part in PARTS
+    }
+    return section.model_copy(update={"agreement": agreement})
+
+
+def mean_shift(reference: Predictor, other: Predictor, pixels: NDArray[np.uint8], progress: Progress) -> float:
+    """By how much the logits of `other` are higher, over images uint8 (N, 224, 224). A logit is the mean of its map."""
+    changes: list[float] = []
+    for start in range(0, len(pixels), BATCH):
+        batch = pixels[start : start + BATCH]
+        ours, theirs = (predictor.predict(batch).cam.astype(np.float64) for predictor in (reference, other))
+        changes.extend((theirs - ours).mean((1, 2)))
+        progress(len(changes), len(pixels))
+    return float(np.mean(changes))
+
+
+def agree(reference: Predictor, other: Predictor, pixels: NDArray[np.uint8], progress: Progress) -> Agreement:
+    """Compare two predictors of one model on images uint8 (N, 224, 224)."""
+    equal: list[bool] = []
+    changes: list[float] = []
+    for start in range(0, len(pixels), BATCH):
+        batch = pixels[start : start + BATCH]
+        for ours, theirs in zip(reference.predict(batch), other.predict(batch), strict=True):
+            equal.append(_decision(ours, reference) == _decision(theirs, reference))
+            changes.append(abs(ours.probability - theirs.probability))
+        progress(len(equal), len(pixels))
+    return Agreement(
+        images=len(pixels),
+        equal_decisions=float(np.mean(equal)),
+        # method higher: a value that was seen, so that the statement holds of so few images too
+        probability_change_p99=float(np.quantile(changes, 0.99, method="higher")),
+    )
+
+
+def measure_site(file: Path, pixels: NDArray[np.uint8], progress: Progress) -> None:
+    """Measure the agreement of a checkpoint with a site's operating point anew, on the site's images, in place.
+
+    The ranges hold, as the weights are its parent's. A checkpoint that cannot run on integers is left as it is.
+    """
+    made = checkpoint.load(file)
+    section = made.card.quantization
+    if section is None or not section.complete:
+        return
+    section = section.model_copy(update={"bfloat16": has_bfloat16()})
+    floating, integer = OpenVinoPredictor(made, None), OpenVinoPredictor(made, section)
+    agreement = {SITE: agree(floating, integer, pixels, progress)}
+    section = section.model_copy(update={"agreement": agreement})
+    checkpoint.save(file, made.network, made.card.model_copy(update={"quantization": section}), made.domain)
+
+
+def _decision(result: Result, predictor: Predictor) -> str:
+    return decide(result, predictor.threshold, predictor.domain_limit).decision
