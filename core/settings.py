@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from core.engines import EngineName
 from core.errors import ConfigurationError
 
 PREFIX = "PNEUMOSCREEN_"
@@ -99,7 +100,7 @@ class Settings(BaseModel):
     )
     web_min_bytes_per_s: Count = Field(1000, description="A client that sends or reads more slowly is cut off.")
 
-    engine: Literal["auto", "torch-cpu", "torch-cuda", "openvino", "openvino-int8"] = Field(
+    engine: EngineName = Field(
         "auto", description="What runs the network; `auto`: CUDA, else the fastest on a CPU that the model allows."
     )
     batch_size: Annotated[int, Field(ge=0)] = Field(

@@ -22,7 +22,7 @@ from db.session import Database, now
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories, postgres
-from tests.testing.fakes import FakePredictor
+from tests.testing.fakes import FakeEngine, fake_model
 from tests.testing.postgres import PostgresServer
 from web.app import create_app
 from web.services import Services
@@ -121,8 +121,8 @@ def postgresql() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def predictor() -> FakePredictor:
-    return FakePredictor()
+def engine() -> FakeEngine:
+    return FakeEngine()
 
 
 @pytest.fixture
@@ -148,8 +148,8 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def pipeline(services: Services, predictor: FakePredictor) -> Iterator[Pipeline]:
-    pipeline = Pipeline(services.settings, services.database, services.store, lambda: predictor, "test-worker")
+def pipeline(services: Services, engine: FakeEngine) -> Iterator[Pipeline]:
+    pipeline = Pipeline(services.settings, services.database, services.store, lambda: fake_model(engine), "test-worker")
     yield pipeline
     pipeline.close()
 
