@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, services: Services) -> list[datetime]
     """The one element is the time, for what is counted."""
     with services.database.read() as session:
         time = [now(session)]
-    monkeypatch.setattr("web.pages.sign_in.now", lambda _: time[0])
+    monkeypatch.setattr("web.pages.sign_in.view.now", lambda _: time[0])
     return time
 
 
