@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO, Protocol, cast
 
 from werkzeug.datastructures import FileStorage, Headers
@@ -25,13 +26,18 @@ PIECE_BYTES = 256 * 1024
 """As much is decoded at once; smaller pieces cost more than hashing and writing the files."""
 DECODER_BYTES = 500_000
 """What the decoder may hold: a piece, and the rest of the one before. So it bounds the header of a part."""
+_LAST_BACKSLASH = re.compile(rb'(?<!\\)(?:\\\\)*\\(?="[ \t]*(?:\r|\n|\Z|;[ \t]*(?:file)?name\*?=))')
+"""A backslash in front of the quote that ends a name. Browsers write a quote as %22 and a backslash as it is (HTML
+Standard, multipart form data), and in Shift-JIS it is the second byte of many characters. Taken for an escape it would
+join the name with all that follows."""
 
 
 class Decoder(MultipartDecoder):
     """Costs a file whose name is not UTF-8 those bytes of its name; Werkzeug's gives the whole form up."""
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        return super()._parse_headers(data.decode("utf-8", "replace").encode())
+        valid = data.decode("utf-8", "replace").encode()
+        return super()._parse_headers(_LAST_BACKSLASH.sub(rb"\g<0>\\", valid))
 
 
 class FormReader:
