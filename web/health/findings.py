@@ -191,7 +191,7 @@ def _parts(facts: Facts) -> Iterator[Finding]:
 
 
 def _disk(facts: Facts) -> Iterator[Finding]:
-    free, limit = facts.free_bytes, facts.settings.min_free_disk_bytes
+    free, limit = facts.free_bytes, facts.settings.limits.min_free_disk_bytes
     if free is None or free >= NEARLY_FULL_DISK * limit:
         return
     left = f"{free / 1e9:.1f} GB"
@@ -205,8 +205,8 @@ def _disk(facts: Facts) -> Iterator[Finding]:
 
 
 def _queue(settings: Settings, backlog: Backlog) -> Iterator[Finding]:
-    limit = settings.max_queued_images
-    bulk_limit = limit - settings.reserved_queue_images
+    limit = settings.queue.max_queued_images
+    bulk_limit = limit - settings.queue.reserved_queue_images
     todo = "Add workers, or raise PNEUMOSCREEN_MAX_QUEUED_IMAGES; senders wait and go on by themselves."
     if backlog.queued >= limit:
         yield Finding(Code.QUEUE_FULL, f"The queue is full: {counted(backlog.queued, 'image')} waiting.", todo)
@@ -254,7 +254,7 @@ def _no_worker(rows: Rows) -> Finding:
 
 def _sweeper(settings: Settings, rows: Rows) -> Iterator[Finding]:
     seen_at = rows.sweeper_seen_at
-    patience_s = max(SWEEPER_GONE_S, 5 * settings.sweep_interval_s)
+    patience_s = max(SWEEPER_GONE_S, 5 * settings.queue.sweep_interval_s)
     if seen_at is not None and (rows.at - seen_at).total_seconds() < patience_s:
         return
     since = f" for {duration(rows.at - seen_at)}" if seen_at else ""

@@ -57,7 +57,7 @@ class ServiceHealth:
         self._rows = Probe(self._read_rows, limit_s=LIMIT_S, fresh_s=FRESH_S)
         self._broker = Probe(lambda: takes_writes(ours.broker), limit_s=LIMIT_S, fresh_s=FRESH_S)
         self._free = Probe(ours.store.free_bytes, limit_s=LIMIT_S, fresh_s=FRESH_S)
-        self._deployed = Probe(Registry(ours.settings.models).deployed_sha256, limit_s=LIMIT_S, fresh_s=FRESH_S)
+        self._deployed = Probe(Registry(ours.settings.storage.models).deployed_sha256, limit_s=LIMIT_S, fresh_s=FRESH_S)
 
     def report(self) -> Report:
         for part in (self._storage, self._rows, self._broker, self._free, self._deployed):

@@ -39,7 +39,7 @@ class Spools:
 
     def __init__(self, services: Services, admission: Admission, storage: Storage) -> None:
         self._store = services.store
-        self._max_bytes = services.settings.max_upload_bytes
+        self._max_bytes = services.settings.limits.max_upload_bytes
         self._admission = admission
         self._storage = storage
         self._spools: list[Spool] = []

@@ -41,12 +41,12 @@ class Front:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         sys.setswitchinterval(limits.SWITCH_S)
-        self.header_timeout_s = settings.web_header_timeout_s
+        self.header_timeout_s = settings.web.header_timeout_s
         self.slowest = limits.slowest(settings)
-        self.connections = Connections(settings.web_connections, limits.connections_per_address(settings))
+        self.connections = Connections(settings.web.connections, limits.connections_per_address(settings))
         self.memory = Memory()
         self.app = app
-        self.threads = ThreadPoolExecutor(settings.web_threads, thread_name_prefix="request")
+        self.threads = ThreadPoolExecutor(settings.web.threads, thread_name_prefix="request")
         self.long_threads = ThreadPoolExecutor(LONG_THREADS, thread_name_prefix="long")
         self.health_threads = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
 

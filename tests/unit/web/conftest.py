@@ -107,9 +107,9 @@ def worker(services: Services) -> str:
 
 def deploy(services: Services, sha256: str = FAKE_SHA256) -> None:
     """Make the model of this hash the one in use."""
-    services.settings.models.mkdir(exist_ok=True)
-    (services.settings.models / f"{sha256}.safetensors").touch()
-    (services.settings.models / "active").write_text(sha256)
+    services.settings.storage.models.mkdir(exist_ok=True)
+    (services.settings.storage.models / f"{sha256}.safetensors").touch()
+    (services.settings.storage.models / "active").write_text(sha256)
 
 
 @pytest.fixture(autouse=True)

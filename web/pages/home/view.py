@@ -57,7 +57,7 @@ def home() -> str:
         "home/view.html",
         service=service_lines(service_health.report()),
         jobs=jobs,
-        max_file_bytes=ours.settings.max_upload_bytes,
+        max_file_bytes=ours.settings.limits.max_upload_bytes,
         user=user(),
     )
 

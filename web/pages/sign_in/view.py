@@ -127,7 +127,7 @@ def _asked_for() -> str:
 def _why_stale() -> str:
     if sessions.current().has_cookie:
         return STALE
-    return HTTPS_ONLY if services().settings.cookie_secure else NO_COOKIE
+    return HTTPS_ONLY if services().settings.security.cookie_secure else NO_COOKIE
 
 
 def _form(target: str, error: str = "", fields: dict[str, str] | None = None) -> str:

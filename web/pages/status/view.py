@@ -40,7 +40,7 @@ def parts(report: Report) -> Sequence[tuple[str, bool, str]]:
     """(name, whether it can be reached, what it is)."""
     facts = report.facts
     free = "" if facts.free_bytes is None else f", {facts.free_bytes / 1e9:,.1f} GB free"
-    kind = "Object storage" if facts.settings.storage_url else "Folder"
+    kind = "Object storage" if facts.settings.storage.storage_url else "Folder"
     return (
         ("Database", facts.rows is not None, DATABASES[services().database.engine.dialect.name]),
         ("Broker", facts.broker, "Redis or Valkey: wakes the workers"),

@@ -24,6 +24,7 @@ from db.states import ImageState
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories
+from tests.testing.settings import change
 from tests.unit.web.conftest import deploy
 from tests.unit.web.health.test_endpoints import client_of, figures
 from tests.unit.web.visitor import Page, Visitor
@@ -43,7 +44,7 @@ class Fault:
         self.changed: dict[str, Any] = {}
 
     def settings(self, **changes: Any) -> None:
-        self.changed["settings"] = self.services.settings.model_copy(update=changes)
+        self.changed["settings"] = change(self.services.settings, **changes)
 
     def queue(self, count: int, *, minutes: float = 0, state: ImageState = ImageState.QUEUED) -> None:
         with self.services.database.begin() as session:
@@ -76,11 +77,11 @@ def broker_down(fault: Fault) -> None:
 
 
 def storage_missing(fault: Fault) -> None:
-    (fault.services.settings.blobs / marker.NAME).unlink()
+    (fault.services.settings.storage.blobs / marker.NAME).unlink()
 
 
 def storage_foreign(fault: Fault) -> None:
-    (fault.services.settings.blobs / marker.NAME).write_bytes(marker.write("2" * 32))
+    (fault.services.settings.storage.blobs / marker.NAME).write_bytes(marker.write("2" * 32))
 
 
 def storage_down(fault: Fault) -> None:
@@ -143,7 +144,7 @@ def sweeper_stopped(fault: Fault) -> None:
 
 
 def model_unreadable(fault: Fault) -> None:
-    (fault.services.settings.models / "active").write_text(OTHER_SHA256)
+    (fault.services.settings.storage.models / "active").write_text(OTHER_SHA256)
 
 
 def model_unused(fault: Fault) -> None:
@@ -189,7 +190,7 @@ def fault(
     services: Services, worker: str, token: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Fault]:
     """A healthy service, to be broken. The marker is put back at the end."""
-    path = services.settings.blobs / marker.NAME
+    path = services.settings.storage.blobs / marker.NAME
     before = path.read_bytes()
     monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: 10**12)
     yield Fault(services, monkeypatch, tmp_path)
