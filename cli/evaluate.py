@@ -35,9 +35,9 @@ def evaluate(
     from training.progress import stage
 
     configured = settings.load()
-    registry = Registry(configured.models)
+    registry = Registry(configured.storage.models)
     entry = registry.get(model) if model else registry.active()
-    loaded_model = loaded.load(entry, configured.engine)
+    loaded_model = loaded.load(entry, configured.worker.engine)
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
         probabilities = evaluation.predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))

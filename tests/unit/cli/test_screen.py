@@ -36,7 +36,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def rows_of(settings: Settings, model: LoadedModel, *paths: Path) -> dict[str, Row]:
-    with Sources(paths, max_bytes=settings.max_upload_bytes) as sources:
+    with Sources(paths, max_bytes=settings.limits.max_upload_bytes) as sources:
         return {row.filename: row for row in screen_rows(sources, model, settings)}
 
 
