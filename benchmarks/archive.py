@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 
 from db import users, workers
-from db.models import AuditEntry, Base, Image, Job, Prediction, Review
 from db.session import Database, now
 from db.states import Role
+from db.tables import AuditEntry, Base, Image, Job, Prediction, Review
 
 CHUNK = 20_000
 YEARS = 2

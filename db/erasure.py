@@ -10,9 +10,9 @@ from datetime import timedelta
 from db import audit, retention
 from db.audit import Action, Actor, Kind
 from db.limits import within
-from db.models import Job
 from db.session import Database, now
 from db.stores import StoreCheck
+from db.tables import Job
 from storage.base import BlobStore
 
 LEFT_BEHIND_S = 24 * 3600.0

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from core import errors
 from db import narrowing
 from db.arrival import NOTHING_DECLARED, Arrival, arrival
-from db.models import Image, Job, Prediction, Review, state_is
 from db.narrowing import Filters
 from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
+from db.tables import Image, Job, Prediction, Review, state_is
 
 Row = TypeVar("Row")
 

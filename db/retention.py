@@ -23,8 +23,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from db import jobs, previews, rejections
-from db.models import BlobRemoval, Image, Job, Prediction, Review
 from db.states import ImageState
+from db.tables import BlobRemoval, Image, Job, Prediction, Review
 from storage.base import BlobStore
 
 ERASE_LIMIT = 1000

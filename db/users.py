@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
 from db import sessions
-from db.models import Token, User
 from db.states import Role, Scope
+from db.tables import Token, User
 
 TOKEN_PREFIX = "pns_"  # noqa: S105  # lets secret scanners recognise a leaked token
 MIN_PASSWORD_CHARS = 12

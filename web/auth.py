@@ -13,9 +13,9 @@ from wtforms import ValidationError
 
 from db import sessions as rows
 from db import users
-from db.models import User
 from db.session import now
 from db.states import Role, Scope
+from db.tables import User
 from web import permissions, sessions
 from web.services import services
 

@@ -9,8 +9,8 @@ from werkzeug.exceptions import NotFound
 from core.errors import StorageUnavailable
 from db import erasure, retention
 from db.audit import Action, Kind
-from db.models import Job
 from db.session import now
+from db.tables import Job
 from web import audit
 from web.quantities import counted
 from web.services import services

@@ -25,10 +25,10 @@ from core.queue import publish
 from db import jobs, queries, rejections, retention
 from db.audit import Action, Kind
 from db.jobs import NewImage
-from db.models import Image, Job
 from db.queries import Progress
 from db.session import now
 from db.states import ImageState, Priority
+from db.tables import Image, Job
 from imaging.media import sniff
 from storage.spool import Spool
 from web import audit, filenames

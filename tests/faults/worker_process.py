@@ -19,7 +19,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from core import settings
 from core.errors import OutOfMemory
-from db.models import Prediction
+from db.tables import Prediction
 from launcher import lifeline
 from model import engines
 from model.decision import Results

@@ -21,8 +21,8 @@ from werkzeug.datastructures import FileStorage
 
 from core.settings import Settings
 from db import stores, users, workers
-from db.models import Image, Prediction
 from db.session import Database, now
+from db.tables import Image, Prediction
 from tests.conftest import REPOSITORY
 from tests.testing import factories, valkey
 from tests.testing.polling import wait_until

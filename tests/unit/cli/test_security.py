@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import func, select
 
 from db import sessions, users
-from db.models import AuditEntry, BrowserSession, Job
 from db.session import Database, now
 from db.states import Scope
+from db.tables import AuditEntry, BrowserSession, Job
 from storage.local import LocalBlobStore
 from tests.testing import factories
 from tests.unit.cli.conftest import Invoke

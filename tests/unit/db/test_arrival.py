@@ -9,11 +9,11 @@ from sqlalchemy import select, text, update
 
 from db import jobs, migrate, queries, rejections, retention
 from db.arrival import SILENT_FOR
-from db.models import Image, Job, Rejection
 from db.queries import Progress
 from db.rejections import NewRejection
 from db.session import Database, now
 from db.states import ImageState, JobState, Priority
+from db.tables import Image, Job, Rejection
 from tests.testing import factories
 
 

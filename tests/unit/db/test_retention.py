@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from core.errors import StorageForeign, StorageUnavailable
 from db import audit, claims, erasure, jobs, previews, retention
 from db.claims import Scored
-from db.models import AuditEntry, BlobRemoval, Image, Job, Prediction, Preview, RecordedStore, Review
 from db.session import Database, now
 from db.states import Decision, ImageState, Opinion, Priority
+from db.tables import AuditEntry, BlobRemoval, Image, Job, Prediction, Preview, RecordedStore, Review
 from storage.base import BlobStore
 from tests.testing import factories
 from tests.unit.db.conftest import Desk

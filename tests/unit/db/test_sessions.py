@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select, text
 
 from db import migrate, searches, sessions, users
-from db.models import BrowserSession, Search
 from db.session import Database, now
 from db.sessions import Limits
+from db.tables import BrowserSession, Search
 from tests.testing import factories
 
 LIMITS = Limits(idle=timedelta(hours=2), absolute=timedelta(hours=5))

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from db import throttle
-from db.models import SignInFailures
 from db.session import Database
+from db.tables import SignInFailures
 from db.throttle import PER_ADDRESS, PER_NAME, PER_NAME_AND_ADDRESS, Attempt
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from db import throttle, users
-from db.models import User
+from db.tables import User
 from tests.conftest import PASSWORD
 from tests.unit.web.visitor import Visitor
 from web.services import Services

@@ -12,8 +12,8 @@ from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 from db import users
-from db.models import BrowserSession, User
 from db.session import now
+from db.tables import BrowserSession, User
 from tests.conftest import PASSWORD
 from tests.unit.web.visitor import Visitor
 from web.app import create_app

@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 
 from core.errors import StorageUnavailable
 from db import searches, sessions
-from db.models import AuditEntry, Base, BlobRemoval, BrowserSession, Image, Job, Search
 from db.session import now
 from db.states import ImageState
+from db.tables import AuditEntry, Base, BlobRemoval, BrowserSession, Image, Job, Search
 from storage import marker
 from tests.testing import factories
 from web.services import Services
