@@ -12,7 +12,8 @@ from typing import Any
 
 import psycopg
 
-from db import users, workers
+from db import workers
+from db.accounts import users
 from db.session import Database, now
 from db.states import Role
 from db.tables import AuditEntry, Base, Image, Job, Prediction, Review

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import delete
 
-from db import users
+from db.accounts import users
 from db.audit import Action, Kind, record_command
 from db.session import Database, now
 from db.states import Role

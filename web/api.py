@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from db import previews, queries, rejections, tables
 from db.audit import Kind
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.states import FINAL_STATES, JobState
 from web import audit, csv_export, deletion, filenames, heat_map, permissions, reviews, searches, uploads
 from web import schemas as s

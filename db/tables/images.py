@@ -32,7 +32,7 @@ class Image(Base):
         partial_index("ix_images_suspected", "priority", "crashes", "id", where="state = 'queued' AND crashes > 0"),
         partial_index("ix_images_running", "state", "lease_expires_at", where="state = 'running'"),
         Index("ix_images_sha256", "sha256"),
-        # The history, by whatever leads it (`db/narrowing.py`). Those of the rare states hold nothing else.
+        # The history, by whatever leads it (`db/listing/filters.py`). Those of the rare states hold nothing else.
         Index("ix_images_created_at_id", "created_at", "id"),
         Index("ix_images_user_id_created_at_id", "user_id", "created_at", "id"),
         partial_index("ix_images_decided", "decision", "created_at", "id", where="decision IS NOT NULL"),

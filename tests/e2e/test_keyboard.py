@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import select
 
-from db import claims, throttle
+from db import claims
+from db.accounts import throttle
 from db.session import now
 from db.states import ImageState, Opinion
 from db.tables import Image, Review

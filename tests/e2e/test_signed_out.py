@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import delete, select
 
-from db import sessions, users
+from db.accounts import sessions, users
 from db.session import now
 from db.states import Role
 from db.tables import BrowserSession, Image, Job, Review

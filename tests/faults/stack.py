@@ -21,7 +21,8 @@ from sqlalchemy import func, select
 
 from core.queue import connect, make_celery
 from core.settings import Settings
-from db import migrate, stores, users
+from db import migrate, stores
+from db.accounts import users
 from db.session import Database, now
 from db.states import ImageState
 from db.tables import Image, Worker

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db import sessions, users
+from db.accounts import sessions, users
 from db.session import Database, now
 from db.states import Scope
 from db.tables import AuditEntry, BrowserSession, Job

@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
-from db import jobs, users
+from db import jobs
+from db.accounts import users
 from db.session import now
 from db.states import ImageState, Priority
 from db.tables import Image, Job

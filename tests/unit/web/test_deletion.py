@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from core.errors import StorageUnavailable
-from db import erasure
+from db.retention import erasure
 from db.tables import Image, Job
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob

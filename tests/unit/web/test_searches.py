@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from db import users
+from db.accounts import users
 from db.session import now
 from db.tables import AuditEntry
 from tests.conftest import PASSWORD

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
-from db import users
+from db.accounts import users
 from db.session import now
 from db.tables import BrowserSession, User
 from tests.conftest import PASSWORD

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import StorageUnavailable
-from db import searches, sessions
+from db.accounts import searches, sessions
 from db.session import now
 from db.states import ImageState
 from db.tables import AuditEntry, Base, BlobRemoval, BrowserSession, Image, Job, Search

@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 
 from db import queries
 from db.audit import Kind
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.queries import Page
 from db.states import Decision, ImageState
 from db.tables import Image

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import queries, rejections, workers
 from db.audit import Kind
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.queries import Page, Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState

@@ -7,7 +7,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import ConfigurationError
-from db import throttle, users
+from db.accounts import throttle, users
 from db.audit import Action, Kind
 from db.session import now
 from db.tables import User

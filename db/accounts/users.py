@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
-from db import sessions
+from db.accounts import sessions
 from db.states import Role, Scope
 from db.tables import Token, User
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from db import claims, narrowing, queries
-from db.narrowing import Filters
+from db import claims, queries
+from db.listing import filters as narrowing
+from db.listing.filters import Filters
 from db.session import Database, now
 from db.states import Decision, ImageState
 from db.tables import Image

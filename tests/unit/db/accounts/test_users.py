@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import ConfigurationError
-from db import users
+from db.accounts import users
 from db.session import Database, now
 from db.states import Role, Scope
 from db.tables import Token
