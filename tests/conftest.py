@@ -17,7 +17,8 @@ from sqlalchemy import make_url
 
 from core.queue import make_celery
 from core.settings import Settings
-from db import migrate, stores, users
+from db import migrate, stores
+from db.accounts import users
 from db.session import Database, now
 from storage import marker
 from storage.local import LocalBlobStore
