@@ -1,4 +1,4 @@
-"""`pneumoscreen model`: which checkpoints there are, and which one screens."""
+"""`pneumoscreen model list|show|import|activate`: which checkpoints there are, and which one screens."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from cli.calibrate import calibrate
-from cli.domain import add_domain
-from cli.quantize import quantize
 
 if TYPE_CHECKING:
     from model.registry import Entry, Registry
@@ -47,11 +43,6 @@ def import_(
 def activate(key: Key) -> None:
     """Make a model the one that screens; workers take it when they next start."""
     typer.echo(_line(_registry().activate(key)))
-
-
-app.command()(calibrate)
-app.command()(add_domain)
-app.command()(quantize)
 
 
 def _registry() -> Registry:
