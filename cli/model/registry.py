@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from model.registry import Entry, Registry
+from core import settings
+from model.registry import Entry, Registry
 
-app = typer.Typer(no_args_is_help=True, help="List, show, import and activate models.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import and activate models.")
 
 Key = Annotated[str, typer.Argument(help="Name, or first digits of the sha256; `default` is the shipped model.")]
 
@@ -46,9 +46,6 @@ def activate(key: Key) -> None:
 
 
 def _registry() -> Registry:
-    from core import settings
-    from model.registry import Registry
-
     return Registry(settings.load().models)
 
 
