@@ -20,7 +20,7 @@ from storage.open import open_store
 
 def url() -> str:
     """The SQLAlchemy URL of the settings, so of `./data` next to an embedded service."""
-    return settings.load().database
+    return settings.load().storage.database
 
 
 @contextlib.contextmanager
@@ -89,7 +89,7 @@ def settle_store(settings: Settings) -> str | None:
 
     No error: whatever waits for the right storage goes on by itself once it is there.
     """
-    database = Database(settings.database)
+    database = Database(settings.storage.database)
     try:
         StoreCheck(database, open_store(settings), settles=True).require()
     except (StorageMissing, StorageForeign) as error:

@@ -49,9 +49,9 @@ def _tell(sentence: str) -> None:
     import structlog  # noqa: PLC0415  # only a command that failed needs them
 
     from core import logs  # noqa: PLC0415
-    from core.settings import Settings  # noqa: PLC0415
+    from core.settings import Log, Settings  # noqa: PLC0415
 
-    logs.configure(Settings(log_format="json"), "command")  # the settings themselves may be what is wrong
+    logs.configure(Settings(log=Log(format="json")), "command")  # the settings themselves may be what is wrong
     structlog.get_logger().error("command_failed", error=sentence)
 
 

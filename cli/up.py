@@ -154,7 +154,7 @@ class Launcher:
 
     def _prepare_database(self) -> FirstAdmin:
         ours = settings.load(self.env)
-        url = ours.database
+        url = ours.storage.database
         with explained(url):
             migrate.upgrade(url)
         _say("database: up to date")

@@ -46,7 +46,7 @@ def activate(key: Key) -> None:
 
 
 def _registry() -> Registry:
-    return Registry(settings.load().models)
+    return Registry(settings.load().storage.models)
 
 
 def _line(entry: Entry) -> str:
