@@ -9,7 +9,7 @@ import typer
 from cli import database
 from cli.table import print_rows
 from core.errors import ConfigurationError
-from db import users
+from db.accounts import users
 from db.audit import Action, Kind, record_command
 from db.session import now
 from db.states import Scope
