@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as save_bytes
 from torch import Tensor
 
+from core.atomic import write_bytes
 from core.errors import ModelInvalid
 from model import ood as domains
 from model import weights
@@ -48,9 +49,7 @@ def save(path: Path, network: GrayResNet, card: Card, domain: Domain | None = No
     tensors = {name: _half(name, tensor) for name, tensor in network.body.state_dict().items()}
     if domain is not None:
         tensors |= domain.state()
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(save_bytes(tensors, metadata={"card": card.model_dump_json()}))
-    partial.replace(path)
+    write_bytes(path, save_bytes(tensors, metadata={"card": card.model_dump_json()}))
     return file_sha256(path)
 
 
