@@ -12,23 +12,12 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.settings import Settings
-from web import (
-    admission,
-    api,
-    api_docs,
-    auth,
-    errors,
-    health,
-    pages,
-    permissions,
-    refusals,
-    request_ids,
-    service_health,
-    storage,
-)
-from web.json_depth import ShallowJSON
+from web import admission, api, api_docs, auth, errors, pages, permissions, request_ids, storage
+from web.health import endpoints, service_health
+from web.intake import refusals
+from web.intake.json_depth import ShallowJSON
+from web.intake.upload_request import UploadRequest
 from web.services import _KEY, Services, connect_all
-from web.upload_request import UploadRequest
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -92,7 +81,7 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     auth.install(app)
     app.register_api(api.blueprint)
     app.register_blueprint(api_docs.blueprint)
-    app.register_blueprint(health.blueprint)
+    app.register_blueprint(endpoints.blueprint)
     app.register_blueprint(pages.blueprint)
     app.after_request(_harden)
     if settings.security.cookie_secure:

@@ -13,8 +13,9 @@ from typing import TypeVar
 from flask import Flask
 
 from core.settings import Settings
-from web.multipart import FormReader
-from web.refusals import REFUSAL
+from web.intake.multipart import FormReader
+from web.intake.refusals import REFUSAL
+from web.intake.upload_request import FORM_READER
 from web.server import gate, gateway, limits
 from web.server.asgi import Receive, Scope, Send
 from web.server.body import Body, Disconnected
@@ -22,7 +23,6 @@ from web.server.connections import Connections
 from web.server.gateway import Call, Environ
 from web.server.memory import Memory
 from web.server.protocol import PROVEN
-from web.upload_request import FORM_READER
 
 Result = TypeVar("Result")
 

@@ -6,7 +6,7 @@ import socket
 
 from tests.faults.matrix import Row, Run
 from tests.testing import factories
-from web.multipart import PIECE_BYTES
+from web.intake.multipart import PIECE_BYTES
 
 MOMENTS = {
     "after_blob": "bytes stored, no row",

@@ -99,7 +99,7 @@ def test_no_address_has_room_for_a_file_name(app: Flask) -> None:
     assert with_filename == {"static", "api_docs.static"}
 
 
-@pytest.mark.parametrize("path", ["/login", "/healthz", "/nothing", "/static/app.css", "/api/v1/whoami"])
+@pytest.mark.parametrize("path", ["/login", "/healthz", "/nothing", "/static/css/base.css", "/api/v1/whoami"])
 def test_every_answer_carries_the_headers_that_keep_browsers_from_harm(app: Flask, path: str) -> None:
     with app.test_client().get(path) as response:
         assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"

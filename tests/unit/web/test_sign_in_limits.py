@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from db import users
+from db.accounts import users
+from db.accounts.throttle import PER_NAME_AND_ADDRESS
 from db.session import now
-from db.throttle import PER_NAME_AND_ADDRESS
 from tests.conftest import PASSWORD
 from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor
@@ -24,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, services: Services) -> list[datetime]
     """The one element is the time, for what is counted."""
     with services.database.read() as session:
         time = [now(session)]
-    monkeypatch.setattr("web.pages.sign_in.now", lambda _: time[0])
+    monkeypatch.setattr("web.pages.sign_in.view.now", lambda _: time[0])
     return time
 
 
