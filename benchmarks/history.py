@@ -29,7 +29,7 @@ from pydantic import SecretStr
 from benchmarks.archive import MODELS, RARE_NAME, Archive, fill
 from core import logs
 from core.queue import make_celery
-from core.settings import Security, Settings, Storage
+from core.settings import Log, Security, Settings, Storage
 from db import claims, migrate, stores
 from db.claims import Scored
 from db.session import Database, now
@@ -295,7 +295,7 @@ def main() -> None:
     parser.add_argument("--export", action="store_true", help="also read everything as CSV and tell the memory")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
-    logs.configure(Settings(log_level="WARNING"), "benchmark")
+    logs.configure(Settings(log=Log(level="WARNING")), "benchmark")
     names = ["sqlite", "postgresql"] if arguments.database == "both" else [arguments.database]
     figures: list[Figure] = []
     for name in names:
