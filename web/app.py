@@ -13,21 +13,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.settings import Settings
 from web import (
-    admission,
     api,
     api_docs,
     auth,
+    dependencies,
     errors,
     health,
     pages,
     permissions,
     refusals,
     request_ids,
-    service_health,
-    storage,
 )
 from web.json_depth import ShallowJSON
-from web.services import _KEY, Services, connect_all
+from web.services import Services, connect_all
 from web.upload_request import UploadRequest
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -79,17 +77,14 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     )
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
-    app.extensions[_KEY] = ours = services or connect_all(settings)
+    deps = dependencies.install(app, settings, services or connect_all(settings))
     request_ids.install(app, trust_proxy=settings.trusted_proxies > 0)
     refusals.install(app)
-    stored = storage.install(app, ours)
     if services is None:
-        stored.start()  # a new database gets its store now, not with the first upload
-    service_health.install(app, ours, stored)
-    admission.install(app, settings, ours.database, ours.store)
+        deps.ingest.guard.start()  # a new database gets its store now, not with the first upload
     CSRFProtect(app)
     errors.install(app)
-    auth.install(app)
+    auth.install(app, deps.database)
     app.register_api(api.blueprint)
     app.register_blueprint(api_docs.blueprint)
     app.register_blueprint(health.blueprint)

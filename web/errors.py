@@ -1,8 +1,12 @@
-"""Errors as people and programs read them: a page, or `application/problem+json` (RFC 9457) under /api."""
+"""Errors as people and programs read them: a page, or `application/problem+json` (RFC 9457) under /api.
+
+The one place that knows which status an error of `core.errors` is answered with.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,13 +17,40 @@ from sqlalchemy.exc import DataError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from core.errors import BlobMissing, PneumoscreenError, QueueFull, StorageFull, StorageUnavailable
+from core.errors import (
+    BlobMissing,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PneumoscreenError,
+    QueueFull,
+    StorageFull,
+    StorageUnavailable,
+    TooManyUploads,
+)
 from web import request_ids
-from web.storage import storage
+from web.dependencies import dependencies
 
 RETRY_AFTER_S = 5
-STORAGE_RETRY_AFTER_S = 60
-"""A full disk needs a person, or a job deleted."""
+"""While the database is away."""
+
+STATUSES: Mapping[type[PneumoscreenError], int] = {
+    NotFound: 404,
+    BlobMissing: 404,
+    Conflict: 409,
+    InvalidInput: 422,
+    QueueFull: 429,
+    StorageUnavailable: 503,
+    TooManyUploads: 503,
+    StorageFull: 507,
+}
+"""By the nearest class of an error. An error that is not here is a fault of ours."""
+OPERATORS = frozenset({429, 503, 507})
+"""What an operator can do something about, and so finds in the log."""
+NOT_KEPT = {
+    503: "Nothing of this request was kept: send it again.",
+    507: "Nothing of this request was kept: send it again later.",
+}
 
 CODES = {413: "request_too_large", 422: "invalid_request"}
 """Where the phrase of the standard library, which the code is made of otherwise, depends on Python's version."""
@@ -42,14 +73,11 @@ log = structlog.get_logger()
 
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(BlobMissing, _missing)
-    app.register_error_handler(StorageUnavailable, _unavailable)
-    app.register_error_handler(StorageFull, _storage_full)
-    app.register_error_handler(QueueFull, _queue_full)
+    app.register_error_handler(PneumoscreenError, domain_error)
     app.register_error_handler(DataError, _not_storable)
-    app.register_error_handler(OperationalError, _unavailable)
-    app.register_error_handler(PoolTimeout, _unavailable)  # every connection of the pool hangs in the database
-    app.register_error_handler(InternalError, _unavailable)  # PostgreSQL ended a write that did nothing for too long
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(PoolTimeout, _database_away)  # every connection of the pool hangs in the database
+    app.register_error_handler(InternalError, _database_away)  # PostgreSQL ended a write that did nothing for too long
     app.register_error_handler(Exception, _crash)
 
 
@@ -118,14 +146,34 @@ def _too_large() -> str:
     )
 
 
-def _missing(error: BlobMissing) -> Response:
-    """404, unless the whole store is missing: then the bytes may well be there once it is back."""
+def domain_error(error: PneumoscreenError) -> Response:
+    """The answer to what the application refused or found missing."""
+    if isinstance(error, BlobMissing):
+        error = _store_away() or error  # the bytes may well be there once the store is back
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
+    if status is None:
+        return _crash(error)
+    if status in OPERATORS or isinstance(error, BlobMissing):
+        write = log.warning if status == 429 else log.error
+        event = "service_unavailable" if status == 503 else error.code
+        write(event, endpoint=request.endpoint, error=type(error).__name__, retry_after_s=error.retry_after_s)
+    detail = f"{error.message} {NOT_KEPT[status]}" if isinstance(error, StorageUnavailable) else error.message
+    return _with_retry_after(_answer(status, detail, error.code), error.retry_after_s)
+
+
+def _store_away() -> StorageUnavailable | None:
+    """What is wrong with the image storage as a whole."""
     try:
-        storage().require()
+        dependencies().ingest.guard.require()
     except StorageUnavailable as away:
-        return _unavailable(away)
-    log.error("blob_missing", endpoint=request.endpoint)
-    return _answer(404, error.message, error.code)
+        return away
+    return None
+
+
+def _with_retry_after(response: Response, retry_after_s: int | None) -> Response:
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
 
 
 def _not_storable(error: DataError) -> Response:
@@ -134,28 +182,10 @@ def _not_storable(error: DataError) -> Response:
     return _answer(422, "A value of this request cannot be stored or compared: look for control characters.")
 
 
-def _queue_full(error: QueueFull) -> Response:
-    log.warning("queue_full", endpoint=request.endpoint, retry_after_s=error.retry_after_s)
-    response = _answer(429, error.message, error.code)
-    response.headers["Retry-After"] = str(error.retry_after_s)
-    return response
-
-
-def _storage_full(error: StorageFull) -> Response:
-    log.error("storage_full", endpoint=request.endpoint)
-    response = _answer(507, f"{error.message} Nothing of this request was kept: send it again later.", error.code)
-    response.headers["Retry-After"] = str(STORAGE_RETRY_AFTER_S)
-    return response
-
-
-def _unavailable(error: Exception) -> Response:
+def _database_away(error: Exception) -> Response:
     log.error("service_unavailable", error=type(error).__name__)
-    detail, code = "The database does not answer.", "database_unavailable"
-    if isinstance(error, PneumoscreenError):
-        detail, code = error.message, error.code
-    response = _answer(503, f"{detail} Nothing of this request was kept: send it again.", code)
-    response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return response
+    detail = f"The database does not answer. {NOT_KEPT[503]}"
+    return _with_retry_after(_answer(503, detail, "database_unavailable"), RETRY_AFTER_S)
 
 
 def _crash(error: Exception) -> Response:

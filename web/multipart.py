@@ -12,7 +12,7 @@ from storage.spool import Spool
 
 
 class Spools(Protocol):
-    """`web.spools.Spools`."""
+    """`services.spools.Spools`."""
 
     def new(self) -> Spool: ...
     def close(self) -> None: ...

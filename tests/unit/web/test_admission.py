@@ -20,12 +20,12 @@ from db import jobs
 from db.models import Image, User
 from db.session import now
 from db.states import ImageState, Priority
+from services import admission as module
+from services.admission import Admission
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.testing import factories
 from tests.unit.web.visitor import Visitor
-from web import admission as module
-from web.admission import Admission
 from web.services import Services
 
 LIMIT, RESERVE = 10, 4

@@ -57,7 +57,7 @@ def test_a_request_that_is_too_large_says_how_large_one_may_be(app: Flask, reade
 def test_a_crash_tells_the_client_nothing_of_its_cause(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.api.queries.jobs", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("db.queries.jobs", lambda *_, **__: 1 / 0)
     app.testing = False
     response = client.get("/api/v1/jobs")
     assert (response.status_code, response.get_json()["code"]) == (500, "internal_server_error")
