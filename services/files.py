@@ -62,7 +62,7 @@ class FileStore:
         filename, spool = filenames.stored(file.filename), file.spool
         try:
             self._check_size(spool)
-            info = sniff(cast(IO[bytes], spool), max_pixels=self._settings.max_pixels)  # type: ignore[arg-type]
+            info = sniff(cast(IO[bytes], spool), max_pixels=self._settings.limits.max_pixels)  # type: ignore[arg-type]
             size_bytes = spool.size_bytes
             sha256 = self._store.put(spool)
             return NewImage(filename, sha256, info.media_type, size_bytes, info.width_px, info.height_px)
@@ -72,7 +72,7 @@ class FileStore:
 
     def _check_size(self, spool: Spool) -> None:
         if spool.too_large:
-            limit_mb = self._settings.max_upload_bytes / 1e6
+            limit_mb = self._settings.limits.max_upload_bytes / 1e6
             raise TooLarge(f"The file has {spool.size_bytes / 1e6:.1f} MB; the limit is {limit_mb:.1f} MB.")
         if spool.full:
             raise StorageFull(NO_SPACE)

@@ -65,7 +65,7 @@ class Ingest:
 
     def spools(self) -> Spools:
         """For the files of one upload; the caller closes them."""
-        limit = self._settings.max_upload_bytes
+        limit = self._settings.limits.max_upload_bytes
         return Spools(self._store, self.guard, self.admission, max_file_bytes=limit)
 
     def receive(self, caller: Caller, job_id: int, files: Iterable[IncomingFile]) -> list[Image | Rejected]:

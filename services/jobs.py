@@ -19,7 +19,7 @@ from services.caller import Caller
 from services.publishing import Publisher, publish
 
 MAX_ID = 2**63 - 1
-"""The largest id that a database holds."""
+"""The largest id that a database holds; a larger number would be an error of PostgreSQL, and names nothing."""
 MAX_NAME_CHARS = 200
 PUBLISH_AT_ONCE = 1000
 """Images published while somebody waits for the answer. A worker that wakes takes all; the sweeper publishes others."""
@@ -27,8 +27,7 @@ PUBLISH_AT_ONCE = 1000
 
 def get_job(session: Session, job_id: int) -> Job:
     """Raises NotFound: there is no such job, or it is deleted."""
-    job = session.get(Job, job_id) if job_id <= MAX_ID else None
-    return _existing(job, job_id)
+    return _job(session, job_id, lock=False)
 
 
 class Lock(Enum):
@@ -48,12 +47,12 @@ _FOR_UPDATE: dict[Lock, dict[str, bool] | bool] = {
 
 def lock_job(session: Session, job_id: int, lock: Lock) -> Job:
     """The job, which nobody else deletes before this transaction ends. Raises NotFound as `get_job`."""
-    return _existing(session.get(Job, job_id, with_for_update=_FOR_UPDATE[lock]), job_id)
+    return _job(session, job_id, lock=_FOR_UPDATE[lock])
 
 
 def get_image(session: Session, image_id: int) -> Image:
     """An image with its job, predictions and reviews. Raises NotFound: there is none, or its job is deleted."""
-    image = queries.image(session, image_id)
+    image = queries.image(session, image_id) if image_id <= MAX_ID else None
     if image is None:
         raise NotFound(f"There is no image {image_id}.")
     return image
@@ -145,7 +144,8 @@ class Jobs:
         return queued, hopeless
 
 
-def _existing(job: Job | None, job_id: int) -> Job:
+def _job(session: Session, job_id: int, *, lock: dict[str, bool] | bool) -> Job:
+    job = session.get(Job, job_id, with_for_update=lock) if job_id <= MAX_ID else None
     if job is None or job.deleted_at is not None:
         raise NotFound(f"There is no job {job_id}.")
     return job

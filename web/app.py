@@ -18,15 +18,16 @@ from web import (
     auth,
     dependencies,
     errors,
-    health,
     pages,
     permissions,
-    refusals,
+    problems,
     request_ids,
 )
-from web.json_depth import ShallowJSON
+from web.health import endpoints
+from web.intake import refusals
+from web.intake.json_depth import ShallowJSON
+from web.intake.upload_request import UploadRequest
 from web.services import Services, connect_all
-from web.upload_request import UploadRequest
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -58,27 +59,27 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         __name__,
         info=Info(title="pneumoscreen", version=version("pneumoscreen"), description=api.DESCRIPTION),
         security_schemes=api.SECURITY_SCHEMES,
-        validation_error_callback=errors.invalid_request,
+        validation_error_callback=problems.invalid_request,
         doc_ui=False,
     )
     app.request_class = UploadRequest
     app.json = ShallowJSON(app)
     app.config.update(
-        SECRET_KEY=settings.signing_key,
-        MAX_CONTENT_LENGTH=settings.max_request_bytes,
+        SECRET_KEY=settings.security.signing_key,
+        MAX_CONTENT_LENGTH=settings.limits.max_request_bytes,
         MAX_FORM_PARTS=api.MAX_FILES_PER_REQUEST + 10,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.cookie_secure,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_absolute_hours),
+        SESSION_COOKIE_SECURE=settings.security.cookie_secure,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.security.session_absolute_hours),
         WTF_CSRF_CHECK_DEFAULT=False,  # web.auth checks it, once it knows that a cookie and no token is used
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         JSON_SORT_KEYS=False,
     )
-    if settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    if settings.security.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.security.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     deps = dependencies.install(app, settings, services or connect_all(settings))
-    request_ids.install(app, trust_proxy=settings.trusted_proxies > 0)
+    request_ids.install(app, trust_proxy=settings.security.trusted_proxies > 0)
     refusals.install(app)
     if services is None:
         deps.ingest.guard.start()  # a new database gets its store now, not with the first upload
@@ -87,10 +88,10 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     auth.install(app, deps.database)
     app.register_api(api.blueprint)
     app.register_blueprint(api_docs.blueprint)
-    app.register_blueprint(health.blueprint)
+    app.register_blueprint(endpoints.blueprint)
     app.register_blueprint(pages.blueprint)
     app.after_request(_harden)
-    if settings.cookie_secure:
+    if settings.security.cookie_secure:
         app.after_request(_https_only)
     permissions.check_routes(app)
     return app

@@ -14,8 +14,8 @@ from db.session import Database
 from services.ingest import Ingest
 from services.jobs import Jobs
 from storage.base import BlobStore
+from web.health.service_health import ServiceHealth
 from web.recently import Recently
-from web.service_health import ServiceHealth
 from web.services import Services
 
 _KEY = "pneumoscreen"
@@ -36,7 +36,7 @@ class Dependencies:
 def install(app: Flask, settings: Settings, services: Services) -> Dependencies:
     """Give `app` what its views ask `dependencies` for."""
     database, store = services.database, services.store
-    publisher = CeleryPublisher(services.celery, settings.doorbell_images)
+    publisher = CeleryPublisher(services.celery, settings.images_per_message)
     ingest = Ingest(settings, database, store, publisher)
     app.extensions[_KEY] = made = Dependencies(
         settings=settings,

@@ -1,18 +1,11 @@
-"""Errors as people and programs read them: a page, or `application/problem+json` (RFC 9457) under /api.
-
-The one place that knows which status an error of `core.errors` is answered with.
-"""
+"""What every error is answered with: the one place that knows the HTTP status of an error of `core.errors`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, make_response, render_template, request
-from pydantic import ValidationError
+from flask import Flask, Response, current_app, request
 from sqlalchemy.exc import DataError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -26,10 +19,14 @@ from core.errors import (
     QueueFull,
     StorageFull,
     StorageUnavailable,
+    TooLarge,
     TooManyUploads,
+    UnsupportedType,
 )
-from web import request_ids
+from services import filenames
+from services.files import Rejected
 from web.dependencies import dependencies
+from web.problems import answer, problem
 
 RETRY_AFTER_S = 5
 """While the database is away."""
@@ -45,28 +42,14 @@ STATUSES: Mapping[type[PneumoscreenError], int] = {
     StorageFull: 507,
 }
 """By the nearest class of an error. An error that is not here is a fault of ours."""
+REJECTED = {TooLarge.code: 413, UnsupportedType.code: 415}
+"""By the code of a file that was rejected alone; others are 422."""
 OPERATORS = frozenset({429, 503, 507})
 """What an operator can do something about, and so finds in the log."""
 NOT_KEPT = {
     503: "Nothing of this request was kept: send it again.",
     507: "Nothing of this request was kept: send it again later.",
 }
-
-CODES = {413: "request_too_large", 422: "invalid_request"}
-"""Where the phrase of the standard library, which the code is made of otherwise, depends on Python's version."""
-
-TITLES = {
-    400: "That did not work",
-    403: "Not for this account",
-    404: "Not found",
-    413: "Too much at once",
-    422: "That did not work",
-    429: "The queue is full",
-    500: "Something went wrong",
-    503: "Out of service for the moment",
-    507: "The image storage is full",
-}
-"""For people, who see a page; programs get the phrase of the standard."""
 
 log = structlog.get_logger()
 
@@ -81,43 +64,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _crash)
 
 
-def problem(status: int, detail: str, code: str | None = None, **more: Any) -> Response:
-    """A problem document; `code` is stable, `detail` is for a person, `request_id` stands in the log too."""
-    title = HTTPStatus(status).phrase
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code or CODES.get(status) or title.lower().replace(" ", "_"),
-    }
-    if number := request_ids.current():
-        body["request_id"] = number
-    return Response(json.dumps(body | more), status, mimetype="application/problem+json")
-
-
-def invalid_request(error: ValidationError) -> Response:
-    """What was wrong with a request's values, each by its place."""
-    errors = [
-        {"field": ".".join(map(str, e["loc"])), "message": e["msg"]}
-        for e in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    detail = "; ".join(f"{e['field'] or 'body'}: {e['message']}" for e in errors)
-    return problem(422, detail, "invalid_request", errors=errors)
-
-
-def wants_json() -> bool:
-    return request.path.startswith("/api/") or request.path == "/openapi.json"
-
-
-def _answer(status: int, detail: str, code: str | None = None) -> Response:
-    if wants_json():
-        return problem(status, detail, code)
-    title = TITLES.get(status) or HTTPStatus(status).phrase
-    page = render_template("error.html", status=status, title=title, detail=detail, request_id=request_ids.current())
-    return make_response(page, status)
-
-
 def http_error(error: HTTPException) -> Response:
     """The answer to a request that ended with `error`, whose `problem_code`, if it has one, is for programs."""
     if error.response is not None:
@@ -128,7 +74,7 @@ def http_error(error: HTTPException) -> Response:
     detail = _too_large() if status == 413 else error.description or ""
     if status == 404 and error is request.routing_exception:
         detail = "There is nothing at this address: check how it is spelled."
-    response = _answer(status, detail, getattr(error, "problem_code", None))
+    response = answer(status, detail, getattr(error, "problem_code", None))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After", "WWW-Authenticate"}:
             response.headers[name] = value
@@ -158,7 +104,12 @@ def domain_error(error: PneumoscreenError) -> Response:
         event = "service_unavailable" if status == 503 else error.code
         write(event, endpoint=request.endpoint, error=type(error).__name__, retry_after_s=error.retry_after_s)
     detail = f"{error.message} {NOT_KEPT[status]}" if isinstance(error, StorageUnavailable) else error.message
-    return _with_retry_after(_answer(status, detail, error.code), error.retry_after_s)
+    return _with_retry_after(answer(status, detail, error.code), error.retry_after_s)
+
+
+def rejected(file: Rejected) -> Response:
+    """The answer to an upload of one file that was not taken."""
+    return problem(REJECTED.get(file.code, 422), f"{filenames.shown(file.filename)}: {file.message}", file.code)
 
 
 def _store_away() -> StorageUnavailable | None:
@@ -179,15 +130,15 @@ def _with_retry_after(response: Response, retry_after_s: int | None) -> Response
 def _not_storable(error: DataError) -> Response:
     """PostgreSQL takes no NUL in a text, wherever in a request it hides."""
     log.warning("value_refused_by_database", error=type(error.orig).__name__)
-    return _answer(422, "A value of this request cannot be stored or compared: look for control characters.")
+    return answer(422, "A value of this request cannot be stored or compared: look for control characters.")
 
 
 def _database_away(error: Exception) -> Response:
     log.error("service_unavailable", error=type(error).__name__)
     detail = f"The database does not answer. {NOT_KEPT[503]}"
-    return _with_retry_after(_answer(503, detail, "database_unavailable"), RETRY_AFTER_S)
+    return _with_retry_after(answer(503, detail, "database_unavailable"), RETRY_AFTER_S)
 
 
 def _crash(error: Exception) -> Response:
     log.error("request_crashed", endpoint=request.endpoint, exc_info=error)
-    return _answer(500, "The server failed on this request. The operator finds the reason in the log.")
+    return answer(500, "The server failed on this request. The operator finds the reason in the log.")

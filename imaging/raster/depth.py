@@ -25,7 +25,7 @@ _FILLED_SHARE = 0.85
 its 8-bit file was."""
 _WHITEST_SHARE = 0.94
 """Of white, where the window ends elsewhere. In 8-bit radiographs it ends at 0.87 to 1: bones are seldom quite white.
-Stretched to 1 an adult would change by up to 0.17, scaled by the depth by up to 0.76 (`benchmarks/bit_depths.py`)."""
+With it adults still change by up to 0.13 and no decision does (`benchmarks/bit_depths.py`)."""
 _NARROWEST = 64
 """Levels of 65,536. Detectors of 10 bits use hundreds."""
 _MIN_WIDTH = 255

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web.api import account, images, jobs, rejections, results, reviews, uploads
+from web.api import account, image_files, images, jobs, rejections, results, reviews, uploads
 from web.api.base import DESCRIPTION, MAX_FILES_PER_REQUEST, SECURITY_SCHEMES, blueprint
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "SECURITY_SCHEMES",
     "account",
     "blueprint",
+    "image_files",
     "images",
     "jobs",
     "rejections",

@@ -8,8 +8,8 @@ from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel
 
-from web import upload_form
 from web.api.fields import Problem
+from web.intake import form_check
 
 MAX_FILES_PER_REQUEST = 1000
 DESCRIPTION = (
@@ -34,7 +34,7 @@ blueprint = APIBlueprint(
 )
 
 
-blueprint.before_request(upload_form.check)
+blueprint.before_request(form_check.check)
 
 
 def as_json(body: BaseModel, status: int = 200, *, exclude_none: bool = False, **headers: str) -> Response:

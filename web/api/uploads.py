@@ -9,15 +9,14 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from db import models
 from db.states import ImageState
-from services import filenames
 from services.files import Rejected
+from web import errors
 from web.api.base import NO_ROOM, as_json, blueprint
 from web.api.fields import Error, JobPath, Problem, Schema, Sha256
 from web.api.images import Image
 from web.auth import caller
 from web.dependencies import dependencies
-from web.errors import problem
-from web.upload_request import incoming
+from web.intake.upload_request import incoming
 
 
 class Upload(BaseModel):
@@ -98,8 +97,7 @@ def upload_image(form: SingleUpload) -> Response:
     """Send one image (multipart field `file`) as an interactive job of its own."""
     item = dependencies().ingest.receive_single(caller(), *incoming([form.file]))
     if isinstance(item, Rejected):
-        status = {"too_large": 413, "unsupported_type": 415}.get(item.code, 422)
-        return problem(status, f"{filenames.shown(item.filename)}: {item.message}", item.code)
+        return errors.rejected(item)
     # Not read back: it is kept by now, and an answer that says otherwise would have it sent twice.
     set_committed_value(item, "predictions", [])
     return as_json(Image.of(item), 202, Location=url_for("api.read_image", image_id=item.id))

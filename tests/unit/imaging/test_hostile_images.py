@@ -47,7 +47,7 @@ BOMBS = {
 _MEASURE = """
 import io, resource, sys
 from imaging.decode import decode
-from tests import hostile
+from tests.testing import hostile
 from PIL import Image
 decode(hostile.png()); decode(hostile.encode(Image.new("L", (8, 8)), "JPEG"))
 data = sys.stdin.buffer.read()

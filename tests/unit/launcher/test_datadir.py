@@ -17,7 +17,7 @@ from core.errors import ConfigurationError
 from launcher import datadir
 
 HOLD_LOCK = (
-    "import sys; from pathlib import Path; from cli import datadir\n"
+    "import sys; from pathlib import Path; from launcher import datadir\n"
     "with datadir.locked(Path(sys.argv[1]), notify=print) as fd:\n"
     "    if len(sys.argv) > 2:\n"  # a child keeps the lock for a moment longer
     "        import subprocess; subprocess.Popen(['sleep', sys.argv[2]], pass_fds=[fd])\n"

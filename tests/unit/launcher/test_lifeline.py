@@ -15,7 +15,7 @@ import pytest
 from launcher import lifeline
 
 CHILD = (
-    "import signal, sys, time; from cli import lifeline\n"
+    "import signal, sys, time; from launcher import lifeline\n"
     "if sys.argv[1] == 'deaf': signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     "lifeline.GRACE_S = 0.2\n"
     "import os; fd = int(os.environ.pop(lifeline.VARIABLE)); lifeline.watch(fd, grace_s=0.2)\n"

@@ -101,6 +101,7 @@ def test_a_name_that_is_hard_to_store_costs_no_file_beside_it(sender: FlaskClien
         (b"R\xf6ntgen.png", "R\ufffdntgen.png"),
         (b"\x83\x8c\x83\x93.png", "\ufffd\ufffd\ufffd\ufffd.png"),
         (b"\xd0\xc2\xcf\xfb\xff", "\ufffd" * 5),
+        (b"\x94\x5c", "\ufffd\\"),
     ],
 )
 def test_a_name_that_is_not_utf_8_costs_its_bytes_and_no_file(
@@ -114,6 +115,28 @@ def test_a_name_that_is_not_utf_8_costs_its_bytes_and_no_file(
     assert [answer["filename"] for answer in response.get_json()["images"]] == ["good.png", kept, "größer.png"]
     with services.database.read() as session:
         assert session.scalars(select(Image.filename).order_by(Image.id)).all() == ["good.png", kept, "größer.png"]
+
+
+@pytest.mark.parametrize(
+    ("disposition", "kept"),
+    [
+        (b'form-data; filename="a\\"; name="files"', "a\\"),
+        (b'form-data; filename="a\\" ;name="files"', "a\\"),
+        (b'form-data; name="files"; filename="a\\\\"', "a\\"),
+        (b'form-data; name="files"; filename="a\\\\\\"', "a\\\\"),
+        (b'form-data; name="files"; filename="a\\".png"', 'a".png'),
+        (b'form-data; name="files"; filename="a\\"; b.png"', 'a"; b.png'),
+        (b'form-data; name="files"; filename="a%22.png"', 'a".png'),
+    ],
+)
+def test_a_backslash_before_the_closing_quote_is_part_of_the_name(
+    client: FlaskClient, disposition: bytes, kept: str
+) -> None:
+    client.post("/api/v1/jobs", json={})
+    body = multipart(GOOD, (disposition, png(1)))
+    response = client.post("/api/v1/jobs/1/images", data=body, content_type="multipart/form-data; boundary=B")
+    assert response.status_code == 201, response.text
+    assert [answer["filename"] for answer in response.get_json()["images"]] == ["good.png", kept]
 
 
 @pytest.mark.parametrize("name", [b"\xf6", b"files\xf6"])
