@@ -7,8 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StorageUnavailable
 from core.plural import counted
-from db import erasure, retention
 from db.audit import Action, Kind
+from db.retention import deletion, erasure
 from db.session import Database, now
 from services.caller import Caller
 from services.jobs import Lock, lock_job
@@ -24,7 +24,7 @@ def delete_job(database: Database, store: BlobStore, caller: Caller, job_id: int
     """Delete a job; how many images it had. It is out of sight when this returns, and mostly gone. Raises NotFound."""
     with database.begin() as session:
         job = lock_job(session, job_id, Lock.DELETE)
-        images = retention.mark_deleted(session, job, now(session))
+        images = deletion.mark_deleted(session, job, now(session))
         caller.record(session, Action.DELETED, Kind.JOB, job_id, counted(images, "image"))
     try:
         erasure.erase(database, store, for_s=ERASE_FOR_S)

@@ -19,13 +19,14 @@ from sqlalchemy.orm import Session
 from core.errors import Conflict, StorageFull, StorageUnavailable
 from core.plural import counted
 from core.settings import Settings
-from db import jobs, rejections, retention
+from db import jobs, rejections
 from db.audit import Action, Kind
 from db.jobs import NewImage
-from db.models import Image, Job
 from db.rejections import NewRejection
+from db.retention.blobs import lock_blobs
 from db.session import Database, now
 from db.states import ImageState, Priority
+from db.tables import Image, Job
 from services import filenames
 from services.admission import Admission
 from services.caller import Caller
@@ -146,7 +147,7 @@ class Ingest:
 
     def _add(self, session: Session, caller: Caller, job: Job, new: Sequence[NewImage]) -> list[Image]:
         """Rows for bytes that are stored. Raises StorageUnavailable: a deletion has just removed some of them."""
-        if not retention.hold(session, (item.sha256 for item in new), self._store.exists):
+        if not lock_blobs(session, (item.sha256 for item in new), self._store.exists):
             raise StorageUnavailable("The last job with one of these images was deleted at this moment.")
         at = now(session)
         images = jobs.add_images(session, job, new, at, published_at=at)

@@ -10,10 +10,10 @@ from core.errors import NotFound, beyond_retry
 from core.plural import counted
 from db import jobs, queries
 from db.audit import Action, Kind
-from db.models import Image, Job
 from db.queries import Progress
 from db.session import Database, now
 from db.states import ImageState, Priority
+from db.tables import Image, Job
 from services import filenames
 from services.caller import Caller
 from services.publishing import Publisher, publish

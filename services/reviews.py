@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from core.errors import Conflict
 from db.audit import Action, Kind
-from db.models import Review
 from db.session import Database, now
 from db.states import Decision, Opinion
+from db.tables import Review
 from services.caller import Caller
 from services.jobs import Lock, get_image, lock_job
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from db import searches
+from db.accounts import searches
 from db.session import Database, now
 
 GONE = "This search is no longer kept. Type it again."

@@ -14,9 +14,9 @@ from flask import Flask, abort, request
 from sqlalchemy import select
 
 from core.errors import ConfigurationError
-from db.models import Image, Job
 from db.session import Database
 from db.states import Role, Scope
+from db.tables import Image, Job
 from services.jobs import MAX_ID
 
 

@@ -18,9 +18,9 @@ from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 from sqlalchemy.orm import Session as DatabaseSession
 
 from core.settings import Settings
-from db import sessions
-from db.models import BrowserSession, User
+from db.accounts import sessions
 from db.session import Database, now
+from db.tables import BrowserSession, User
 
 CSRF_FIELD = "csrf_token"
 """Where Flask-WTF looks for the secret that it signs its tokens from."""

@@ -8,7 +8,7 @@ from flask import Response
 from pydantic import Field
 
 from core.errors import beyond_retry
-from db import models
+from db import tables
 from db.audit import Kind
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
 from services.jobs import get_image
@@ -67,7 +67,7 @@ class Image(Schema):
     review: Review | None = Field(description="The last that somebody said of this prediction.")
 
     @classmethod
-    def of(cls, row: models.Image) -> Image:
+    def of(cls, row: tables.Image) -> Image:
         newest = row.predictions[-1] if row.predictions else None
         made = {"error", "prediction", "review"}
         facts = {name: getattr(row, name) for name in cls.model_fields if name not in made}
@@ -80,7 +80,7 @@ def _error(code: str, message: str) -> ImageError:
     return ImageError(code=code, message=message, retry_helps=code not in beyond_retry())
 
 
-def _prediction(row: models.Prediction | None) -> Prediction | None:
+def _prediction(row: tables.Prediction | None) -> Prediction | None:
     if row is None:
         return None
     return Prediction(
@@ -96,7 +96,7 @@ def _prediction(row: models.Prediction | None) -> Prediction | None:
     )
 
 
-def _review(row: models.Review) -> Review:
+def _review(row: tables.Review) -> Review:
     return Review(opinion=row.opinion, note=row.note, reviewer=row.user.name, created_at=row.created_at)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from flask import Response, url_for
 from pydantic import Field
 
-from db import models, queries
+from db import queries, tables
 from db.queries import Progress
 from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 from services import deletion
@@ -49,7 +49,7 @@ class Job(Schema):
     incomplete: bool = Field(description="Fewer files than declared came, and none for a minute: send them again.")
 
     @classmethod
-    def of(cls, job: models.Job, progress: Progress) -> Job:
+    def of(cls, job: tables.Job, progress: Progress) -> Job:
         return cls(
             id=job.id,
             name=job.name,

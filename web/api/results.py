@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from core.errors import InvalidInput
 from db import queries
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.states import Decision, ImageState
 from services import searches
 from services.jobs import get_job

@@ -7,7 +7,7 @@ from flask_openapi3.models.file import FileStorage
 from pydantic import BaseModel, Field
 from sqlalchemy.orm.attributes import set_committed_value
 
-from db import models
+from db import tables
 from db.states import ImageState
 from services.files import Rejected
 from web import errors
@@ -72,7 +72,7 @@ def upload_images(path: JobPath, form: Upload) -> Response:
     return as_json(ReceivedList(images=[_received(item) for item in received]), 201, exclude_none=True)
 
 
-def _received(item: models.Image | Rejected) -> Received:
+def _received(item: tables.Image | Rejected) -> Received:
     if isinstance(item, Rejected):
         return Received(filename=item.filename, error=Error(code=item.code, message=item.message))
     return Received(filename=item.filename, id=item.id, sha256=item.sha256, state=item.state)

@@ -19,8 +19,8 @@ from core.probe import Probe
 from core.queue import takes_writes
 from core.settings import Settings
 from db import heartbeats, queries, workers
-from db.models import Model, Worker
 from db.session import Database, now
+from db.tables import Model, Worker
 from model.registry import Registry
 from services.storage import StorageGuard
 from storage.base import BlobStore

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.plural import counted
-from db.models import Image, Prediction
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority
+from db.tables import Image, Prediction
 from services import filenames
 from web.quantities import amount, others_are_screened, was_were
 

@@ -10,9 +10,9 @@ from sqlalchemy import update
 
 from core.errors import QueueFull, StorageFull
 from core.settings import Settings
-from db.models import Image, User
 from db.session import Database, now
 from db.states import ImageState, Priority
+from db.tables import Image, User
 from services import admission as module
 from services.admission import Admission
 from services.caller import Caller

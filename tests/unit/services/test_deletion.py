@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import NotFound, StorageUnavailable
-from db.models import AuditEntry, Image, Job
 from db.session import Database
+from db.tables import AuditEntry, Image, Job
 from services.caller import Caller
 from services.deletion import delete_job
 from services.ingest import Ingest

@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from core.errors import Conflict, NotFound, StorageUnavailable
-from db.models import AuditEntry, Image, Job, Rejection
 from db.session import Database
 from db.states import ImageState, Priority
+from db.tables import AuditEntry, Image, Job, Rejection
 from services.caller import Caller
 from services.files import Rejected
 from services.ingest import Ingest

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select, update
 
 from core.errors import NotFound
-from db.models import AuditEntry, Image, Job
 from db.session import Database, now
 from db.states import ImageState, Priority
+from db.tables import AuditEntry, Image, Job
 from services.caller import Caller
 from services.jobs import Jobs, get_image, get_job
 from tests.testing import factories

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import Conflict, NotFound
-from db.models import AuditEntry, Image, Prediction, Review, User
 from db.session import Database, now
 from db.states import Decision, Opinion
+from db.tables import AuditEntry, Image, Prediction, Review, User
 from services.caller import Caller
 from services.reviews import review
 from tests.testing import factories

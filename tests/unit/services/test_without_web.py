@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from db.models import Image, Job
 from db.session import Database
+from db.tables import Image, Job
 from services.caller import Caller
 from storage.local import LocalBlobStore
 from tests.conftest import REPOSITORY

@@ -15,9 +15,9 @@ from werkzeug.test import TestResponse
 
 from core.settings import Settings
 from db import jobs
-from db.models import User
 from db.session import now
 from db.states import Priority
+from db.tables import User
 from services import admission as module
 from storage.local import LocalBlobStore
 from storage.spool import Spool

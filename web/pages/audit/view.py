@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 
 from db import audit as log
 from db.audit import Action, Filters, Kind
-from db.models import AuditEntry
 from db.queries import Page
+from db.tables import AuditEntry
 from services import searches
 from services.jobs import MAX_ID
 from web.audit import record_view

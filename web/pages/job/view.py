@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 from core.plural import counted
 from db import queries, rejections, workers
 from db.audit import Kind
-from db.models import Image, Rejection, User
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.queries import Page, Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState
+from db.tables import Image, Rejection, User
 from services import deletion
 from services.jobs import MAX_ID, get_job
 from web import audit, permissions

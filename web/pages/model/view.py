@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import render_template
 
 from core.errors import NotFound
-from db.models import Model
+from db.tables import Model
 from web.dependencies import dependencies
 from web.pages.base import blueprint
 from web.pages.model.card_words import describe

@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import InvalidInput
 from core.plural import counted
-from db import throttle, users
+from db.accounts import throttle, users
 from db.audit import Action, Kind
-from db.models import User
 from db.session import now
+from db.tables import User
 from web import sessions
 from web.auth import caller, user
 from web.dependencies import Dependencies, dependencies
