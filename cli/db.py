@@ -12,6 +12,7 @@ from core import settings
 from db import audit, migrate, stores
 from db.retention import erasure
 from db.stores import StoreCheck
+from services import schema
 from storage.open import open_store
 
 app = typer.Typer(
@@ -36,16 +37,10 @@ def upgrade() -> None:
 
       pneumoscreen db upgrade
     """
-    url = database.url()
-    if path := database.sqlite_path(url):
-        database.make_folder(path)
-    with database.explained(url):
-        before, _ = migrate.current(url)
-        migrate.upgrade(url)
-        after, _ = migrate.current(url)
-        typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
-        if wrong := database.settle_store(settings.load()):
-            typer.echo(f"pneumoscreen: {wrong}", err=True)
+    before, after, storage_problem = schema.upgrade(settings.load())
+    typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
+    if storage_problem:
+        typer.echo(f"pneumoscreen: {storage_problem}", err=True)
 
 
 @app.command("adopt-store")
@@ -76,7 +71,7 @@ def current() -> None:
     """
     url = database.url()
     database.require_file(url)
-    with database.explained(url):
+    with schema.explained(url):
         at, newest = migrate.current(url)
     suffix = "" if at == newest else f" (this version needs {newest}: run `pneumoscreen db upgrade`)"
     typer.echo(f"{at or 'empty'}{suffix}")
