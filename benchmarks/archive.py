@@ -12,10 +12,11 @@ from typing import Any
 
 import psycopg
 
-from db import users, workers
-from db.models import AuditEntry, Base, Image, Job, Prediction, Review
+from db import workers
+from db.accounts import users
 from db.session import Database, now
 from db.states import Role
+from db.tables import AuditEntry, Base, Image, Job, Prediction, Review
 
 CHUNK = 20_000
 YEARS = 2
@@ -60,6 +61,11 @@ class Archive:
     old_image: int
     big_job: int
     queued_job: int
+
+    @property
+    def queued(self) -> int:
+        """Images of `queued_job`."""
+        return self.rows // 10
 
 
 class Filler:

@@ -29,7 +29,7 @@ from pydantic import SecretStr
 from benchmarks.archive import MODELS, RARE_NAME, Archive, fill
 from core import logs
 from core.queue import make_celery
-from core.settings import Settings
+from core.settings import Log, Security, Settings, Storage
 from db import claims, migrate, stores
 from db.claims import Scored
 from db.session import Database, now
@@ -211,11 +211,12 @@ def work_off(database: Database, model: str) -> tuple[Callable[[], None], Callab
     return claim, finish
 
 
-def compare_work(name: str, small: Database, large: Database) -> Iterator[Figure]:
-    """At 1,000 queued images and at many."""
-    both = [work_off(database, MODELS[1]) for database in (small, large)]
+def compare_work(name: str, small: Site, large: Site, repeats: int) -> Iterator[Figure]:
+    """At 1,000 queued images and at many; only as often as there are full batches in the smaller queue."""
+    both = [work_off(site.database, MODELS[1]) for site in (small, large)]
+    full_batches = min(small.archive.queued, large.archive.queued) // BATCH
     times: list[list[float]] = [[], [], [], []]
-    for _ in range(REPEATS):
+    for _ in range(min(repeats, full_batches)):
         for place, (claim, finish) in enumerate(both):
             times[place].append(timed(claim))
             times[place + 2].append(timed(finish))
@@ -241,7 +242,8 @@ def site(url: str, rows: int, directory: Path) -> Iterator[Site]:
     migrate.upgrade(url)
     archive = fill(url, rows, lambda line: print(line, flush=True))
     settings = Settings(
-        data_dir=directory / "data", database_url=SecretStr(url), secret_key=SecretStr("only for this benchmark")
+        storage=Storage(data_dir=directory / "data", database_url=SecretStr(url)),
+        security=Security(secret_key=SecretStr("only for this benchmark")),
     )
     database = Database(url)
     store = LocalBlobStore(directory / "data" / "blobs")
@@ -282,7 +284,7 @@ def measure(
     if export:
         print(f"{name}: all results as CSV, the process grew by {export_growth_mb(large):.0f} MB")
     if only in "claim finish":
-        yield from compare_work(name, middle.database, large.database)
+        yield from compare_work(name, middle, large, repeats)
 
 
 def main() -> None:
@@ -294,7 +296,7 @@ def main() -> None:
     parser.add_argument("--export", action="store_true", help="also read everything as CSV and tell the memory")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
-    logs.configure(Settings(log_level="WARNING"), "benchmark")
+    logs.configure(Settings(log=Log(level="WARNING")), "benchmark")
     names = ["sqlite", "postgresql"] if arguments.database == "both" else [arguments.database]
     figures: list[Figure] = []
     for name in names:

@@ -27,7 +27,7 @@ def evaluate(
     from rich.console import Console
 
     from core import settings
-    from model import engines
+    from model import loaded
     from model.registry import Registry
     from training.bars import Bars
     from training.data import labelled as datasets
@@ -35,13 +35,13 @@ def evaluate(
     from training.progress import stage
 
     configured = settings.load()
-    registry = Registry(configured.models)
+    registry = Registry(configured.storage.models)
     entry = registry.get(model) if model else registry.active()
-    predictor = engines.load(entry, configured.engine)
+    loaded_model = loaded.load(entry, configured.worker.engine)
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
-        probabilities = evaluation.predict(predictor, dataset.pixels, stage(bars.update, "predicting"))
-    figures = evaluation.measure(dataset.labels, probabilities, predictor.threshold, dataset.patients)
+        probabilities = evaluation.predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
+    figures = evaluation.measure(dataset.labels, probabilities, loaded_model.threshold, dataset.patients)
     Console().print(_table(entry.name, figures))
     if json:
         json.write_text(figures.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -17,13 +17,15 @@ from sqlalchemy import make_url
 
 from core.queue import make_celery
 from core.settings import Settings
-from db import migrate, stores, users
+from db import migrate, stores
+from db.accounts import users
 from db.session import Database, now
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories, postgres
-from tests.testing.fakes import FakePredictor
+from tests.testing.fakes import FakeEngine, fake_model
 from tests.testing.postgres import PostgresServer
+from tests.testing.settings import make_settings
 from web.app import create_app
 from web.services import Services
 from worker.pipeline import Pipeline
@@ -53,7 +55,7 @@ def blob_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(tmp_path: Path, blob_root: Path) -> Settings:
     key = SecretStr("a secret for the tests")
-    return Settings(data_dir=tmp_path / "data", blob_dir=blob_root, secret_key=key, batch_size=4)
+    return make_settings(data_dir=tmp_path / "data", blob_dir=blob_root, secret_key=key, batch_size=4)
 
 
 @pytest.fixture(scope="session")
@@ -121,19 +123,19 @@ def postgresql() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def predictor() -> FakePredictor:
-    return FakePredictor()
+def engine() -> FakeEngine:
+    return FakeEngine()
 
 
 @pytest.fixture
 def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
     """SQLite, a blob store in a temporary directory, fakeredis, and a Celery that only queues into memory."""
-    settings.data_dir.mkdir()
-    shutil.copy(migrated_sqlite, settings.data_dir / "pneumoscreen.db")
-    database = Database(settings.database)
+    settings.storage.data_dir.mkdir()
+    shutil.copy(migrated_sqlite, settings.storage.data_dir / "pneumoscreen.db")
+    database = Database(settings.storage.database)
     with database.begin() as session:
         factories.model(session)
-    store = LocalBlobStore(settings.blobs)
+    store = LocalBlobStore(settings.storage.blobs)
     stores.adopt(database, store)
     yield Services(
         settings=settings,
@@ -143,13 +145,13 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
         broker=fakeredis.FakeRedis(),
     )
     database.dispose()
-    for left in settings.blobs.glob("*/*"):
+    for left in settings.storage.blobs.glob("*/*"):
         left.unlink()
 
 
 @pytest.fixture
-def pipeline(services: Services, predictor: FakePredictor) -> Iterator[Pipeline]:
-    pipeline = Pipeline(services.settings, services.database, services.store, lambda: predictor, "test-worker")
+def pipeline(services: Services, engine: FakeEngine) -> Iterator[Pipeline]:
+    pipeline = Pipeline(services.settings, services.database, services.store, lambda: fake_model(engine), "test-worker")
     yield pipeline
     pipeline.close()
 

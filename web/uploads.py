@@ -22,13 +22,14 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge, beyond_retry
 from core.queue import publish
-from db import jobs, queries, rejections, retention
+from db import jobs, queries, rejections
 from db.audit import Action, Kind
 from db.jobs import NewImage
-from db.models import Image, Job
 from db.queries import Progress
+from db.retention.blobs import lock_blobs
 from db.session import now
 from db.states import ImageState, Priority
+from db.tables import Image, Job
 from imaging.media import sniff
 from storage.spool import Spool
 from web import audit, filenames
@@ -176,7 +177,7 @@ def ring(image_ids: Sequence[int], priority: Priority) -> None:
     Those that the broker does not take lose their stamp, and the sweeper rings for them.
     """
     ours = services()
-    taken = set(publish(ours.celery, image_ids, priority, ours.settings.doorbell_images))
+    taken = set(publish(ours.celery, image_ids, priority, ours.settings.images_per_message))
     refused = [image_id for image_id in image_ids if image_id not in taken]
     if not refused:
         return
@@ -227,11 +228,11 @@ def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
     spool = cast(Spool, file.stream)
     try:
         if spool.too_large:
-            limit_mb = ours.settings.max_upload_bytes / 1e6
+            limit_mb = ours.settings.limits.max_upload_bytes / 1e6
             raise TooLarge(f"The file has {spool.size_bytes / 1e6:.1f} MB; the limit is {limit_mb:.1f} MB.")
         if spool.full:
             raise StorageFull(NO_SPACE)
-        info = sniff(cast(IO[bytes], spool), max_pixels=ours.settings.max_pixels)  # type: ignore[arg-type]
+        info = sniff(cast(IO[bytes], spool), max_pixels=ours.settings.limits.max_pixels)  # type: ignore[arg-type]
         size_bytes = spool.size_bytes
         return NewImage(filename, ours.store.put(spool), info.media_type, size_bytes, info.width_px, info.height_px)
     except (Permanent, StorageFull) as error:
@@ -286,7 +287,7 @@ def _create(
 
 def _add(session: Session, job: Job, new: Sequence[NewImage]) -> list[Image]:
     """Rows for bytes that are stored. Raises StorageUnavailable: a deletion has just removed some of them."""
-    if not retention.hold(session, (item.sha256 for item in new), services().store.exists):
+    if not lock_blobs(session, (item.sha256 for item in new), services().store.exists):
         raise StorageUnavailable("The last job with one of these images was deleted at this moment.")
     at = now(session)
     images = jobs.add_images(session, job, new, at, published_at=at)

@@ -20,7 +20,7 @@ from core.settings import Settings
 from db import workers
 from db.limits import within
 from db.session import Database, now
-from model import engines
+from model import engines, loaded
 from model.registry import Entry, Registry
 from storage.open import open_store
 from worker.heartbeat import Heartbeat
@@ -45,12 +45,12 @@ def run(settings: Settings) -> int:
     name = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(2)}"
     logs.configure(settings, "worker", worker=name)
     entry = _usable_model(settings)
-    database = Database(settings.database)
+    database = Database(settings.storage.database)
     pipeline = Pipeline(
         settings,
         database,
         open_store(settings),
-        lambda: engines.load(entry, settings.engine),
+        lambda: loaded.load(entry, settings.worker.engine),
         name,
     )
     heartbeat = Heartbeat(settings, database, pipeline)
@@ -59,7 +59,7 @@ def run(settings: Settings) -> int:
         _announce(database, pipeline, entry)
         heartbeat.start()
 
-    screener = Screener(pipeline, prepare, settings.idle_check_s)
+    screener = Screener(pipeline, prepare, settings.worker.idle_check_s)
 
     def close() -> None:
         screener.stop()
@@ -87,10 +87,10 @@ def _usable_model(settings: Settings) -> Entry:
         ConfigurationError: it cannot, or the model is missing or damaged: starting again would not help.
     """
     try:
-        entry = Registry(settings.models).active()
+        entry = Registry(settings.storage.models).active()
     except ModelInvalid as error:
         raise ConfigurationError(error.message) from error
-    engines.check(entry, settings.engine)
+    engines.check(entry, settings.worker.engine)
     return entry
 
 
@@ -119,13 +119,13 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
 
 def _announce(database: Database, pipeline: Pipeline, entry: Entry) -> None:
     """Load the model and tell the database which one it is."""
-    predictor = pipeline.predictor
+    engine = pipeline.model.engine.name
     with database.begin() as session:
         at = now(session)
         card = entry.card.model_dump(mode="json")
         workers.register_model(session, sha256=entry.sha256, name=entry.name, card=card, now=at)
-        workers.register(session, name=pipeline.name, engine=predictor.engine, model_sha256=entry.sha256, now=at)
-    log.info("worker_ready", model=entry.name, sha256=entry.sha256[:12], engine=predictor.engine)
+        workers.register(session, name=pipeline.name, engine=engine, model_sha256=entry.sha256, now=at)
+    log.info("worker_ready", model=entry.name, sha256=entry.sha256[:12], engine=engine)
 
 
 def _keep_our_logging(**_: Any) -> None:

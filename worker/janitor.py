@@ -14,7 +14,9 @@ import structlog
 
 from core.errors import StorageUnavailable
 from core.settings import Settings
-from db import audit, erasure, retention, searches, sessions, throttle
+from db import audit
+from db.accounts import searches, sessions, throttle
+from db.retention import blobs, erasure
 from db.session import Database, now
 from db.stores import StoreCheck
 from storage.base import BlobStore
@@ -59,8 +61,8 @@ class Janitor:
             log.warning("storage_unavailable", reason=error.message)
 
     def _look(self) -> None:
-        if self._settings.retention_days:
-            age = timedelta(days=self._settings.retention_days)
+        if self._settings.retention.days:
+            age = timedelta(days=self._settings.retention.days)
             for job_id in erasure.purge(self._database, audit.SWEEPER, older_than=age, limit=1):
                 log.info("job_purged", job_id=job_id)
         if self._first_byte == 0:
@@ -68,11 +70,11 @@ class Janitor:
                 throttle.forget(session, now(session))
                 sessions.forget(session, self._limits, now(session))
                 searches.forget(session, now(session))
-                retention.forget_removed(session, now(session))
+                blobs.forget_removed(session, now(session))
             for job_id in erasure.purge_abandoned(self._database, audit.SWEEPER):
                 log.info("upload_abandoned", job_id=job_id)
-            self._store.drop_spools(erasure.left_behind_since())
-        found = erasure.find_left_behind(self._database, self._store, self._first_byte)
+            self._store.drop_spools(erasure.orphaned_before())
+        orphaned = erasure.mark_orphaned(self._database, self._store, self._first_byte)
         self._first_byte = (self._first_byte + 1) % erasure.PREFIXES
-        if found:
-            log.info("blobs_left_behind", blobs=found)
+        if orphaned:
+            log.info("blobs_orphaned", blobs=orphaned)

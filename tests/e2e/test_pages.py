@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
 from db import previews
-from db.models import Image, Job, Prediction
 from db.session import now
+from db.tables import Image, Job, Prediction
 from tests.e2e.conftest import LONG, add_job, add_refused_job, new_context, screen, sign_in
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256

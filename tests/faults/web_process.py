@@ -7,7 +7,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from cli.web import serve
 from core import settings
-from db.models import Image
+from db.tables import Image
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.faults import clock, points
@@ -42,6 +42,6 @@ def watch_commits() -> None:
 
 if __name__ == "__main__":
     clock.install()
-    vars(services)["open_store"] = lambda configured: Store(configured.blobs)
+    vars(services)["open_store"] = lambda configured: Store(configured.storage.blobs)
     watch_commits()
     serve(settings.load())

@@ -13,10 +13,11 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
-from db import jobs, users
-from db.models import Image, Job
+from db import jobs
+from db.accounts import users
 from db.session import now
 from db.states import ImageState, Priority
+from db.tables import Image, Job
 from tests.testing import factories
 from web.services import Services
 
@@ -182,7 +183,7 @@ def test_a_screened_image_carries_its_prediction_and_model(client: FlaskClient, 
     assert (image["state"], prediction["decision"], prediction["threshold"]) == ("done", "pneumonia", 0.5)
     assert prediction["probability"] == pytest.approx(0.7, abs=0.02)
     assert prediction["model"] == {"name": "fake-brightness", "sha256": "f" * 64}
-    assert eager.settings.batch_size == 4
+    assert eager.settings.worker.batch_size == 4
 
 
 def test_a_refused_image_carries_score_limit_and_reason(client: FlaskClient, eager: Services) -> None:

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from core.errors import StorageUnavailable
-from db import erasure
-from db.models import Image, Job
+from db.retention import erasure
+from db.tables import Image, Job
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
@@ -25,7 +25,7 @@ def send(client: FlaskClient, seed: int = 0) -> int:
 
 
 def blobs(services: Services) -> int:
-    return len(list(services.settings.blobs.glob("??/*")))
+    return len(list(services.settings.storage.blobs.glob("??/*")))
 
 
 def test_a_job_is_deleted_with_the_bytes_that_no_other_needs(client: FlaskClient, services: Services) -> None:

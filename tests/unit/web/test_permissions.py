@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from core.errors import ConfigurationError
-from db import users
+from db.accounts import users
 from db.session import now
 from db.states import Role, Scope
 from tests.testing import factories
@@ -150,7 +150,7 @@ def test_everybody_may_exactly_what_the_table_says(app: Flask, services: Service
     assert served.keys() == ALLOWED.keys()
     for route, rule in served.items():
         for name, client in asking.items():
-            values = {"job_id": job_id, "image_id": image_id, "sha256": FAKE_SHA256, "filename": "app.css"}
+            values = {"job_id": job_id, "image_id": image_id, "sha256": FAKE_SHA256, "filename": "css/base.css"}
             with app.test_request_context():
                 _, path = rule.build({key: values[key] for key in rule.arguments}, append_unknown=False) or ("", "")
             response = client.open(path, method=route.split()[0])

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from db.models import BlobRemoval, Image, Job
+from db.tables import BlobRemoval, Image, Job
 from storage import marker
 from storage.local import LocalBlobStore
 from storage.spool import Spool
@@ -24,9 +24,9 @@ PNG = factories.png(size_px=(9, 8))
 @pytest.fixture
 def root(services: Services) -> Iterator[Path]:
     """The blob folder; its marker is put back at the end."""
-    path = services.settings.blobs / marker.NAME
+    path = services.settings.storage.blobs / marker.NAME
     before = path.read_bytes()
-    yield services.settings.blobs
+    yield services.settings.storage.blobs
     path.write_bytes(before)
 
 
