@@ -43,7 +43,7 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
     """Train, evaluate and write the run folder `out`; returns the new checkpoint's card.
 
     Raises:
-        ConfigurationError: the data set or the backbone cannot be used; the sentence says why.
+        InvalidInput: the data set or the backbone cannot be used; the sentence says why.
     """
     out.mkdir(parents=True, exist_ok=True)
     dataset = labelled.read(inputs.source, stage(progress, "reading images"), for_training=True)

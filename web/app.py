@@ -53,7 +53,8 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     """A Flask application; `services` stands in for the real ones in tests.
 
     Raises:
-        ConfigurationError: there is no secret key to make CSRF tokens of, or a route has no permission.
+        ConfigurationError: there is no secret key to make CSRF tokens of.
+        RuntimeError: a route has no permission.
     """
     app = OpenAPI(
         __name__,

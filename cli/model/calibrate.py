@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core import settings
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model.registry import Registry
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def calibrate(
     try:
         proposal = site.propose(entry, scores, name or f"{entry.name}-site", platt=platt)
     except ValidationError as error:
-        raise ConfigurationError(
-            f"{name or entry.name!r} cannot be a model's name: {error.errors()[0]['msg']}."
-        ) from None
+        raise InvalidInput(f"{name or entry.name!r} cannot be a model's name: {error.errors()[0]['msg']}.") from None
     Console().print(_table(proposal.comparison))
     if scores.refused:
         typer.echo(f"{scores.refused} images were left out: the model refuses to judge them.")

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from core.engines import EngineName
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model import checkpoint, loaded
 from model.card import Calibration, Card, OperatingPoint, Site
 from model.registry import Entry
@@ -61,7 +61,7 @@ def judge(entry: Entry, engine: EngineName, dataset: Dataset, progress: Progress
     """What the model says of the site's images.
 
     Raises:
-        ConfigurationError: too few patients of a class are left to set an operating point on.
+        InvalidInput: too few patients of a class are left to set an operating point on.
     """
     model = loaded.load(entry, engine)
     probability, score = [], []
@@ -109,12 +109,12 @@ def fit_platt(scores: Scores) -> Calibration:
     """Platt scaling of the model's logits, both classes weighing the same.
 
     Raises:
-        ConfigurationError: the model ranks these images no better than by chance.
+        InvalidInput: the model ranks these images no better than by chance.
     """
     model = LogisticRegression(C=1.0, class_weight="balanced").fit(scores.logits[:, None], scores.labels)
     slope = float(model.coef_[0, 0])
     if slope <= 0:
-        raise ConfigurationError(
+        raise InvalidInput(
             "The model gives these pneumonias no higher scores than these normals, so nothing can be calibrated; "
             "check that the folders NORMAL and PNEUMONIA are not mixed up."
         )
@@ -126,7 +126,7 @@ def _check_enough(scores: Scores) -> None:
         count = len(set(scores.patients[scores.labels == label].tolist()))
         if count < MIN_EACH:
             left_out = f" ({scores.refused} images were left out, since the model refuses to judge them)"
-            raise ConfigurationError(
+            raise InvalidInput(
                 f"{name} has images of {count} patients{left_out if scores.refused else ''}; an operating point needs "
                 f"at least {MIN_EACH} of each class. Add more and run this again."
             )

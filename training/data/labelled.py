@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConfigurationError, PneumoscreenError
+from core.errors import InvalidInput, PneumoscreenError
 from imaging import preprocess
 from training.data.sources import CLASSES, Item, cause_of, items
 from training.progress import Progress, silent
@@ -47,13 +47,13 @@ def read(source: Path, progress: Progress = silent, *, for_training: bool) -> Da
     files with the very same bytes one is kept. Evaluation reads everything it is pointed at.
 
     Raises:
-        ConfigurationError: nothing there, no images of one class, or an image that cannot be read or decoded.
+        InvalidInput: nothing there, no images of one class, or an image that cannot be read or decoded.
     """
     found = [item for item in items(source) if not (for_training and TEST in PurePosixPath(item.name).parts[:-1])]
     found.sort(key=lambda item: item.name)
     missing = [name for label, name in enumerate(CLASSES) if label not in {item.label for item in found}]
     if missing:
-        raise ConfigurationError(f"{source} has no images labelled {' or '.join(missing)}.")
+        raise InvalidInput(f"{source} has no images labelled {' or '.join(missing)}.")
     seen: set[str] = set()
     kept: list[Item] = []
     pixels: list[NDArray[np.uint8]] = []
@@ -79,11 +79,11 @@ def _bytes(item: Item) -> bytes:
     try:
         return item.load()
     except OSError as error:
-        raise ConfigurationError(f"Cannot read {item.name}: {error.strerror}.") from error
+        raise InvalidInput(f"Cannot read {item.name}: {error.strerror}.") from error
 
 
 def _pixels(name: str, data: bytes) -> NDArray[np.uint8]:
     try:
         return preprocess.read(data)
     except PneumoscreenError as error:
-        raise ConfigurationError(f"{name}: {error.message} Remove it from the data set.") from error
+        raise InvalidInput(f"{name}: {error.message} Remove it from the data set.") from error

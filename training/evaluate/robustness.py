@@ -39,7 +39,7 @@ def measure(model: LoadedModel, source: Path, progress: Progress = silent) -> Ro
     """Re-encode every labelled image of a folder or .tar, at its own size, and compare the predictions.
 
     Raises:
-        ConfigurationError: `source` is neither.
+        InvalidInput: `source` is neither.
         PneumoscreenError: one of its images cannot be decoded.
     """
     found = sorted(items(source), key=lambda item: item.name)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model import checkpoint
 from model.card import SITE, VALIDATION, Agreement, Card, Quantization
 from model.checkpoint import Checkpoint
@@ -38,12 +38,12 @@ def add(source: Path, out: Path, dataset: Dataset, seed: int, progress: StagePro
     """Write the checkpoint `source` with a section on quantisation to `out` (which may be the same file).
 
     Raises:
-        ConfigurationError: the data set is not the one that the model was trained on, so its parts are unknown.
+        InvalidInput: the data set is not the one that the model was trained on, so its parts are unknown.
         ModelInvalid: `source` is no checkpoint that this version can run.
     """
     made = checkpoint.load(source)
     if dataset.digest != made.card.training_data.digest:
-        raise ConfigurationError(
+        raise InvalidInput(
             f"These images are not those that {made.card.name} was trained on, so its validation part cannot be told."
         )
     section = measure(made, dataset, seed, progress)

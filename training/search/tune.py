@@ -109,7 +109,8 @@ def prepare(
     """Read data set and backbone, and draw the images that trials see.
 
     Raises:
-        ConfigurationError: the data set, the backbone or the configuration cannot be used; the sentence says why.
+        InvalidInput: the data set or the backbone cannot be used; the sentence says why.
+        ConfigurationError: the configuration cannot be used.
     """
     if base.method != "finetune":
         raise ConfigurationError(f"Only the method finetune can be tuned, and the configuration has {base.method}.")

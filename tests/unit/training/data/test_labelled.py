@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from tests.unit.training.synthetic import write_dataset
 from training.data import labelled
 
@@ -72,17 +72,17 @@ def test_progress_ends_at_the_total(folder: Path) -> None:
 
 def test_a_class_without_images(folder: Path) -> None:
     shutil.rmtree(folder / "train" / "NORMAL")
-    with pytest.raises(ConfigurationError, match="NORMAL"):
+    with pytest.raises(InvalidInput, match="NORMAL"):
         labelled.read(folder, for_training=True)
 
 
 def test_damaged_image_is_named(folder: Path) -> None:
     (folder / "train" / "NORMAL" / "IM-0000-0000.png").write_bytes(b"nonsense")
-    with pytest.raises(ConfigurationError, match=r"IM-0000-0000\.png: .* Remove it"):
+    with pytest.raises(InvalidInput, match=r"IM-0000-0000\.png: .* Remove it"):
         labelled.read(folder, for_training=True)
 
 
 def test_a_list_whose_file_is_missing(folder: Path) -> None:
     (folder / "list.csv").write_text("path,label\nmissing.png,0\nnowhere.png,1\n")
-    with pytest.raises(ConfigurationError, match=r"Cannot read missing\.png: No such file"):
+    with pytest.raises(InvalidInput, match=r"Cannot read missing\.png: No such file"):
         labelled.read(folder / "list.csv", for_training=True)
