@@ -29,9 +29,11 @@ def saw(kind: Kind, object_id: int | None, part: str, *included: str) -> None:
     One short insert of its own. If it fails the request fails: nothing is shown without a trace.
     """
     who = user()
-    if (who.id, kind, object_id, part) in services().recently_seen:
-        return
+    seen, lock = services().recently_seen, services().seen_lock
+    with lock:
+        if (who.id, kind, object_id, part) in seen:
+            return
     with services().database.begin() as session:
         did(session, Action.SAW, kind, object_id, part)
-    for shown in (part, *included):
-        services().recently_seen.add((who.id, kind, object_id, shown))
+    with lock:
+        seen.update({(who.id, kind, object_id, shown): True for shown in (part, *included)})
