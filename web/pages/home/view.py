@@ -58,7 +58,6 @@ def home() -> str:
         service=service_lines(service_health.report()),
         jobs=jobs,
         max_file_bytes=ours.settings.limits.max_upload_bytes,
-        user=user(),
     )
 
 
