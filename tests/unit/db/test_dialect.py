@@ -26,5 +26,5 @@ def test_the_word_of_a_state_stands_in_the_sql_where_partial_indexes_see_it() ->
 
 def test_rows_that_another_claims_are_passed_over_on_postgresql_alone() -> None:
     picked = dialect.skip_locked(select(Image.id))
-    assert str(picked.compile(dialect=postgresql.dialect())).endswith("FOR UPDATE SKIP LOCKED")
+    assert str(picked.compile(dialect=postgresql.dialect())).endswith("FOR UPDATE SKIP LOCKED")  # type: ignore[no-untyped-call]
     assert "FOR UPDATE" not in str(picked.compile(dialect=sqlite.dialect()))
