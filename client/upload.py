@@ -13,7 +13,8 @@ from typing import BinaryIO
 import httpx
 
 from client.bound import BoundFile, Unsendable
-from client.http import FULL, Client, ServiceError
+from client.http import Client, ServiceError
+from client.retries import FULL
 from client.rows import REJECTED
 from client.sources import Problem, Source
 from core.csv_lines import Row
