@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from client import retries
-from client.bound import BoundFile
 from client.retries import ATTEMPTS, problem, retry_after_s
+from client.unchanged import UnchangedFile
 from core.errors import ConfigurationError, PneumoscreenError
 
 API = "/api/v1"
@@ -95,7 +95,7 @@ class Client:
         body = {"images": [{"filename": sendable(name), "sha256": sha256} for name, sha256 in files]}
         return self._images(self._request("POST", f"/jobs/{job_id}/images/known", json=body), len(files))
 
-    def send(self, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+    def send(self, job_id: int, files: Sequence[tuple[str, UnchangedFile]]) -> list[dict[str, Any]]:
         """Upload; for each file its image, or an entry with `error`. Sending twice makes no second image.
 
         Raises:

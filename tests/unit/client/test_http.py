@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from client import retries
-from client.bound import BoundFile
 from client.http import Client, Interrupted, ServiceError, Unreachable, check_url, is_loopback
 from client.retries import retry_after_s
+from client.unchanged import UnchangedFile
 from core.errors import ConfigurationError
 
 URL = "http://127.0.0.1:1"
@@ -172,7 +172,7 @@ def test_an_upload_that_is_tried_again_sends_the_whole_file() -> None:
     script = Script(httpx.Response(503, headers={"Retry-After": "0"}), ok({"images": [{"id": 1}]}))
 
     data = b"all of it"
-    client(script).send(1, [("a.png", BoundFile(io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest()))])
+    client(script).send(1, [("a.png", UnchangedFile(io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest()))])
 
     assert [b"all of it" in request.content for request in script.requests] == [True, True]
 
