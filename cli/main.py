@@ -11,9 +11,11 @@ import typer
 from typer.core import TyperGroup
 
 from cli import commands
-from core.errors import CONFIGURATION_STATUS, ConfigurationError, PneumoscreenError
+from core.errors import CONFIGURATION_STATUS, ConfigurationError, Conflict, InvalidInput, NotFound, PneumoscreenError
 
 EXIT_ERROR = 1
+USAGE_ERRORS = (ConfigurationError, InvalidInput, NotFound, Conflict)
+"""What was typed or configured has to change: starting the command again would not help."""
 
 EXTRAS = {
     **dict.fromkeys(("torch", "torchvision", "simplejpeg", "openvino"), "worker"),
@@ -30,7 +32,7 @@ class Group(TyperGroup):
             return super().invoke(ctx)
         except PneumoscreenError as error:
             _tell(error.message)
-            raise typer.Exit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError) else EXIT_ERROR) from None
+            raise typer.Exit(CONFIGURATION_STATUS if isinstance(error, USAGE_ERRORS) else EXIT_ERROR) from None
         except ModuleNotFoundError as error:
             if error.name not in EXTRAS:
                 raise

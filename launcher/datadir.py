@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from core.atomic import write_bytes
 from core.errors import ConfigurationError
 from core.settings import Settings
 
@@ -111,13 +112,7 @@ def _alive(pid: str) -> bool:
 
 def write_secret(path: Path, value: str) -> None:
     """Write `value` and a newline to `path` for its owner alone; never half a file, never readable in between."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(value + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_bytes(path, f"{value}\n".encode(), mode=0o600)
 
 
 def read_secret(path: Path) -> str | None:

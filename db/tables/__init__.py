@@ -1,8 +1,8 @@
-"""The tables, a file a noun. `from db.tables import Image`; this page knows them all, so `Base.metadata` is complete."""
+"""The tables, a file a noun: `from db.tables import Image`. All are imported here, so `Base.metadata` is complete."""
 
 from db.tables.audit import AuditEntry
 from db.tables.base import MAX_FILENAME, Base, Id, UtcDateTime, is_modelled
-from db.tables.images import Image, Preview, state_is, still
+from db.tables.images import Image, Preview, state_is, state_is_unindexed
 from db.tables.jobs import Job, Rejection
 from db.tables.predictions import Model, Prediction, Review
 from db.tables.sessions import BrowserSession, Search, SignInFailures
@@ -34,5 +34,5 @@ __all__ = [
     "Worker",
     "is_modelled",
     "state_is",
-    "still",
+    "state_is_unindexed",
 ]
