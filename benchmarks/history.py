@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import fakeredis
 from flask.testing import FlaskClient
@@ -68,13 +68,26 @@ class Site:
         self.archive = archive
         self.database = database
         self.client = client
+        self._addresses: dict[tuple[str, str], str] = {}
 
     def get(self, who: str, path: str) -> None:
-        token = getattr(self.archive, f"{who}_token")
-        answer = self.client.get(path, headers={"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {getattr(self.archive, f'{who}_token')}"}
+        if (who, path) not in self._addresses:
+            self._addresses[who, path] = self._without_name(path, headers)
+        answer = self.client.get(self._addresses[who, path], headers=headers)
         answer.get_data()
         if answer.status_code != 200:
             raise SystemExit(f"GET {path} answered {answer.status_code}: {answer.get_data(as_text=True)[:300]}")
+
+    def _without_name(self, path: str, headers: dict[str, str]) -> str:
+        """`path` as the history page has it: with a key in the place of the file name that is searched for."""
+        page, _, query = path.partition("?")
+        given = dict(parse_qsl(query))
+        if page != "/history" or "filename" not in given:
+            return path
+        filename = given.pop("filename")
+        kept = self.client.post("/api/v1/searches", json={"filename": filename}, headers=headers).get_json()
+        return f"{page}?{urlencode(given | {'search': kept['search']})}"
 
     def first_bytes(self, path: str) -> None:
         """Until the first piece of a streamed answer; the rest is not asked for."""
