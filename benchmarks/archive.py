@@ -40,13 +40,13 @@ COLUMNS: dict[type[Base], tuple[str, ...]] = {
         *("error_code", "error_message", "created_at", "finished_at"),
     ),
     Prediction: (
-        *("id", "image_id", "model_sha256", "probability", "threshold", "decision", "domain_score", "domain_limit"),
-        *("reason", "cam", "created_at"),
+        *("id", "image_id", "model_sha256", "probability", "threshold", "decision"),
+        *("domain_score", "domain_limit", "reason", "cam", "created_at"),
     ),
     Review: ("id", "prediction_id", "user_id", "opinion", "note", "created_at"),
     AuditEntry: ("id", "at", "actor", "user_id", "role", "action", "object_kind", "object_id", "detail", "address"),
 }
-"""What the rows below hold, in their order. A column that a migration adds stays empty."""
+"""What a `Row` of each table holds, in its order; columns that are not named stay NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ class Archive:
     old_image: int
     big_job: int
     queued_job: int
+
+    @property
+    def queued(self) -> int:
+        """Images of `queued_job`."""
+        return self.rows // 10
 
 
 class Filler:
@@ -207,7 +212,7 @@ def _write_images(bulk: _Bulk, filler: Filler, rows: int, note: Any) -> int:
 
 
 class _Bulk:
-    """COPY on PostgreSQL, executemany on SQLite; rows hold the `COLUMNS` of their table."""
+    """COPY on PostgreSQL, executemany on SQLite."""
 
     def __init__(self, url: str) -> None:
         self._copies = not url.startswith("sqlite")

@@ -23,7 +23,7 @@ from db.session import Database, now
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories, postgres
-from tests.testing.fakes import FakePredictor
+from tests.testing.fakes import FakeEngine, fake_model
 from tests.testing.postgres import PostgresServer
 from tests.testing.settings import make_settings
 from web.app import create_app
@@ -108,6 +108,12 @@ def _quick_password_hashes() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _a_busy_machine_is_no_part_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.storage.LIMIT_S", 60.0)
+    monkeypatch.setattr("web.health.service_health.LIMIT_S", 60.0)
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
@@ -123,8 +129,8 @@ def postgresql() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def predictor() -> FakePredictor:
-    return FakePredictor()
+def engine() -> FakeEngine:
+    return FakeEngine()
 
 
 @pytest.fixture
@@ -150,8 +156,8 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def pipeline(services: Services, predictor: FakePredictor) -> Iterator[Pipeline]:
-    pipeline = Pipeline(services.settings, services.database, services.store, lambda: predictor, "test-worker")
+def pipeline(services: Services, engine: FakeEngine) -> Iterator[Pipeline]:
+    pipeline = Pipeline(services.settings, services.database, services.store, lambda: fake_model(engine), "test-worker")
     yield pipeline
     pipeline.close()
 

@@ -22,7 +22,7 @@ from tests.testing.fakes import FAKE_SHA256
 def radiograph(seed: int = 0, *, brightness: float = 0.4, size_px: tuple[int, int] = (120, 100)) -> NDArray[np.uint8]:
     """uint8 (H, W): two dark lung fields in a brighter thorax, with noise, so that no two seeds are alike.
 
-    The mean is close to `brightness` (0..1), which is what FakePredictor answers.
+    The mean is close to `brightness` (0..1), which is what FakeEngine answers.
     """
     width_px, height_px = size_px
     y, x = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j]

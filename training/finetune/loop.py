@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from core.atomic import replacement
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
 from training.augment.distort import DistortConfig
@@ -177,9 +178,8 @@ class Run:
         """One process writes, the others wait."""
         if self._fabric.is_global_zero:
             state.parent.mkdir(parents=True, exist_ok=True)
-            partial = state.with_suffix(".partial")
-            torch.save(self._state(), partial)
-            partial.replace(state)
+            with replacement(state) as draft:
+                torch.save(self._state(), draft)
         self._fabric.barrier()
 
     def _resume(self, state: Path) -> None:
@@ -210,7 +210,7 @@ def predict(
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         for start in range(0, len(pixels), PREDICT_BATCH):
             batch = resize(torch.from_numpy(pixels[start : start + PREDICT_BATCH]), size_px)
-            parts.append(network(batch.to(device)).float().cpu())
+            parts.append(network.logits(batch.to(device)).float().cpu())
             progress(min(start + PREDICT_BATCH, len(pixels)), len(pixels))
     return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
 

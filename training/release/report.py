@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.card import Card, DomainLimit, Quantization
+from imaging.preprocess import SMALL_PX
+from model.card import Card, OodLimit, Quantization
 from training.evaluate import seeds
 from training.evaluate.bootstrap import DRAWS
 from training.evaluate.figures import BINS
@@ -45,6 +46,13 @@ Generated from the checkpoint by `pneumoscreen train --ship`; do not edit.
 | made | {card.created_at:%Y-%m-%d} by pneumoscreen {card.code_version} |
 | sha256 | `{sha256}` |
 | input | {card.preprocessing} |
+
+## What it reads
+
+JPEG of 8 bits and PNG of 1 to 16 bits a sample, gray or in colour; they are made gray, upright as EXIF says and as
+bright as a PNG's gAMA says, and 16 bits become 8 by the window of values that the image's histogram shows to be in use.
+A uniform border is cut off, and a picture with less than {small_px} px left on a side is judged with a note that it is
+small.
 
 ## What it is for
 
@@ -131,6 +139,7 @@ def render(card: Card, sha256: str) -> str:
     return _TEMPLATE.format(
         card=card,
         sha256=sha256,
+        small_px=SMALL_PX,
         data=card.training_data,
         point=card.operating_point,
         prior=card.calibration.prior,
@@ -144,7 +153,7 @@ def render(card: Card, sha256: str) -> str:
         figures=_figures(card.metrics),
         seeds=_seeds(card.metrics.get("seeds")),
         confusion=card.metrics["test"]["confusion"],
-        domain=_domain(card.domain),
+        domain=_domain(card.ood),
         quantization=_quantization(card.quantization),
         recompression=_recompression(card.metrics.get("recompression")),
     )
@@ -176,7 +185,7 @@ def _seeds(spread: dict[str, Any] | None) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _domain(domain: DomainLimit | None) -> str:
+def _domain(domain: OodLimit | None) -> str:
     if domain is None:
         return "## What it refuses\n\nNothing: it carries no statistics of its training images.\n\n"
     rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in domain.refused.items())
