@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from core.errors import ConfigurationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
 
-if TYPE_CHECKING:
-    from core.settings import Settings
-    from db.session import Database
+from core import settings
+from core.errors import ConfigurationError, StorageForeign, StorageMissing, StorageUnavailable
+from core.settings import Settings
+from db import migrate
+from db.session import Database, parse
+from db.stores import TODO, StoreCheck
+from storage.open import open_store
 
 
 def url() -> str:
     """The SQLAlchemy URL of the settings, so of `./data` next to an embedded service."""
-    from core import settings
-
     return settings.load().storage.database
 
 
@@ -28,8 +30,6 @@ def connected() -> Iterator[Database]:
     Raises:
         ConfigurationError: there is none yet, it cannot be reached, or it lacks a migration.
     """
-    from db.session import Database
-
     database_url = url()
     require_file(database_url)
     with explained(database_url):
@@ -69,8 +69,6 @@ def make_folder(path: Path) -> None:
 
 def sqlite_path(database_url: str) -> Path | None:
     """The file of an SQLite URL, else None."""
-    from db.session import parse
-
     parsed = parse(database_url)
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
@@ -78,9 +76,6 @@ def sqlite_path(database_url: str) -> Path | None:
 @contextlib.contextmanager
 def explained(database_url: str) -> Iterator[None]:
     """Turn a failed connection into one sentence, without the URL's password."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import OperationalError
-
     try:
         yield
     except OperationalError as error:
@@ -94,11 +89,6 @@ def settle_store(settings: Settings) -> str | None:
 
     No error: whatever waits for the right storage goes on by itself once it is there.
     """
-    from core.errors import StorageForeign, StorageMissing, StorageUnavailable
-    from db.session import Database
-    from db.stores import TODO, StoreCheck
-    from storage.open import open_store
-
     database = Database(settings.storage.database)
     try:
         StoreCheck(database, open_store(settings), settles=True).require()
@@ -112,8 +102,6 @@ def settle_store(settings: Settings) -> str | None:
 
 
 def _require_schema(database_url: str) -> None:
-    from db import migrate
-
     at, newest = migrate.current(database_url)
     if at != newest:
         raise ConfigurationError(

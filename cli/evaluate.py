@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from core import settings
+from model import loaded
+from model.registry import Registry
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from training.evaluate.figures import Figures
 
 _WITH_INTERVALS = ("accuracy", "auc", "sensitivity", "specificity")
@@ -24,11 +28,6 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure a model through the same decoding, preprocessing and network as in screening."""
-    from rich.console import Console
-
-    from core import settings
-    from model import engines
-    from model.registry import Registry
     from training.bars import Bars
     from training.data import labelled as datasets
     from training.evaluate import figures as evaluation
@@ -37,19 +36,17 @@ def evaluate(
     configured = settings.load()
     registry = Registry(configured.storage.models)
     entry = registry.get(model) if model else registry.active()
-    predictor = engines.load(entry, configured.worker.engine)
+    loaded_model = loaded.load(entry, configured.worker.engine)
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
-        probabilities = evaluation.predict(predictor, dataset.pixels, stage(bars.update, "predicting"))
-    figures = evaluation.measure(dataset.labels, probabilities, predictor.threshold, dataset.patients)
+        probabilities = evaluation.predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
+    figures = evaluation.measure(dataset.labels, probabilities, loaded_model.threshold, dataset.patients)
     Console().print(_table(entry.name, figures))
     if json:
         json.write_text(figures.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def _table(name: str, figures: Figures) -> Table:
-    from rich.table import Table
-
     title = f"{name}: {figures.images} images, threshold {figures.threshold:g}"
     table = Table("figure", "value", "95 % interval", title=title)
     for key in _WITH_INTERVALS:

@@ -7,21 +7,28 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from io import BytesIO
+from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
-from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from client.sources import Problem, Source, Sources
-    from core.csv_lines import Row
-    from core.settings import Settings
-    from model.engines import Predictor
-    from worker.batching import Outcome
+from cli import table
+from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
+from client import progress
+from client.csv_file import CsvFile
+from client.rows import REJECTED, Tally
+from client.sources import Problem, Source, Sources, Unreadable
+from core import logs, settings
+from core.csv_lines import Row, model_label
+from core.settings import Settings
+from imaging.media import sniff
+from model import loaded
+from model.decision import Prediction
+from model.loaded import LoadedModel
+from model.registry import Registry
+from worker.batching import Outcome, decoders, screen_batches
 
 
 def screen(
@@ -46,16 +53,6 @@ def screen(
 
     Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
     """
-    from cli import table
-    from cli.submit import print_skipped
-    from client import progress
-    from client.csv_file import CsvFile
-    from client.rows import Tally
-    from client.sources import Sources
-    from core import logs, settings
-    from model import engines
-    from model.registry import Registry
-
     configured = settings.load()
     tally = Tally()
     with ExitStack() as stack:
@@ -64,11 +61,11 @@ def screen(
             Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
         )
         registry = Registry(configured.storage.models)
-        predictor = engines.load(registry.get(model) if model else registry.active(), configured.worker.engine)
+        loaded_model = loaded.load(registry.get(model) if model else registry.active(), configured.worker.engine)
         logs.configure(configured, "screen")
         total = sources.count()
         meter = stack.enter_context(progress.meter("Screening", total))
-        for done, row in enumerate(screen_rows(sources, predictor, configured), start=1):
+        for done, row in enumerate(screen_rows(sources, loaded_model, configured), start=1):
             tally.add(row)
             if csv_file is not None:
                 csv_file.write(row)
@@ -89,27 +86,21 @@ class Item:
     notes: str = ""
 
 
-def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> Iterator[Row]:
+def screen_rows(sources: Sources, model: LoadedModel, settings: Settings) -> Iterator[Row]:
     """A row for each file, in batches, two of which are in memory at a time."""
-    from client.rows import REJECTED
-    from core.csv_lines import Row
-    from worker.batching import decoders, screen_batches
-
     problems: list[Problem] = []
     with decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
-        batches = _batches(sources, settings.worker.batch_size or predictor.batch_size, problems.append)
+        batches = _batches(sources, settings.worker.batch_size or model.engine.batch_size, problems.append)
         for outcomes in screen_batches(
-            batches, lambda item: _read(item, settings.limits.max_pixels), predictor, pool, network
+            batches, lambda item: _read(item, settings.limits.max_pixels), model, pool, network
         ):
             for item, outcome in outcomes:
-                yield _row(item, outcome, predictor)
+                yield _row(item, outcome, model)
     for problem in problems:
         yield Row(problem.name, REJECTED, error=problem.message)
 
 
 def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None]) -> Iterator[list[Item]]:
-    from client.sources import Problem
-
     batch: list[Item] = []
     for item in sources:
         if isinstance(item, Problem):
@@ -125,11 +116,7 @@ def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None])
 
 def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
     """uint8 (224, 224); the same checks in the same order as `submit` and the service make them."""
-    from io import BytesIO
-
-    from client.sources import Unreadable
     from imaging import preprocess
-    from imaging.media import sniff
 
     try:
         with item.source.open() as file:
@@ -144,16 +131,12 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
     return prepared.pixels
 
 
-def _row(item: Item, outcome: Outcome, predictor: Predictor) -> Row:
-    from client.rows import REJECTED
-    from core.csv_lines import Row, model_label
-    from model.decision import Result, decide
-
+def _row(item: Item, outcome: Outcome, model: LoadedModel) -> Row:
     name, sha256 = item.source.name, item.sha256
-    if isinstance(outcome, Result):
-        decided = decide(outcome, predictor.threshold, predictor.domain_limit)
-        model = model_label(predictor.model_name, predictor.model_sha256)
+    if isinstance(outcome, Prediction):
+        decided = model.decide(outcome)
+        label = model_label(model.name, model.sha256)
         reason = decided.reason or ""
-        return Row(name, "done", sha256, outcome.probability, decided.decision, model, reason=reason, notes=item.notes)
+        return Row(name, "done", sha256, outcome.probability, decided.decision, label, reason=reason, notes=item.notes)
     state = "failed" if item.accepted else REJECTED
     return Row(name, state, sha256, error=outcome.message)

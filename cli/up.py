@@ -9,15 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from launcher import address, children, datadir, readiness, valkey
+from cli.database import explained, settle_store
+from core import settings
+from db import migrate
+from db.session import Database
+from launcher import address, admin, children, datadir, readiness, valkey
+from launcher.admin import FirstAdmin
 from launcher.supervisor import Supervisor
-
-if TYPE_CHECKING:
-    from launcher.admin import FirstAdmin
 
 POLL_S = 0.1
 READY_POLL_S = 0.3
@@ -151,12 +153,6 @@ class Launcher:
         _say(f"queue: {server.name} is up")
 
     def _prepare_database(self) -> FirstAdmin:
-        from cli.database import explained, settle_store
-        from core import settings
-        from db import migrate
-        from db.session import Database
-        from launcher import admin
-
         ours = settings.load(self.env)
         url = ours.storage.database
         with explained(url):

@@ -20,7 +20,7 @@ from core.settings import Settings
 from db import workers
 from db.limits import within
 from db.session import Database, now
-from model import engines
+from model import engines, loaded
 from model.registry import Entry, Registry
 from storage.open import open_store
 from worker.heartbeat import Heartbeat
@@ -50,7 +50,7 @@ def run(settings: Settings) -> int:
         settings,
         database,
         open_store(settings),
-        lambda: engines.load(entry, settings.worker.engine),
+        lambda: loaded.load(entry, settings.worker.engine),
         name,
     )
     heartbeat = Heartbeat(settings, database, pipeline)
@@ -119,13 +119,13 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
 
 def _announce(database: Database, pipeline: Pipeline, entry: Entry) -> None:
     """Load the model and tell the database which one it is."""
-    predictor = pipeline.predictor
+    engine = pipeline.model.engine.name
     with database.begin() as session:
         at = now(session)
         card = entry.card.model_dump(mode="json")
         workers.register_model(session, sha256=entry.sha256, name=entry.name, card=card, now=at)
-        workers.register(session, name=pipeline.name, engine=predictor.engine, model_sha256=entry.sha256, now=at)
-    log.info("worker_ready", model=entry.name, sha256=entry.sha256[:12], engine=predictor.engine)
+        workers.register(session, name=pipeline.name, engine=engine, model_sha256=entry.sha256, now=at)
+    log.info("worker_ready", model=entry.name, sha256=entry.sha256[:12], engine=engine)
 
 
 def _keep_our_logging(**_: Any) -> None:

@@ -58,7 +58,7 @@ class Heartbeat:
                 paused_reason=pipeline.paused_reason,
             )
             if not listed:
-                model = pipeline.predictor
+                model = pipeline.model
                 workers.register(
-                    session, name=pipeline.name, engine=model.engine, model_sha256=model.model_sha256, now=at
+                    session, name=pipeline.name, engine=model.engine.name, model_sha256=model.sha256, now=at
                 )

@@ -1,4 +1,4 @@
-"""`pneumoscreen worker` with a predictor that needs no network; run as a process of its own.
+"""`pneumoscreen worker` with an engine that needs no network; run as a process of its own.
 
 Its one argument is how long a forward pass takes, in seconds. An image without any dark pixel is poison: the process
 dies of it on the spot, as of a fault in native code or by the kernel's hand when memory runs out.
@@ -18,20 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import settings
-from model import engines
-from model.decision import Results
-from tests.testing.fakes import FAKE_SHA256, FakePredictor
+from model import loaded
+from model.output import NetworkOutput
+from tests.testing.fakes import FAKE_NAME, FAKE_SHA256, FakeEngine, Floats, fake_model
 from worker import app
 
 POISON_ABOVE = 120
 
 
-class SlowPredictor(FakePredictor):
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
+class SlowEngine(FakeEngine):
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
         time.sleep(float(sys.argv[1]))
-        if (batch.min((1, 2)) > POISON_ABOVE).any():
+        if (pixels.min((1, 2)) > POISON_ABOVE).any():
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().predict(batch)
+        return super().forward(pixels)
 
 
 class OneModel:
@@ -42,10 +42,10 @@ class OneModel:
 
     def active(self) -> Any:
         card = SimpleNamespace(model_dump=lambda mode: {}, quantization=None)
-        return SimpleNamespace(sha256=FAKE_SHA256, name="fake-brightness", card=card)
+        return SimpleNamespace(sha256=FAKE_SHA256, name=FAKE_NAME, card=card)
 
 
 if __name__ == "__main__":
     vars(app)["Registry"] = OneModel
-    vars(engines)["load"] = lambda source, engine: SlowPredictor()
+    vars(loaded)["load"] = lambda source, engine: fake_model(SlowEngine())
     sys.exit(app.run(settings.load()))

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
+from core.engines import EngineName
 from core.errors import ConfigurationError
-from model import checkpoint, engines
+from model import checkpoint, loaded
 from model.card import Calibration, Card, OperatingPoint, Site
 from model.registry import Entry
 from training.batches import in_batches
@@ -57,19 +58,19 @@ class Proposal:
     comparison: Comparison
 
 
-def judge(entry: Entry, engine: str, dataset: Dataset, progress: Progress = silent) -> Scores:
+def judge(entry: Entry, engine: EngineName, dataset: Dataset, progress: Progress = silent) -> Scores:
     """What the model says of the site's images.
 
     Raises:
         ConfigurationError: too few patients of a class are left to set an operating point on.
     """
-    predictor = engines.load(entry, engine)
+    model = loaded.load(entry, engine)
     probability, score = [], []
     for batch in in_batches(dataset.pixels, progress):
-        results = predictor.predict(batch)
-        probability.append(results.probability)
-        score.append(results.domain_score)
-    refused = np.concatenate(score) > (np.inf if predictor.domain_limit is None else predictor.domain_limit)
+        predictions = model.predict(batch)
+        probability.append(predictions.probability)
+        score.append(predictions.ood_score)
+    refused = np.concatenate(score) > (np.inf if model.ood_limit is None else model.ood_limit)
     clipped = np.concatenate(probability)[~refused].astype(np.float64).clip(1e-7, 1 - 1e-7)
     patients: NDArray[np.str_] = np.array(dataset.patients)[~refused]
     scores = Scores(np.log(clipped / (1 - clipped)), dataset.labels[~refused], patients, int(refused.sum()))
@@ -97,7 +98,7 @@ def save(entry: Entry, proposal: Proposal, out: Path) -> str:
     parent = checkpoint.load(entry.path, entry.sha256)
     if proposal.platt is not None:
         fold_into(parent.network, proposal.platt)
-    return checkpoint.save(out, parent.network, proposal.card, parent.domain)
+    return checkpoint.save(out, parent.network, proposal.card, parent.ood)
 
 
 def recalibrate(scores: Scores) -> Calibration:

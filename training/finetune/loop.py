@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from core.atomic import replacement
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
 from training.augment.distort import DistortConfig
@@ -177,9 +178,8 @@ class Run:
         """One process writes, the others wait."""
         if self._fabric.is_global_zero:
             state.parent.mkdir(parents=True, exist_ok=True)
-            partial = state.with_suffix(".partial")
-            torch.save(self._state(), partial)
-            partial.replace(state)
+            with replacement(state) as draft:
+                torch.save(self._state(), draft)
         self._fabric.barrier()
 
     def _resume(self, state: Path) -> None:
@@ -208,7 +208,7 @@ def predict(
     network.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         logits = [
-            network(resize(torch.from_numpy(batch), size_px).to(device)).float().cpu()
+            network.logits(resize(torch.from_numpy(batch), size_px).to(device)).float().cpu()
             for batch in in_batches(pixels, progress)
         ]
     return np.asarray(torch.cat(logits).numpy(), dtype=np.float32)

@@ -19,8 +19,8 @@ from core.errors import ModelInvalid, StorageUnavailable
 from core.probe import Probe
 from core.queue import takes_writes
 from db import heartbeats, queries, workers
-from db.models import Model, Worker
 from db.session import now
+from db.tables import Model, Worker
 from model.registry import Registry
 from web.health.findings import ERRORS, STOP_SCREENING_ALONE, Facts, Finding, Rows, WorkerFacts, find
 from web.services import Services

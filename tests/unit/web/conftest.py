@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import heartbeats, jobs, workers
-from db.models import Image, Prediction, User
 from db.session import now
 from db.states import Decision, ImageState, Priority
+from db.tables import Image, Prediction, User
 from imaging import cam
 from tests.conftest import PASSWORD
 from tests.testing.fakes import FAKE_SHA256

@@ -18,9 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from core.errors import StorageUnavailable
 from db import heartbeats, workers
-from db.models import Heartbeat, Image, User, Worker
 from db.session import Database, now
 from db.states import ImageState
+from db.tables import Heartbeat, Image, User, Worker
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories

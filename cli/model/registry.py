@@ -1,20 +1,16 @@
-"""`pneumoscreen model`: which checkpoints there are, and which one screens."""
+"""`pneumoscreen model list|show|import|activate`: which checkpoints there are, and which one screens."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli.calibrate import calibrate
-from cli.domain import add_domain
-from cli.quantize import quantize
+from core import settings
+from model.registry import Entry, Registry
 
-if TYPE_CHECKING:
-    from model.registry import Entry, Registry
-
-app = typer.Typer(no_args_is_help=True, help="List, show, import and activate models.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import and activate models.")
 
 Key = Annotated[str, typer.Argument(help="Name, or first digits of the sha256; `default` is the shipped model.")]
 
@@ -49,15 +45,7 @@ def activate(key: Key) -> None:
     typer.echo(_line(_registry().activate(key)))
 
 
-app.command()(calibrate)
-app.command()(add_domain)
-app.command()(quantize)
-
-
 def _registry() -> Registry:
-    from core import settings
-    from model.registry import Registry
-
     return Registry(settings.load().storage.models)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.remade import Checkpoint, Out, Seed, Ship, TrainingData
+from cli.model.arguments import Checkpoint, Out, Seed, Ship, TrainingData
 
 
 def add_domain(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed = 0, ship: Ship = False) -> None:
@@ -18,7 +18,7 @@ def add_domain(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed 
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=True)
         card = ood.add(checkpoint, out, dataset, seed, stage(bars.update, "domain statistics"))
-    refused = card.domain.refused if card.domain else {}
+    refused = card.ood.refused if card.ood else {}
     shares = ", ".join(f"{name} {share:.1%}" for name, share in refused.items())
     typer.echo(f"{out}: refused of held-out patients' images: {shares}")
     if ship:
