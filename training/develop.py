@@ -16,9 +16,9 @@ from training.calibrate.operating_point import choose_threshold
 from training.calibrate.platt import calibrated, fit_platt, fold_into
 from training.config import TrainConfig
 from training.data import split
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.finetune import networks
-from training.finetune.history import Epoch
+from training.history import Epoch
 from training.frozen import features, fit
 from training.progress import StageProgress, stage
 

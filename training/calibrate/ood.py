@@ -20,8 +20,8 @@ from model.card import Card, OodLimit
 from model.ood import OodStatistics
 from model.resnet import GrayResNet
 from training.batches import in_batches
-from training.calibrate import variants
-from training.data.labelled import Dataset
+from training.calibrate import ood_copies
+from training.data.dataset import Dataset
 from training.progress import Progress, silent
 
 IMAGES = 1200
@@ -98,11 +98,11 @@ def draw(network: GrayResNet, dataset: Dataset, seed: int, progress: Progress = 
     some = slice(0, max(2, len(images) // 8))
     batches = {
         "plain": images,
-        "kept": np.stack([variants.kept(image, rng) for image in images]),
-        **{name: np.stack([make(i, rng) for i in images[some]]) for name, make in variants.SPOILT.items()},
+        "kept": np.stack([ood_copies.kept(image, rng) for image in images]),
+        **{name: np.stack([make(i, rng) for i in images[some]]) for name, make in ood_copies.SPOILT.items()},
     }
     features = _pooled_all(network, batches, progress)
-    spoilt = {name: features[name] for name in variants.SPOILT}
+    spoilt = {name: features[name] for name in ood_copies.SPOILT}
     return Sample(features["plain"], features["kept"], spoilt, held, held[some], len(set(patients.tolist())))
 
 

@@ -24,7 +24,7 @@ from training.augment.distort import DistortConfig
 from training.augment.loader import Batch, Labelled, Share, batches
 from training.batches import in_batches
 from training.finetune import devices
-from training.finetune.history import Epoch
+from training.history import Epoch
 from training.finetune.schedule import FinetuneConfig, Stage, rate_factor
 from training.finetune.trainee import Trainee, groups, unfreeze
 from training.loss import balanced_loss

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from training.config import HeadConfig
-from training.finetune.history import Epoch
+from training.history import Epoch
 from training.frozen.features import Features
 from training.loss import balanced_loss, class_weights
 

@@ -22,7 +22,7 @@ from model.fuse import fuse
 from model.loaded import LoadedModel
 from training.batches import in_batches
 from training.data import split
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.progress import Progress, StageProgress, stage
 
 IMAGES = 300
