@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Measure a model through the same decoding, preprocessing and network as in screening."""
     from training.bars import Bars
-    from training.data import labelled as datasets
+    from training.data import dataset as datasets
     from training.evaluate import figures as evaluation
     from training.progress import stage
 

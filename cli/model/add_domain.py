@@ -11,7 +11,7 @@ def add_domain(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed 
     """Add domain statistics to a checkpoint; weights and operating point stay as they are. Takes a few minutes."""
     from training.bars import Bars
     from training.calibrate import ood
-    from training.data import labelled as datasets
+    from training.data import dataset as datasets
     from training.progress import stage
     from training.release import ship as shipping
 

@@ -37,7 +37,7 @@ def calibrate(
     """
     from training.bars import Bars
     from training.calibrate import site
-    from training.data import labelled as datasets
+    from training.data import dataset as datasets
     from training.progress import stage
     from training.release import quantize
 

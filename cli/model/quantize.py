@@ -14,7 +14,7 @@ def quantize(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed = 
     validation part: the engine `auto` takes int8 only where that is good. Takes a few minutes.
     """
     from training.bars import Bars
-    from training.data import labelled as datasets
+    from training.data import dataset as datasets
     from training.progress import stage
     from training.release import quantize as quantizing
     from training.release import ship as shipping

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from core.errors import InvalidInput
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.data.sources import CLASSES
 
 FOLDS = 10

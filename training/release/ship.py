@@ -9,7 +9,7 @@ from core.atomic import replacement
 from core.errors import InvalidInput
 from model import files
 from model.registry import DEFAULT
-from training.release import report
+from training.release import model_card
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,5 +28,5 @@ def ship(source: Path, root: Path = ROOT) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacement(target) as draft:
         shutil.copyfile(source, draft)
-    (root / "MODEL_CARD.md").write_text(report.render(card, sha256), encoding="utf-8")
+    (root / "MODEL_CARD.md").write_text(model_card.render(card, sha256), encoding="utf-8")
     return target

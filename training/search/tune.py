@@ -19,13 +19,13 @@ from optuna import Study, Trial, TrialPruned
 
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
+from training import backbone
 from training.augment.loader import Labelled
 from training.config import TrainConfig
-from training.data import labelled as data
+from training.data import dataset as data
 from training.data import split
 from training.finetune.loop import Run
 from training.finetune.schedule import Stage
-from training.frozen import backbone
 from training.progress import StageProgress, stage
 from training.search import space, trials
 

@@ -86,7 +86,7 @@ def test_calibration_is_folded_into_the_last_layer(entry: Entry, tmp_path: Path)
 def test_labels_that_are_mixed_up_are_refused() -> None:
     made = scores()
     with pytest.raises(InvalidInput, match="mixed up"):
-        site.fit_platt(Scores(made.logits, 1 - made.labels, made.patients, 0))
+        site.recalibrate(Scores(made.logits, 1 - made.labels, made.patients, 0))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.testing.factories import radiograph
 from tests.testing.fakes import FakeEngine, Floats, fake_model, output
 from tests.unit.model.factories import make_card, make_network, save_model
 from tests.unit.training.synthetic import make_dataset
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.progress import silent
 from training.release import quantize
 

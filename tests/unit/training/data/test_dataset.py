@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import InvalidInput
 from tests.unit.training.synthetic import write_dataset
-from training.data import labelled
+from training.data import dataset as labelled
 
 
 @pytest.fixture

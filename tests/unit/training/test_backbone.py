@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from core.errors import InvalidInput
 from tests.unit.training.synthetic import write_backbone
-from training.frozen import backbone
+from training import backbone
 
 
 @pytest.fixture(scope="module")
