@@ -37,7 +37,7 @@ def calibrate(
     """
     from training.bars import Bars
     from training.calibrate import site
-    from training.data import dataset as datasets
+    from training.data.dataset import read_dataset
     from training.progress import stage
     from training.release import quantize
 
@@ -45,7 +45,7 @@ def calibrate(
     registry = Registry(configured.storage.models)
     entry = registry.get(model) if model else registry.active()
     with Bars() as bars:
-        dataset = datasets.read(folder, stage(bars.update, "reading images"), for_training=False)
+        dataset = read_dataset(folder, stage(bars.update, "reading images"), for_training=False)
         scores = site.judge(entry, configured.worker.engine, dataset, stage(bars.update, "predicting"))
     try:
         proposal = site.propose(entry, scores, name or f"{entry.name}-site", platt=platt)

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli import model as cli_model
+from cli import model
 from core.errors import InvalidInput
 from model import checkpoint
 from model.registry import Entry, Registry
@@ -19,7 +19,7 @@ from training.calibrate import site
 from training.calibrate.site import Scores
 
 commands = typer.Typer()
-commands.add_typer(cli_model.app, name="model")
+commands.add_typer(model.app, name="model")
 
 
 @pytest.fixture
