@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from db import users, workers
+from db import claims, users, workers
 from db.models import AuditEntry, Base, Image, Job, Prediction, Review
 from db.session import Database, now
 from db.states import Role
@@ -80,7 +80,7 @@ class Filler:
             priority = "interactive" if size == 1 else "bulk"
             sent_at = self._until - self._step * (self._rows - image_id)
             name = f"{self._random.choice(WARDS)} {number}"
-            self.jobs.append((number, name, priority, user, None, sent_at, None, None))
+            self.jobs.append((number, name, priority, user, None, sent_at, None, None, None))
             for _ in range(size):
                 image_id += 1
                 image, found = self._image(image_id, number, user, priority)
@@ -99,10 +99,10 @@ class Filler:
         )
         decision = pick.choice(DECISIONS) if state == "done" else None
         error = ("corrupt_image", "Its data ends too early.") if state == "failed" else (None, None)
-        # job_id … created_at, finished_at: in the order of IMAGE_COLUMNS.
+        # In the order of the table's columns. Which prediction is primary is noted once all are written.
         image = (
             *(image_id, job, filename, f"{image_id:064x}", "image/jpeg", 150_000, 1400, 1100, state, priority, user),
-            *(0 if state == "queued" else 1, 0, decision, "w-1" if finished_at else None, None, sent_at),
+            *(0 if state == "queued" else 1, 0, None, decision, "w-1" if finished_at else None, None, sent_at),
             *(*error, sent_at, finished_at),
         )
         if decision is None:
@@ -113,7 +113,7 @@ class Filler:
     def _prediction(self, image_id: int, model: str, decision: str, at: datetime | None) -> Row:
         probability = self._random.random()
         reason = "It looks unlike the images that the model was trained on." if decision == "refused" else None
-        return image_id, model, probability, 0.5, decision, 0.4, 1.0, reason, b"\0" * 98, at
+        return image_id, model, probability, 0.5, decision, 0.4, 1.0, reason, b"\0" * 98, None, None, at
 
     def reviews(self, predictions: int) -> Iterator[Row]:
         """Of every twentieth prediction."""
@@ -148,7 +148,8 @@ def fill(url: str, rows: int, note: Any = print) -> Archive:
         predictions = _write_images(bulk, filler, rows, note)
         bulk.write(Review, filler.reviews(predictions))
         bulk.write(AuditEntry, filler.audit())
-        note("  counting rows for the query planner")
+        note("  naming primary predictions, counting rows for the query planner")
+        _name_primary_predictions(url)
         bulk.finish()
     last = f"operator-{OPERATORS}"  # has sent nothing
     return Archive(
@@ -188,6 +189,15 @@ def _write_images(bulk: _Bulk, filler: Filler, rows: int, note: Any) -> int:
             flush()
     flush()
     return total
+
+
+def _name_primary_predictions(url: str) -> None:
+    database = Database(url)
+    more = True
+    while more:
+        with database.begin() as session:
+            more = claims.name_primary_predictions(session, limit=20_000) > 0
+    database.dispose()
 
 
 class _Bulk:

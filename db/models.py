@@ -30,7 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.schema import MetaData
 from sqlalchemy.types import TypeDecorator
 
-from db.states import Decision, ImageState, Opinion, Priority, Role
+from db.states import Decision, ImageState, ModelRole, Opinion, Priority, Role
 
 MAX_FILENAME = 512
 """Characters; at four bytes each it still fits PostgreSQL's limit for an indexed value."""
@@ -87,6 +87,7 @@ class Base(DeclarativeBase):
         ImageState: _enum(ImageState),
         Priority: _enum(Priority),
         Decision: _enum(Decision),
+        ModelRole: _enum(ModelRole),
         Role: _enum(Role),
         Opinion: _enum(Opinion),
     }
@@ -168,6 +169,10 @@ class Image(Base):
         _partial("ix_images_failed", "state", "created_at", "id", "user_id", where="state = 'failed'"),
         _partial("ix_images_cancelled", "state", "created_at", "id", "user_id", where="state = 'cancelled'"),
         _partial("ix_images_finished", "state", "finished_at", where="finished_at IS NOT NULL"),
+        # Who names a prediction: the foreign key asks it of each one that is erased.
+        _partial("ix_images_primary_prediction_id", "primary_prediction_id", where="primary_prediction_id IS NOT NULL"),
+        # What a worker of the release before has finished.
+        _partial("ix_images_without_primary", "id", where="state = 'done' AND primary_prediction_id IS NULL"),
         {"sqlite_autoincrement": True},
     )
 
@@ -186,7 +191,13 @@ class Image(Base):
     crashes: Mapped[int] = mapped_column(
         default=0, server_default="0", doc="Leases of it that ran out; above 0 it is tried alone."
     )
-    decision: Mapped[str | None] = mapped_column(String(16), doc="The newest prediction's, for the index of progress.")
+    primary_prediction_id: Mapped[int | None] = mapped_column(
+        # Checked at the commit, so that predictions may be deleted before their images. Each table names the other:
+        # `use_alter` tells SQLAlchemy which one comes first.
+        ForeignKey("predictions.id", deferrable=True, initially="DEFERRED", use_alter=True),
+        doc="The one that is shown and reviewed; NULL until the image is done.",
+    )
+    decision: Mapped[str | None] = mapped_column(String(16), doc="The primary prediction's, for covering indexes.")
     worker: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
@@ -195,7 +206,12 @@ class Image(Base):
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     job: Mapped[Job] = relationship(lazy="raise")
-    predictions: Mapped[list[Prediction]] = relationship(lazy="raise", order_by="Prediction.id")
+    predictions: Mapped[list[Prediction]] = relationship(
+        lazy="raise", order_by="Prediction.id", foreign_keys="Prediction.image_id"
+    )
+    primary_prediction: Mapped[Prediction | None] = relationship(
+        lazy="raise", foreign_keys=[primary_prediction_id], viewonly=True
+    )
 
 
 def state_is(state: ImageState) -> ColumnElement[bool]:
@@ -212,7 +228,7 @@ def still(state: ImageState) -> ColumnElement[bool]:
 
 
 class Model(Base):
-    """A checkpoint that a worker has loaded at least once, so that results outlive its file."""
+    """A checkpoint that was imported, or that a worker has loaded: results outlive its file."""
 
     __tablename__ = "models"
 
@@ -220,6 +236,33 @@ class Model(Base):
     name: Mapped[str] = mapped_column(String(128))
     card: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime]
+
+
+class Deployment(Base):
+    """A model is primary or shadow since `since`, until `until` (NULL: to this day).
+
+    While no row says which one is primary, it is the model that comes with the release.
+    """
+
+    __tablename__ = "deployments"
+    __table_args__ = (
+        Index(
+            "uq_deployments_primary",
+            "role",
+            unique=True,
+            sqlite_where=text("role = 'primary' AND until IS NULL"),
+            postgresql_where=text("role = 'primary' AND until IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    model_sha256: Mapped[str] = mapped_column(ForeignKey("models.sha256"))
+    role: Mapped[ModelRole]
+    since: Mapped[datetime]
+    deployed_by: Mapped[str] = mapped_column(String(64), doc="The name of a user, or `(cli)`.")
+    until: Mapped[datetime | None]
+    model: Mapped[Model] = relationship(lazy="raise")
 
 
 class Prediction(Base):
@@ -299,6 +342,9 @@ class Worker(Base):
     batches: Mapped[int] = mapped_column(default=0)
     images: Mapped[int] = mapped_column(default=0)
     paused_reason: Mapped[str | None] = mapped_column(String(300), doc="Why it claims nothing, as a sentence.")
+    model_problem: Mapped[str | None] = mapped_column(
+        String(300), doc="Why it runs another model than the deployed one, as a sentence."
+    )
 
 
 class Heartbeat(Base):

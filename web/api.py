@@ -234,11 +234,11 @@ def read_image_cam(path: s.ImagePath) -> Response:
     """Where the newest model saw evidence of pneumonia: a PNG to lay over the part of the image that it judged."""
     with services().database.read() as session:
         row = _image_row(session, path.image_id)
-    found = row.predictions[-1] if row.predictions else None
-    if found is None or found.cam is None:
+    primary = row.primary_prediction
+    if primary is None or primary.cam is None:
         raise NotFound(f"There is no activation map of image {path.image_id}.")
     audit.saw(Kind.IMAGE, path.image_id, "map")
-    response = Response(heat_map.render(found.cam, found.threshold), mimetype="image/png")
+    response = Response(heat_map.render(primary.cam, primary.threshold), mimetype="image/png")
     return _conditional(response)
 
 

@@ -17,7 +17,7 @@ MAX_NOTE_CHARS = 500
 
 
 def review(image_id: int, opinion: Opinion, note: str) -> None:
-    """Add the signed-in user's review of what the newest model said of an image.
+    """Add the signed-in user's review of the primary prediction of an image.
 
     Raises:
         NotFound: no such image.
@@ -28,13 +28,14 @@ def review(image_id: int, opinion: Opinion, note: str) -> None:
         if image is None:
             raise NotFound(f"There is no image {image_id}.")
         uploads.existing_job(session, image.job_id)  # nobody deletes it under our hands
-        if not image.predictions:
+        primary = image.primary_prediction
+        if primary is None:
             raise Conflict(f"There is nothing to review yet: image {image_id} is {image.state}.")
-        if image.predictions[-1].decision is Decision.REFUSED:
+        if primary.decision is Decision.REFUSED:
             raise Conflict(f"There is nothing to agree with: the model did not judge image {image_id}.")
         session.add(
             Review(
-                prediction_id=image.predictions[-1].id,
+                prediction_id=primary.id,
                 user_id=user().id,
                 opinion=opinion,
                 note=" ".join(note.split())[:MAX_NOTE_CHARS],

@@ -88,8 +88,9 @@ def add_job(services: Services, token: str) -> AddJob:
                 prediction.cam = cam.pack(np.full((7, 7), 3, np.float16))
                 if domain_score > 1:
                     prediction.decision, prediction.reason = Decision.REFUSED, "It looks like a hand."
-            row.decision = prediction.decision
             session.add(prediction)
+            session.flush()
+            row.decision, row.primary_prediction_id = prediction.decision, prediction.id
 
     return add
 
