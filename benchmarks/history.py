@@ -28,7 +28,7 @@ from pydantic import SecretStr
 
 from benchmarks.archive import MODELS, RARE_NAME, Archive, fill
 from core.queue import make_celery
-from core.settings import Settings
+from core.settings import Security, Settings, Storage
 from db import claims, migrate
 from db.claims import Scored
 from db.session import Database, now
@@ -229,7 +229,8 @@ def site(url: str, rows: int, directory: Path) -> Iterator[Site]:
     migrate.upgrade(url)
     archive = fill(url, rows, lambda line: print(line, flush=True))
     settings = Settings(
-        data_dir=directory / "data", database_url=SecretStr(url), secret_key=SecretStr("only for this benchmark")
+        storage=Storage(data_dir=directory / "data", database_url=SecretStr(url)),
+        security=Security(secret_key=SecretStr("only for this benchmark")),
     )
     database = Database(url)
     services = Services(

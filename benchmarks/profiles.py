@@ -38,7 +38,7 @@ from model.fuse import fold, planes
 from model.registry import DEFAULT
 from storage.spool import Spool
 from tests.testing.service import REPOSITORY
-from web.multipart import PIECE_BYTES, FormReader
+from web.intake.multipart import PIECE_BYTES, FormReader
 
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
 REPEATS = 5

@@ -60,14 +60,14 @@ def _embedded(settings: Settings) -> Path:
         ConfigurationError: database, images or models are elsewhere.
     """
     elsewhere = {
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "STORAGE_URL": settings.storage_url,
-        "BLOB_DIR": settings.blob_dir,
-        "MODELS_DIR": settings.models_dir,
+        "DATABASE_URL": settings.storage.database_url.get_secret_value(),
+        "STORAGE_URL": settings.storage.storage_url,
+        "BLOB_DIR": settings.storage.blob_dir,
+        "MODELS_DIR": settings.storage.models_dir,
     }
     if names := [f"PNEUMOSCREEN_{name}" for name, value in elsewhere.items() if value]:
         raise ConfigurationError(
             f"This is for a service whose data is all in its data directory, and {', '.join(names)} is set: "
             "see docs/deployment.md for the back-up of such a service."
         )
-    return settings.data_dir.expanduser().resolve()
+    return settings.storage.data_dir.expanduser().resolve()

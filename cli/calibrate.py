@@ -44,11 +44,11 @@ def calibrate(
     from training.release import quantize
 
     configured = settings.load()
-    registry = Registry(configured.models)
+    registry = Registry(configured.storage.models)
     entry = registry.get(model) if model else registry.active()
     with Bars() as bars:
         dataset = datasets.read(folder, stage(bars.update, "reading images"), for_training=False)
-        scores = site.judge(entry, configured.engine, dataset, stage(bars.update, "predicting"))
+        scores = site.judge(entry, configured.worker.engine, dataset, stage(bars.update, "predicting"))
     try:
         proposal = site.propose(entry, scores, name or f"{entry.name}-site", platt=platt)
     except ValidationError as error:

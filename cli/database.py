@@ -18,7 +18,7 @@ def url() -> str:
     """The SQLAlchemy URL of the settings, so of `./data` next to an embedded service."""
     from core import settings
 
-    return settings.load().database
+    return settings.load().storage.database
 
 
 @contextlib.contextmanager
@@ -99,7 +99,7 @@ def settle_store(settings: Settings) -> str | None:
     from db.stores import TODO, StoreCheck
     from storage.open import open_store
 
-    database = Database(settings.database)
+    database = Database(settings.storage.database)
     try:
         StoreCheck(database, open_store(settings), settles=True).require()
     except (StorageMissing, StorageForeign) as error:

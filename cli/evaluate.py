@@ -35,9 +35,9 @@ def evaluate(
     from training.progress import stage
 
     configured = settings.load()
-    registry = Registry(configured.models)
+    registry = Registry(configured.storage.models)
     entry = registry.get(model) if model else registry.active()
-    predictor = engines.load(entry, configured.engine)
+    predictor = engines.load(entry, configured.worker.engine)
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
         probabilities = evaluation.predict(predictor, dataset.pixels, stage(bars.update, "predicting"))

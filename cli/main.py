@@ -49,9 +49,9 @@ def _tell(sentence: str) -> None:
     import structlog
 
     from core import logs
-    from core.settings import Settings
+    from core.settings import Log, Settings
 
-    logs.configure(Settings(log_format="json"), "command")  # the settings themselves may be what is wrong
+    logs.configure(Settings(log=Log(format="json")), "command")  # the settings themselves may be what is wrong
     structlog.get_logger().error("command_failed", error=sentence)
 
 

@@ -58,7 +58,7 @@ def _registry() -> Registry:
     from core import settings
     from model.registry import Registry
 
-    return Registry(settings.load().models)
+    return Registry(settings.load().storage.models)
 
 
 def _line(entry: Entry) -> str:

@@ -60,9 +60,11 @@ def screen(
     tally = Tally()
     with ExitStack() as stack:
         csv_file = stack.enter_context(CsvFile(csv)) if csv is not None else None
-        sources = stack.enter_context(Sources(paths, max_bytes=configured.max_upload_bytes, follow_links=follow_links))
-        registry = Registry(configured.models)
-        predictor = engines.load(registry.get(model) if model else registry.active(), configured.engine)
+        sources = stack.enter_context(
+            Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
+        )
+        registry = Registry(configured.storage.models)
+        predictor = engines.load(registry.get(model) if model else registry.active(), configured.worker.engine)
         logs.configure(configured, "screen")
         total = sources.count()
         meter = stack.enter_context(progress.meter("Screening", total))
@@ -94,10 +96,10 @@ def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> I
     from worker.batching import decoders, screen_batches
 
     problems: list[Problem] = []
-    with decoders(settings.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
-        batches = _batches(sources, settings.batch_size or predictor.batch_size, problems.append)
+    with decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
+        batches = _batches(sources, settings.worker.batch_size or predictor.batch_size, problems.append)
         for outcomes in screen_batches(
-            batches, lambda item: _read(item, settings.max_pixels), predictor, pool, network
+            batches, lambda item: _read(item, settings.limits.max_pixels), predictor, pool, network
         ):
             for item, outcome in outcomes:
                 yield _row(item, outcome, predictor)

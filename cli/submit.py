@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from client.sources import Sources
     from client.upload import Hashed
     from core.csv_lines import Row
-    from core.settings import Settings
+    from core.settings import Limits
 
 EXIT_SOME_FAILED = 3
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -82,15 +82,17 @@ def submit(
 
     if csv is not None and no_wait:
         raise typer.BadParameter("--csv holds results, which --no-wait does not wait for: leave one out.")
-    limits = settings.load()
+    configured = settings.load()
     url = check_url(url)
     with ExitStack() as stack:
         table = stack.enter_context(CsvFile(csv)) if csv is not None else None
-        client = stack.enter_context(Client(url, token or local_token(url, limits.data_dir)))
+        client = stack.enter_context(Client(url, token or local_token(url, configured.storage.data_dir)))
         client.whoami()
-        sources = stack.enter_context(Sources(paths, max_bytes=limits.max_upload_bytes, follow_links=follow_links))
+        sources = stack.enter_context(
+            Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
+        )
         name = (name or default_name(paths))[:MAX_NAME]
-        submission = Submission(client, name, priority, job_key(name, paths, priority), limits, table)
+        submission = Submission(client, name, priority, job_key(name, paths, priority), configured.limits, table)
         failed = submission.run(sources, concurrency=concurrency, wait=not no_wait)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -100,7 +102,7 @@ class Submission:
     """One run of the command, after its arguments are checked."""
 
     def __init__(
-        self, client: Client, name: str, priority: str, key: str, limits: Settings, table: CsvFile | None
+        self, client: Client, name: str, priority: str, key: str, limits: Limits, table: CsvFile | None
     ) -> None:
         from client.rows import Tally
 

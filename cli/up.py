@@ -158,7 +158,7 @@ class Launcher:
         from launcher import admin
 
         ours = settings.load(self.env)
-        url = ours.database
+        url = ours.storage.database
         with explained(url):
             migrate.upgrade(url)
         _say("database: up to date")

@@ -40,8 +40,8 @@ def _check(settings: Settings) -> None:
     """
     from db.session import parse
 
-    _ = settings.signing_key
-    parse(settings.database)
+    _ = settings.security.signing_key
+    parse(settings.storage.database)
 
 
 def serve(settings: Settings) -> None:
@@ -73,12 +73,12 @@ def options(settings: Settings) -> dict[str, Any]:
     from web.server.logger import Logger
     from web.server.worker import GRACEFUL_TIMEOUT_S, Worker
 
-    host = f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host
+    host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return {
-        "bind": f"{host}:{settings.web_port}",
+        "bind": f"{host}:{settings.web.port}",
         "worker_class": Worker,
         "logger_class": Logger,
-        "workers": settings.web_processes,
+        "workers": settings.web.processes,
         "timeout": SILENT_WORKER_S,
         "graceful_timeout": GRACEFUL_TIMEOUT_S,
         "keepalive": IDLE_S,

@@ -38,7 +38,7 @@ def configure(settings: Settings, process: str, **always: str) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.log_level)
+    root.setLevel(settings.log.level)
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     _take_over_libraries()
@@ -54,7 +54,7 @@ def configure(settings: Settings, process: str, **always: str) -> None:
 
 
 def _renderers(settings: Settings) -> list[structlog.typing.Processor]:
-    if settings.log_format == "json":
+    if settings.log.format == "json":
         tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
         return [tracebacks, structlog.processors.JSONRenderer()]
     plain = structlog.dev.plain_traceback

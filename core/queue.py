@@ -48,7 +48,7 @@ def make_celery(settings: Settings, *, consumer: bool = False, **overrides: Any)
     if not consumer:
         transport |= {"socket_timeout": PUBLISH_TIMEOUT_S, "max_retries": 0}
     use_our_transport()
-    app = Celery("pneumoscreen", broker=settings.redis, set_as_current=False)
+    app = Celery("pneumoscreen", broker=settings.queue.redis, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
         task_acks_late=True,
@@ -113,7 +113,7 @@ def connect(settings: Settings) -> redis.Redis:
 
     A connection that the broker has closed is made anew once; a broker that is silent is not asked a second time.
     """
-    url = settings.redis.replace("redis+socket://", "unix://", 1)
+    url = settings.queue.redis.replace("redis+socket://", "unix://", 1)
     return redis.Redis.from_url(
         url,
         socket_timeout=PUBLISH_TIMEOUT_S,

@@ -1,6 +1,6 @@
 """Engines and transactions, the same on SQLite and PostgreSQL.
 
-database = Database(settings.database)
+database = Database(settings.storage.database)
 with database.begin() as session: ...    # a write transaction: commits at the end, rolls back on an error
 with database.read() as session: ...     # a read
 """

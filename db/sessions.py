@@ -32,7 +32,9 @@ class Limits:
 
 
 def limits(settings: Settings) -> Limits:
-    return Limits(timedelta(hours=settings.session_hours), timedelta(hours=settings.session_absolute_hours))
+    return Limits(
+        timedelta(hours=settings.security.session_hours), timedelta(hours=settings.security.session_absolute_hours)
+    )
 
 
 def new_id() -> str:

@@ -44,9 +44,9 @@ def main(arguments: list[str]) -> int:
     settings = load()
     match arguments:
         case ["web"]:
-            healthy = web_is_healthy(settings.web_port)
+            healthy = web_is_healthy(settings.web.port)
         case ["worker"]:
-            healthy = worker_is_healthy(settings.database, socket.gethostname())
+            healthy = worker_is_healthy(settings.storage.database, socket.gethostname())
         case _:
             print("usage: healthcheck.py web|worker", file=sys.stderr)
             return 2

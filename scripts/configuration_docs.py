@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from `core.settings.Settings`: `make docs`. A test compares the two."""
+"""Writes docs/configuration.md from `core.settings`: `make docs`. A test compares the two."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from core.settings import PREFIX, Settings
+from core.settings import PREFIX, variables
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 HEAD = f"""# Configuration
@@ -24,20 +24,20 @@ TAIL = f"""
 The command line also reads `{PREFIX}URL` and `{PREFIX}TOKEN` (where `submit` sends images, and as whom); the tests
 read `{PREFIX}TEST_DATA`.
 
-This page is made from `core/settings.py` by `make docs`.
+This page is made from `core/settings/` by `make docs`.
 """
 
 
 def page() -> str:
     """The page as Markdown."""
-    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
+    rows = [_row(name, variable.info) for name, variable in variables().items()]
     return HEAD + "".join(rows) + TAIL
 
 
 def _row(name: str, field: FieldInfo) -> str:
     default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
     shown = f"`{default}`" if default not in (None, "") else ""
-    return f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |\n"
+    return f"| `{PREFIX}{name}` | {shown} | {field.description} |\n"
 
 
 if __name__ == "__main__":

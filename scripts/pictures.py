@@ -19,7 +19,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.serving import make_server
 
 from core.queue import make_celery
-from core.settings import Settings
+from core.settings import Limits, Security, Settings, Storage
 from db import claims, migrate, stores, users, workers
 from db.session import Database, now
 from db.states import Decision, Role
@@ -44,9 +44,13 @@ PATHS = {"home": "/", "job": "/jobs/2", "image": f"/images/{1 + ILL}"}
 @contextmanager
 def service(directory: Path) -> Iterator[Services]:
     """A service of its own in `directory`, with a worker that does nothing by itself."""
-    settings = Settings(data_dir=directory, secret_key=SecretStr("a secret for the pictures"), min_free_disk_bytes=0)
-    migrate.upgrade(settings.database)
-    database = Database(settings.database)
+    settings = Settings(
+        storage=Storage(data_dir=directory),
+        security=Security(secret_key=SecretStr("a secret for the pictures")),
+        limits=Limits(min_free_disk_bytes=0),
+    )
+    migrate.upgrade(settings.storage.database)
+    database = Database(settings.storage.database)
     store = open_store(settings)
     stores.settle(database, store)
     celery = make_celery(settings, broker_url="memory://")
@@ -61,7 +65,7 @@ def fill(ours: Services) -> None:
         token = users.create_token(
             session, users.add_user(session, name=NAME, role=Role.ADMIN, password=PASSWORD, now=at), now=at
         )
-        entry = Registry(ours.settings.models).active()
+        entry = Registry(ours.settings.storage.models).active()
         card = entry.card.model_dump(mode="json")
         workers.register_model(session, sha256=entry.sha256, name=entry.name, card=card, now=at)
     beat(ours)
@@ -85,13 +89,13 @@ def fill(ours: Services) -> None:
 def beat(ours: Services) -> None:
     """Let the worker look alive."""
     with ours.database.begin() as session:
-        sha256 = Registry(ours.settings.models).active().sha256
+        sha256 = Registry(ours.settings.storage.models).active().sha256
         workers.register(session, name=WORKER, engine="torch-cuda", model_sha256=sha256, now=now(session))
 
 
 def screen(ours: Services, count: int) -> None:
     """Give the next `count` images a made-up score; of some it says that they cannot be read."""
-    entry = Registry(ours.settings.models).active()
+    entry = Registry(ours.settings.storage.models).active()
     threshold = entry.card.operating_point.threshold
     chance = np.random.default_rng(count)
     with ours.database.begin() as session:

@@ -14,8 +14,8 @@ def open_store(settings: Settings) -> BlobStore:
     Raises:
         ConfigurationError: object storage is asked for, and the extra that talks to it is not installed.
     """
-    if not settings.storage_url:
-        return LocalBlobStore(settings.blobs)
+    if not settings.storage.storage_url:
+        return LocalBlobStore(settings.storage.blobs)
     try:
         from storage.s3 import S3BlobStore
     except ModuleNotFoundError as error:

@@ -41,26 +41,26 @@ class S3BlobStore:
     """Blobs in a bucket. Every method raises StorageUnavailable if the server refuses or does not answer."""
 
     def __init__(self, settings: Settings) -> None:
-        bucket, _, prefix = settings.storage_url.removeprefix("s3://").partition("/")
+        bucket, _, prefix = settings.storage.storage_url.removeprefix("s3://").partition("/")
         self._store = S3Store(
             bucket,
             prefix=prefix.strip("/") or None,
-            region=settings.s3_region,
+            region=settings.s3.region,
             # The server checks each part against this.
             checksum_algorithm="SHA256",
             client_options={
                 "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
-                "timeout": timedelta(seconds=settings.s3_timeout_s),
-                "allow_http": settings.s3_endpoint.startswith("http://"),
+                "timeout": timedelta(seconds=settings.s3.timeout_s),
+                "allow_http": settings.s3.endpoint.startswith("http://"),
             },
             retry_config={"max_retries": MAX_RETRIES, "retry_timeout": timedelta(seconds=RETRY_TIMEOUT_S)},
             config=_given(
-                endpoint=settings.s3_endpoint,
-                access_key_id=settings.s3_access_key_id.get_secret_value(),
-                secret_access_key=settings.s3_secret_access_key.get_secret_value(),
+                endpoint=settings.s3.endpoint,
+                access_key_id=settings.s3.access_key_id.get_secret_value(),
+                secret_access_key=settings.s3.secret_access_key.get_secret_value(),
             ),
         )
-        self._spools = settings.spools
+        self._spools = settings.storage.spools
 
     def make(self, store_id: str) -> None:
         """The bucket itself has to be there."""

@@ -24,6 +24,7 @@ from storage.local import LocalBlobStore
 from tests.testing import factories, postgres
 from tests.testing.fakes import FakePredictor
 from tests.testing.postgres import PostgresServer
+from tests.testing.settings import make_settings
 from web.app import create_app
 from web.services import Services
 from worker.pipeline import Pipeline
@@ -53,7 +54,7 @@ def blob_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(tmp_path: Path, blob_root: Path) -> Settings:
     key = SecretStr("a secret for the tests")
-    return Settings(data_dir=tmp_path / "data", blob_dir=blob_root, secret_key=key, batch_size=4)
+    return make_settings(data_dir=tmp_path / "data", blob_dir=blob_root, secret_key=key, batch_size=4)
 
 
 @pytest.fixture(scope="session")
@@ -128,12 +129,12 @@ def predictor() -> FakePredictor:
 @pytest.fixture
 def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
     """SQLite, a blob store in a temporary directory, fakeredis, and a Celery that only queues into memory."""
-    settings.data_dir.mkdir()
-    shutil.copy(migrated_sqlite, settings.data_dir / "pneumoscreen.db")
-    database = Database(settings.database)
+    settings.storage.data_dir.mkdir()
+    shutil.copy(migrated_sqlite, settings.storage.data_dir / "pneumoscreen.db")
+    database = Database(settings.storage.database)
     with database.begin() as session:
         factories.model(session)
-    store = LocalBlobStore(settings.blobs)
+    store = LocalBlobStore(settings.storage.blobs)
     stores.adopt(database, store)
     yield Services(
         settings=settings,
@@ -143,7 +144,7 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
         broker=fakeredis.FakeRedis(),
     )
     database.dispose()
-    for left in settings.blobs.glob("*/*"):
+    for left in settings.storage.blobs.glob("*/*"):
         left.unlink()
 
 

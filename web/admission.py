@@ -72,8 +72,8 @@ class Admission:
         """
         self.check_space(size_bytes)
         queue = self._read()
-        room = self._settings.max_queued_images - queue.length
-        reserve = self._settings.reserved_queue_images
+        room = self._settings.queue.max_queued_images - queue.length
+        reserve = self._settings.queue.reserved_queue_images
         if room > reserve or (room > 0 and priority is Priority.INTERACTIVE and self._is_modest(user_id)):
             return
         missing = CHUNK - room + (reserve if priority is Priority.BULK else 0)
@@ -86,7 +86,7 @@ class Admission:
     def check_space(self, size_bytes: int = 0) -> None:
         """Raises StorageFull: see `admit`."""
         free = self._store.free_bytes()
-        if free is not None and free - size_bytes < self._settings.min_free_disk_bytes:
+        if free is not None and free - size_bytes < self._settings.limits.min_free_disk_bytes:
             raise StorageFull(f"The disk of the image storage has only {free / 1e9:.1f} GB left.")
 
     def _is_modest(self, user_id: int) -> bool:
@@ -97,7 +97,7 @@ class Admission:
         with self._lock:
             if self._queue is None or self._clock() - self._queue.read_s >= FRESH_S:
                 with self._database.read() as session:
-                    length = queries.queue_length(session, at_most=self._settings.max_queued_images)
+                    length = queries.queue_length(session, at_most=self._settings.queue.max_queued_images)
                     done = queries.done_since(session, now(session) - timedelta(seconds=RATE_OVER_S))
                 self._queue = _Queue(length, done / RATE_OVER_S, self._clock())
             return self._queue

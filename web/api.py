@@ -17,21 +17,11 @@ from db import previews, queries, rejections
 from db.audit import Kind
 from db.narrowing import Filters
 from db.states import FINAL_STATES, JobState
-from web import (
-    audit,
-    csv_export,
-    deletion,
-    filenames,
-    heat_map,
-    permissions,
-    reviews,
-    searches,
-    upload_form,
-    uploads,
-)
+from web import audit, csv_export, deletion, filenames, heat_map, permissions, reviews, searches, uploads
 from web import schemas as s
 from web.auth import user
 from web.errors import problem
+from web.intake import form_check
 from web.services import services
 
 MAX_FILES_PER_REQUEST = 1000
@@ -57,7 +47,7 @@ blueprint = APIBlueprint(
 )
 
 
-blueprint.before_request(upload_form.check)
+blueprint.before_request(form_check.check)
 
 
 def _json(body: BaseModel, status: int = 200, *, exclude_none: bool = False, **headers: str) -> Response:

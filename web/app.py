@@ -12,23 +12,12 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.settings import Settings
-from web import (
-    admission,
-    api,
-    api_docs,
-    auth,
-    errors,
-    health,
-    pages,
-    permissions,
-    refusals,
-    request_ids,
-    service_health,
-    storage,
-)
-from web.json_depth import ShallowJSON
+from web import admission, api, api_docs, auth, errors, pages, permissions, request_ids, storage
+from web.health import endpoints, service_health
+from web.intake import refusals
+from web.intake.json_depth import ShallowJSON
+from web.intake.upload_request import UploadRequest
 from web.services import _KEY, Services, connect_all
-from web.upload_request import UploadRequest
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -66,21 +55,21 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     app.request_class = UploadRequest
     app.json = ShallowJSON(app)
     app.config.update(
-        SECRET_KEY=settings.signing_key,
-        MAX_CONTENT_LENGTH=settings.max_request_bytes,
+        SECRET_KEY=settings.security.signing_key,
+        MAX_CONTENT_LENGTH=settings.limits.max_request_bytes,
         MAX_FORM_PARTS=api.MAX_FILES_PER_REQUEST + 10,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.cookie_secure,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_absolute_hours),
+        SESSION_COOKIE_SECURE=settings.security.cookie_secure,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.security.session_absolute_hours),
         WTF_CSRF_CHECK_DEFAULT=False,  # web.auth checks it, once it knows that a cookie and no token is used
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         JSON_SORT_KEYS=False,
     )
-    if settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    if settings.security.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.security.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     app.extensions[_KEY] = ours = services or connect_all(settings)
-    request_ids.install(app, trust_proxy=settings.trusted_proxies > 0)
+    request_ids.install(app, trust_proxy=settings.security.trusted_proxies > 0)
     refusals.install(app)
     stored = storage.install(app, ours)
     if services is None:
@@ -92,10 +81,10 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     auth.install(app)
     app.register_api(api.blueprint)
     app.register_blueprint(api_docs.blueprint)
-    app.register_blueprint(health.blueprint)
+    app.register_blueprint(endpoints.blueprint)
     app.register_blueprint(pages.blueprint)
     app.after_request(_harden)
-    if settings.cookie_secure:
+    if settings.security.cookie_secure:
         app.after_request(_https_only)
     permissions.check_routes(app)
     return app

@@ -33,7 +33,7 @@ def connect_all(settings: Settings) -> Services:
     """The real services that `settings` name; nothing is contacted yet."""
     return Services(
         settings=settings,
-        database=Database(settings.database),
+        database=Database(settings.storage.database),
         store=open_store(settings),
         celery=make_celery(settings),
         broker=connect(settings),

@@ -176,7 +176,7 @@ def ring(image_ids: Sequence[int], priority: Priority) -> None:
     Those that the broker does not take lose their stamp, and the sweeper rings for them.
     """
     ours = services()
-    taken = set(publish(ours.celery, image_ids, priority, ours.settings.doorbell_images))
+    taken = set(publish(ours.celery, image_ids, priority, ours.settings.images_per_message))
     refused = [image_id for image_id in image_ids if image_id not in taken]
     if not refused:
         return
@@ -227,11 +227,11 @@ def _store(ours: Services, file: FileStorage) -> NewImage | Rejected:
     spool = cast(Spool, file.stream)
     try:
         if spool.too_large:
-            limit_mb = ours.settings.max_upload_bytes / 1e6
+            limit_mb = ours.settings.limits.max_upload_bytes / 1e6
             raise TooLarge(f"The file has {spool.size_bytes / 1e6:.1f} MB; the limit is {limit_mb:.1f} MB.")
         if spool.full:
             raise StorageFull(NO_SPACE)
-        info = sniff(cast(IO[bytes], spool), max_pixels=ours.settings.max_pixels)  # type: ignore[arg-type]
+        info = sniff(cast(IO[bytes], spool), max_pixels=ours.settings.limits.max_pixels)  # type: ignore[arg-type]
         size_bytes = spool.size_bytes
         return NewImage(filename, ours.store.put(spool), info.media_type, size_bytes, info.width_px, info.height_px)
     except (Permanent, StorageFull) as error:

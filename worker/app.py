@@ -45,12 +45,12 @@ def run(settings: Settings) -> int:
     name = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(2)}"
     logs.configure(settings, "worker", worker=name)
     entry = _usable_model(settings)
-    database = Database(settings.database)
+    database = Database(settings.storage.database)
     pipeline = Pipeline(
         settings,
         database,
         open_store(settings),
-        lambda: engines.load(entry, settings.engine),
+        lambda: engines.load(entry, settings.worker.engine),
         name,
     )
     heartbeat = Heartbeat(settings, database, pipeline)
@@ -59,7 +59,7 @@ def run(settings: Settings) -> int:
         _announce(database, pipeline, entry)
         heartbeat.start()
 
-    screener = Screener(pipeline, prepare, settings.idle_check_s)
+    screener = Screener(pipeline, prepare, settings.worker.idle_check_s)
 
     def close() -> None:
         screener.stop()
@@ -87,10 +87,10 @@ def _usable_model(settings: Settings) -> Entry:
         ConfigurationError: it cannot, or the model is missing or damaged: starting again would not help.
     """
     try:
-        entry = Registry(settings.models).active()
+        entry = Registry(settings.storage.models).active()
     except ModelInvalid as error:
         raise ConfigurationError(error.message) from error
-    engines.check(entry, settings.engine)
+    engines.check(entry, settings.worker.engine)
     return entry
 
 

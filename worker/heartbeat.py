@@ -20,8 +20,8 @@ class Heartbeat:
     """Beats every `heartbeat_s` from `start` to `stop`."""
 
     def __init__(self, settings: Settings, database: Database, pipeline: Pipeline) -> None:
-        self._interval_s = settings.heartbeat_s
-        self._lease_s = settings.lease_s
+        self._interval_s = settings.worker.heartbeat_s
+        self._lease_s = settings.worker.lease_s
         self._database = database
         self._pipeline = pipeline
         self._stop = threading.Event()

@@ -59,8 +59,8 @@ class Janitor:
             log.warning("storage_unavailable", reason=error.message)
 
     def _look(self) -> None:
-        if self._settings.retention_days:
-            age = timedelta(days=self._settings.retention_days)
+        if self._settings.retention.days:
+            age = timedelta(days=self._settings.retention.days)
             for job_id in erasure.purge(self._database, audit.SWEEPER, older_than=age, limit=1):
                 log.info("job_purged", job_id=job_id)
         if self._first_byte == 0:

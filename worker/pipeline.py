@@ -57,7 +57,7 @@ class Pipeline:
         self._outage = Outage(StoreCheck(database, store).require, store.exists, self._next_sha256s)
         self._prepared: dict[int, Prepared] = {}  # of the images in hand, written by the decoding threads
         self._stop = threading.Event()
-        self._pool = decoders(settings.decode_threads)
+        self._pool = decoders(settings.worker.decode_threads)
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     @property
@@ -115,7 +115,7 @@ class Pipeline:
     def renew_leases(self) -> None:
         """Called by the heartbeat while a batch is in work."""
         with self._database.begin() as session:
-            held, lease_s = self._in_hand, self._settings.lease_s
+            held, lease_s = self._in_hand, self._settings.worker.lease_s
             claims.renew(session, worker=self.name, image_ids=held, lease_s=lease_s, now=now(session))
 
     def _claims(self) -> Iterator[list[Claim]]:
@@ -155,8 +155,8 @@ class Pipeline:
             return claims.claim(
                 session,
                 worker=self.name,
-                limit=self._settings.batch_size or self.predictor.batch_size,
-                lease_s=self._settings.lease_s,
+                limit=self._settings.worker.batch_size or self.predictor.batch_size,
+                lease_s=self._settings.worker.lease_s,
                 now=now(session),
                 alone=alone,
                 priorities=priorities,
@@ -165,7 +165,7 @@ class Pipeline:
     def _read(self, claim: Claim) -> NDArray[np.uint8]:
         with storage_errors("read"), self._store.open(claim.sha256) as blob:
             data = blob.read()
-        prepared = preprocess.prepare(data, max_pixels=self._settings.max_pixels)
+        prepared = preprocess.prepare(data, max_pixels=self._settings.limits.max_pixels)
         self._prepared[claim.image_id] = prepared
         return prepared.pixels
 
@@ -194,7 +194,7 @@ class Pipeline:
                 now=at,
             )
             for failure in failed:
-                claims.fail(session, failure, worker=self.name, max_attempts=self._settings.max_attempts, now=at)
+                claims.fail(session, failure, worker=self.name, max_attempts=self._settings.worker.max_attempts, now=at)
         self._in_hand -= {claim.image_id for claim, _ in outcomes}
         if done < len(scored):
             log.warning("lease_lost", images=len(scored) - done, of_image_ids=[s.claim.image_id for s in scored])

@@ -56,8 +56,8 @@ class Sweeper:
         """One round. A broker that does not answer leaves the images to the next one."""
         with self._database.begin() as session:
             at = now(session)
-            pulled_back = claims.pull_back(session, lease_s=self._settings.lease_s, now=at)
-            requeued, failed = claims.reap(session, max_attempts=self._settings.max_attempts, now=at)
+            pulled_back = claims.pull_back(session, lease_s=self._settings.worker.lease_s, now=at)
+            requeued, failed = claims.reap(session, max_attempts=self._settings.worker.max_attempts, now=at)
             claims.name_primary_predictions(session)
             workers.forget(session, at)
             heartbeats.beat(session, heartbeats.SWEEPER, at)
@@ -82,13 +82,13 @@ class Sweeper:
                 session,
                 older_than=at - timedelta(seconds=GRACE_S),
                 limit=RING_LIMIT,
-                rung_before=at - timedelta(seconds=self._settings.stale_s) if lost else None,
+                rung_before=at - timedelta(seconds=self._settings.queue.stale_s) if lost else None,
                 now=at,
             )
         rung: set[int] = set()
         for priority in Priority:
             ids = [image_id for image_id, its_priority in found if its_priority is priority]
-            rung.update(publish(self._celery, ids, priority, self._settings.doorbell_images))
+            rung.update(publish(self._celery, ids, priority, self._settings.images_per_message))
         silent = [image_id for image_id, _ in found if image_id not in rung]
         if silent:
             with self._database.begin() as session:
@@ -106,10 +106,10 @@ def run(settings: Settings) -> None:
     asked: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: asked.put(number))
-    database = Database(settings.database)
+    database = Database(settings.storage.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
     janitor = Janitor(settings, database, open_store(settings))
-    interval_s = settings.sweep_interval_s
+    interval_s = settings.queue.sweep_interval_s
     over = threading.Event()
     beside = threading.Thread(target=_repeat, args=(janitor.step, interval_s, over.wait), name="janitor", daemon=True)
     beside.start()

@@ -34,6 +34,7 @@ from tests.testing import factories, postgres, valkey
 from tests.testing.frozen_link import Link, link
 from tests.testing.postgres import PostgresServer
 from tests.testing.service import wait_until
+from tests.testing.settings import environment, make_settings
 from tests.testing.valkey import ValkeyServer
 
 WORKERS = 2
@@ -67,8 +68,8 @@ class Stack:
             self.link = exits.enter_context(self._link_to(self.postgresql))
         self.on_tmpfs = exits.enter_context(_blob_directory(directory / "blobs", small=kind.small_disk))
         self.settings = self._make_settings()
-        migrate.upgrade(self.settings.database)
-        self.database = Database(self.settings.database)
+        migrate.upgrade(self.settings.storage.database)
+        self.database = Database(self.settings.storage.database)
         stores.settle(self.database, open_store(self.settings))
         self.clock = Clock(directory / "clock", self.database)
         self.celery = make_celery(self.settings)
@@ -100,7 +101,7 @@ class Stack:
         url = f"sqlite:///{data / 'pneumoscreen.db'}"
         if self.postgresql is not None:
             url = self.postgresql.new_database().replace(str(self.postgresql.directory), str(self.directory / "link"))
-        return Settings(
+        return make_settings(
             data_dir=data,
             blob_dir=self.directory / "blobs",
             database_url=SecretStr(url),
@@ -117,17 +118,8 @@ class Stack:
 
     def _process(self, name: str, *arguments: str) -> Process:
         plain = {key: value for key, value in os.environ.items() if not key.startswith(("PNEUMOSCREEN_", "COV_"))}
-        values = {
-            "DATABASE_URL": self.settings.database,
-            "REDIS_URL": self.settings.redis,
-            "SECRET_KEY": self.settings.secret_key.get_secret_value(),
-            "LIFELINE_FD": self._lifeline_fd,
-        }
-        fields = ["data_dir", "blob_dir", "web_port", "batch_size", "lease_s", "heartbeat_s", "sweep_interval_s"]
-        fields += ["stale_s", "min_free_disk_bytes"]
-        values |= {field.upper(): getattr(self.settings, field) for field in fields}
-        ours = {f"PNEUMOSCREEN_{key}": str(value) for key, value in values.items()}
-        ours |= {
+        ours = environment(self.settings) | {
+            "PNEUMOSCREEN_LIFELINE_FD": str(self._lifeline_fd),
             "PYTHONWARNINGS": "ignore",
             VARIABLE: str(self.orders.directory),
             "FAULT_FORWARD_S": str(self.kind.profile.forward_s),
@@ -189,7 +181,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.settings.web_port}"
+        return f"http://127.0.0.1:{self.settings.web.port}"
 
     def client(self, timeout_s: float = 120.0) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -228,7 +220,7 @@ class Stack:
     @property
     def worn(self) -> bool:
         """The images of earlier runs take up half of its small disk."""
-        disk = shutil.disk_usage(self.settings.blobs)
+        disk = shutil.disk_usage(self.settings.storage.blobs)
         return self.on_tmpfs and disk.used * 2 > disk.total
 
     def tails(self, lines: int) -> list[str]:

@@ -96,7 +96,7 @@ def judge_storage(stack: Stack, verdict: Verdict) -> None:
     """Every row has its bytes. (Bytes without a row may be left; the sweeper removes those an hour later.)"""
     with stack.database.read() as session:
         wanted = set(session.scalars(select(Image.sha256)))
-    there = {path.name for path in stack.settings.blobs.glob("[0-9a-f][0-9a-f]/*")}
+    there = {path.name for path in stack.settings.storage.blobs.glob("[0-9a-f][0-9a-f]/*")}
     if wanted - there:
         verdict.lost += len(wanted - there)
         verdict.problems.append(f"{len(wanted - there)} images have no bytes")

@@ -42,6 +42,6 @@ def watch_commits() -> None:
 
 if __name__ == "__main__":
     clock.install()
-    vars(services)["open_store"] = lambda configured: Store(configured.blobs)
+    vars(services)["open_store"] = lambda configured: Store(configured.storage.blobs)
     watch_commits()
     serve(settings.load())

@@ -119,7 +119,7 @@ def watch_commits() -> None:
 if __name__ == "__main__":
     lifeline.watch_from_environment()
     clock.install()
-    vars(app)["open_store"] = lambda configured: Store(configured.blobs)
+    vars(app)["open_store"] = lambda configured: Store(configured.storage.blobs)
     vars(app)["Pipeline"] = WatchedPipeline
     vars(engines)["load"] = load
     watch_commits()

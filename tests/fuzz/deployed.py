@@ -17,6 +17,7 @@ from db import users
 from db.session import now
 from tests.testing import factories, valkey
 from tests.testing.fakes import FakePredictor
+from tests.testing.settings import change
 from web.app import create_app
 from web.services import Services, connect_all
 from worker.pipeline import Pipeline
@@ -37,7 +38,7 @@ def deployed(settings: Settings, postgresql_url: str) -> Iterator[Deployed]:
     """In a migrated database without a row, with a Valkey of its own. A worker has been there once and gone."""
     with valkey.serve() as broker:
         given = {"database_url": SecretStr(postgresql_url), "redis_url": SecretStr(broker.url)}
-        ours = connect_all(settings.model_copy(update=given))
+        ours = connect_all(change(settings, **given))
         with ours.database.begin() as session:
             factories.model(session)
             token = users.create_token(session, factories.user(session), now=now(session))

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 
-from core.settings import Settings
+from core.settings import PREFIX, Settings
 from db import stores, users, workers
 from db.models import Image, Prediction
 from db.session import Database, now
@@ -27,6 +27,7 @@ from tests.conftest import REPOSITORY
 from tests.testing import factories, valkey
 from tests.testing.polling import wait_until
 from tests.testing.postgres import PostgresServer
+from tests.testing.settings import environment, make_settings
 from tests.testing.valkey import ValkeyServer
 from web.app import create_app
 from web.services import Services, connect_all
@@ -82,31 +83,14 @@ class Site:
 
     def start_web(self) -> subprocess.Popen[bytes]:
         """On the port of the settings; returns once it answers."""
-        key = {"SECRET_KEY": self.settings.secret_key.get_secret_value(), "WEB_PORT": str(self.settings.web_port)}
-        process = self._start(["-m", "cli", "web"], **key)
-        wait_until(lambda: _answers(f"http://127.0.0.1:{self.settings.web_port}/healthz"))
+        process = self._start(["-m", "cli", "web"])
+        wait_until(lambda: _answers(f"http://127.0.0.1:{self.settings.web.port}/healthz"))
         return process
 
-    def _start(self, arguments: list[str], **more: str) -> subprocess.Popen[bytes]:
-        given = {
-            "DATABASE_URL": self.settings.database,
-            "REDIS_URL": self.settings.redis,
-            "DATA_DIR": str(self.settings.data_dir),
-            "BATCH_SIZE": str(self.settings.batch_size),
-            "LEASE_S": str(self.settings.lease_s),
-            "HEARTBEAT_S": str(self.settings.heartbeat_s),
-            "SWEEP_INTERVAL_S": str(self.settings.sweep_interval_s),
-            "IDLE_CHECK_S": str(self.settings.idle_check_s),
-            "STORAGE_URL": self.settings.storage_url,
-            "S3_ENDPOINT": self.settings.s3_endpoint,
-            "S3_ACCESS_KEY_ID": self.settings.s3_access_key_id.get_secret_value(),
-            "S3_TIMEOUT_S": str(self.settings.s3_timeout_s),
-            "S3_SECRET_ACCESS_KEY": self.settings.s3_secret_access_key.get_secret_value(),
-            "BLOB_DIR": str(self.settings.blobs),
-        } | more
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("PNEUMOSCREEN_")}
-        environment = plain | {f"PNEUMOSCREEN_{name}": value for name, value in given.items()}
-        process = subprocess.Popen([sys.executable, *arguments], cwd=REPOSITORY, env=environment)
+    def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        given = plain | environment(self.settings)
+        process = subprocess.Popen([sys.executable, *arguments], cwd=REPOSITORY, env=given)
         self._stack.callback(stop, process)
         return process
 
@@ -153,7 +137,7 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
 
         def make(database_url: str, broker_url: str, **more: Any) -> Site:
             (tmp_path / "data").mkdir()
-            settings = Settings(
+            settings = make_settings(
                 data_dir=tmp_path / "data",
                 database_url=SecretStr(database_url),
                 redis_url=SecretStr(broker_url),

@@ -35,7 +35,7 @@ def upload(site: Site, count: int) -> dict[int, bytes]:
     """Through the web process; each image's id and bytes."""
     sent = [factories.png(seed, size_px=(16, 16)) for seed in range(count)]
     headers = {"Authorization": f"Bearer {site.token}"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{site.settings.web_port}", headers=headers, trust_env=False) as web:
+    with httpx.Client(base_url=f"http://127.0.0.1:{site.settings.web.port}", headers=headers, trust_env=False) as web:
         job_id = web.post("/api/v1/jobs", json={"priority": "bulk"}).raise_for_status().json()["id"]
         files = [("files", (f"{n}.png", io.BytesIO(data))) for n, data in enumerate(sent)]
         answer = web.post(f"/api/v1/jobs/{job_id}/images", files=files).raise_for_status().json()
@@ -62,8 +62,8 @@ def test_workers_join_and_leave_in_the_middle_of_a_job(
     wait_until(lambda: site.count("done") == IMAGES)
     assert sorted(site.predicted()) == sorted(sent)
     if storage == "s3":
-        assert not list(site.settings.spools.iterdir())
-        assert not site.settings.blobs.exists()
+        assert not list(site.settings.storage.spools.iterdir())
+        assert not site.settings.storage.blobs.exists()
 
 
 def test_a_storage_that_is_away_costs_no_accepted_image(

@@ -16,6 +16,7 @@ from core.queue import QUEUES, SCREEN_TASK, connect, make_celery, publish
 from core.settings import Settings
 from core.transport import Transport
 from tests.testing import valkey
+from tests.testing.settings import make_settings
 
 JUNK = (b"", b"\x00\xff", b"not json", b"[]", b"{}", b"null", b'"text"', b'{"body": 1}', b'{"properties": {}}')
 
@@ -23,7 +24,7 @@ JUNK = (b"", b"\x00\xff", b"not json", b"[]", b"{}", b"null", b'"text"', b'{"bod
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
     with valkey.serve() as server:
-        yield Settings(redis_url=SecretStr(server.url), secret_key=SecretStr("only for this test"))
+        yield make_settings(redis_url=SecretStr(server.url), secret_key=SecretStr("only for this test"))
 
 
 def receive(app: Celery, count: int) -> list[Any]:

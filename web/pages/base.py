@@ -27,6 +27,12 @@ NAVIGATION = (
 )
 """Endpoint, label, and the endpoints of the pages below it."""
 
+STYLE_SHEETS = (
+    "tokens", "base", "frame", "layout", "messages", "forms", "tables", "badges", "progress", "image", "pages",
+    "narrow", "modes",
+)  # fmt: skip
+"""In `static/css/`. `tokens` comes first: it gives the order of their layers."""
+
 
 @blueprint.record_once
 def _add_filters(state: Any) -> None:
@@ -39,6 +45,7 @@ def _common() -> dict[str, Any]:
     # The proxy asks the database only when a template looks at it.
     return {
         "navigation": NAVIGATION,
+        "style_sheets": STYLE_SHEETS,
         "api_root": API_ROOT,
         "notice": NOTICE,
         "current_user": current_user,

@@ -13,8 +13,9 @@ from typing import TypeVar
 from flask import Flask
 
 from core.settings import Settings
-from web.multipart import FormReader
-from web.refusals import REFUSAL
+from web.intake.multipart import FormReader
+from web.intake.refusals import REFUSAL
+from web.intake.upload_request import FORM_READER
 from web.server import gate, gateway, limits
 from web.server.asgi import Receive, Scope, Send
 from web.server.body import Body, Disconnected
@@ -22,7 +23,6 @@ from web.server.connections import Connections
 from web.server.gateway import Call, Environ
 from web.server.memory import Memory
 from web.server.protocol import PROVEN
-from web.upload_request import FORM_READER
 
 Result = TypeVar("Result")
 
@@ -41,12 +41,12 @@ class Front:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         sys.setswitchinterval(limits.SWITCH_S)
-        self.header_timeout_s = settings.web_header_timeout_s
+        self.header_timeout_s = settings.web.header_timeout_s
         self.slowest = limits.slowest(settings)
-        self.connections = Connections(settings.web_connections, limits.connections_per_address(settings))
+        self.connections = Connections(settings.web.connections, limits.connections_per_address(settings))
         self.memory = Memory()
         self.app = app
-        self.threads = ThreadPoolExecutor(settings.web_threads, thread_name_prefix="request")
+        self.threads = ThreadPoolExecutor(settings.web.threads, thread_name_prefix="request")
         self.long_threads = ThreadPoolExecutor(LONG_THREADS, thread_name_prefix="long")
         self.health_threads = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
 

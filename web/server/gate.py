@@ -8,9 +8,9 @@ from typing import cast
 from flask import Flask, request
 
 from web import auth, kept
-from web.multipart import FormReader
+from web.intake.multipart import FormReader
+from web.intake.upload_request import UploadRequest
 from web.server.gateway import Environ
-from web.upload_request import UploadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Admitted:
 
 
 def admit(app: Flask, values: Environ) -> Admitted:
-    """Raises whatever is to be answered instead (`web.refusals`): no such address, not signed in, no room, ..."""
+    """Raises whatever is to be answered instead (`web.intake.refusals`): no such address, not signed in, no room"""
     with app.request_context(values):
         if request.routing_exception is not None:
             raise request.routing_exception

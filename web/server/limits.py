@@ -39,9 +39,9 @@ class Rate:
 
 
 def slowest(settings: Settings) -> Rate:
-    return Rate(settings.web_min_bytes_per_s, settings.web_slow_after_s)
+    return Rate(settings.web.min_bytes_per_s, settings.web.slow_after_s)
 
 
 def connections_per_address(settings: Settings) -> int | None:
     """None behind a proxy, from whose address all connections come: there it is the proxy's to limit them."""
-    return None if settings.trusted_proxies else settings.web_connections_per_address
+    return None if settings.security.trusted_proxies else settings.web.connections_per_address

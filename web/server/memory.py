@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from werkzeug.exceptions import ServiceUnavailable
 
-from web.multipart import PIECE_BYTES
+from web.intake.multipart import PIECE_BYTES
 from web.server.limits import BUFFERED_BYTES, SMALLEST_PIECE_BYTES
 
 RETRY_AFTER_S = 5

@@ -39,7 +39,7 @@ def at_start(harm: Callable[[Path], None]) -> Callable[[Run], None]:
     """Both workers are started again and find the model damaged: they end, saying why, and claim nothing."""
 
     def inject(run: Run) -> None:
-        registry = Registry(run.stack.settings.models)
+        registry = Registry(run.stack.settings.storage.models)
         entry = registry.import_(another_model(run))
         registry.activate(entry.sha256)
         harm(entry.path)
@@ -51,7 +51,7 @@ def at_start(harm: Callable[[Path], None]) -> Callable[[Run], None]:
 
 def at_switch(run: Run) -> None:
     """The operator names a model that is not there; one worker is started again, the other keeps the good one."""
-    models = run.stack.settings.models
+    models = run.stack.settings.storage.models
     models.mkdir(exist_ok=True)
     (models / "active").write_text("ab" * 32 + "\n", encoding="ascii")
     run.notes["path"] = models / ("ab" * 32 + ".safetensors")
@@ -78,7 +78,7 @@ def _wait_for_reason(run: Run) -> None:
 
 def put_back(run: Run) -> None:
     """What the sentence tells the operator to do: the shipped model again."""
-    Registry(run.stack.settings.models).activate("default")
+    Registry(run.stack.settings.storage.models).activate("default")
 
 
 def put_file_back(run: Run) -> None:

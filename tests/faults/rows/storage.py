@@ -26,14 +26,14 @@ def fill(run: Run) -> None:
         for pid in run.stack.web.pids():
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     else:
-        _write_until_full(run.stack.settings.blobs / "filler")
+        _write_until_full(run.stack.settings.storage.blobs / "filler")
     _wait_for_refusals(run)
 
 
 def make_room(run: Run) -> None:
     for pid in run.stack.web.pids() if not run.stack.on_tmpfs else []:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    (run.stack.settings.blobs / "filler").unlink(missing_ok=True)
+    (run.stack.settings.storage.blobs / "filler").unlink(missing_ok=True)
 
 
 def _write_until_full(path: Path) -> None:
@@ -49,14 +49,14 @@ def _write_until_full(path: Path) -> None:
 
 def take_away(run: Run) -> None:
     """Nothing can be written (the share is not mounted); what is stored can still be read."""
-    blobs = run.stack.settings.blobs
+    blobs = run.stack.settings.storage.blobs
     (blobs / "incoming").rename(blobs / "incoming.away")
     (blobs / "incoming").touch()  # else the store would make the folder again
     _wait_for_refusals(run)
 
 
 def bring_back(run: Run) -> None:
-    blobs = run.stack.settings.blobs
+    blobs = run.stack.settings.storage.blobs
     (blobs / "incoming").unlink()
     (blobs / "incoming.away").rename(blobs / "incoming")
 
@@ -97,7 +97,7 @@ def mount_another(run: Run) -> None:
 
 def _cover(run: Run) -> Path:
     """Hide the blob folder behind an empty one, by a mount where the folder is one itself."""
-    blobs = run.stack.settings.blobs
+    blobs = run.stack.settings.storage.blobs
     if run.stack.on_tmpfs:
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(blobs)], check=True)
     else:
@@ -108,7 +108,7 @@ def _cover(run: Run) -> Path:
 
 
 def uncover(run: Run) -> None:
-    blobs = run.stack.settings.blobs
+    blobs = run.stack.settings.storage.blobs
     run.notes["after"] = _files(blobs)
     if run.stack.on_tmpfs:
         subprocess.run(["umount", "--lazy", str(blobs)], check=True)

@@ -6,7 +6,7 @@ import socket
 
 from tests.faults.matrix import Row, Run
 from tests.testing import factories
-from web.multipart import PIECE_BYTES
+from web.intake.multipart import PIECE_BYTES
 
 MOMENTS = {
     "after_blob": "bytes stored, no row",
@@ -29,8 +29,8 @@ def kill_mid_upload(run: Run) -> None:
         f"POST /api/v1/jobs/{run.load.job_id}/images HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {run.stack.token}\r\n"
         f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(head) + len(data) + 9}\r\n\r\n{head}"
     )
-    spools = run.stack.settings.blobs / "incoming"
-    with socket.create_connection(("127.0.0.1", run.stack.settings.web_port), timeout=30) as connection:
+    spools = run.stack.settings.storage.blobs / "incoming"
+    with socket.create_connection(("127.0.0.1", run.stack.settings.web.port), timeout=30) as connection:
         connection.sendall(request.encode() + sent)
         run.wait_until(lambda: any(spool.stat().st_size > 10_000 for spool in spools.iterdir()), "half a file")
         run.stack.web.kill()

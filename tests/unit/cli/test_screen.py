@@ -36,7 +36,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch, predictor: FakePredictor) -> Fak
 
 
 def rows_of(settings: Settings, predictor: FakePredictor, *paths: Path) -> dict[str, Row]:
-    with Sources(paths, max_bytes=settings.max_upload_bytes) as sources:
+    with Sources(paths, max_bytes=settings.limits.max_upload_bytes) as sources:
         return {row.filename: row for row in screen_rows(sources, predictor, settings)}
 
 

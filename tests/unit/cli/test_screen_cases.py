@@ -59,7 +59,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
 
 
 def screened(folder: Path, predictor: Predictor, settings: Settings) -> dict[str, Row]:
-    with Sources([folder], max_bytes=settings.max_upload_bytes) as sources:
+    with Sources([folder], max_bytes=settings.limits.max_upload_bytes) as sources:
         return {row.filename: row for row in screen_rows(sources, predictor, settings)}
 
 

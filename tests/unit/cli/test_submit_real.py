@@ -26,7 +26,7 @@ from web.services import Services
 @pytest.fixture
 def url(app: Flask, eager: Services) -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    assert eager.settings.batch_size == 4
+    assert eager.settings.worker.batch_size == 4
     with serving(app) as url:
         yield url
 

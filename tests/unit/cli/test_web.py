@@ -11,6 +11,7 @@ from gunicorn.config import Config
 from cli import web
 from core.settings import Settings
 from launcher import lifeline
+from tests.testing.settings import make_settings
 from tests.unit.cli.conftest import Invoke
 from web.server.worker import Worker
 
@@ -26,7 +27,7 @@ def test_gunicorn_knows_every_option(settings: Settings) -> None:
 
 
 def test_settings_reach_gunicorn(tmp_path: Path) -> None:
-    options = web.options(Settings(data_dir=tmp_path, web_host="::1", web_port=81, web_processes=3))
+    options = web.options(make_settings(data_dir=tmp_path, web_host="::1", web_port=81, web_processes=3))
 
     assert (options["bind"], options["workers"]) == ("[::1]:81", 3)
 
@@ -60,11 +61,11 @@ def test_web_is_served_with_the_settings(invoke: Invoke, monkeypatch: pytest.Mon
     monkeypatch.setenv("PNEUMOSCREEN_SECRET_KEY", "a secret for the tests")
 
     assert invoke("web").exit_code == 0
-    assert [settings.web_port for settings in served] == [8123]
+    assert [settings.web.port for settings in served] == [8123]
 
 
 def test_the_workers_status_is_the_commands(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.app.run", lambda settings: settings.batch_size)
+    monkeypatch.setattr("worker.app.run", lambda settings: settings.worker.batch_size)
     monkeypatch.setenv("PNEUMOSCREEN_BATCH_SIZE", "9")
 
     assert invoke("worker").exit_code == 9
@@ -72,7 +73,7 @@ def test_the_workers_status_is_the_commands(invoke: Invoke, monkeypatch: pytest.
 
 def test_the_sweeper_runs_with_the_settings(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[float] = []
-    monkeypatch.setattr("worker.sweeper.run", lambda settings: ran.append(settings.sweep_interval_s))
+    monkeypatch.setattr("worker.sweeper.run", lambda settings: ran.append(settings.queue.sweep_interval_s))
 
     assert invoke("sweeper").exit_code == 0
     assert ran == [1.0]

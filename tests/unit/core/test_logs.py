@@ -15,6 +15,7 @@ import structlog
 
 from core import logs
 from core.settings import Settings
+from tests.testing.settings import make_settings
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_an_event_is_one_line_of_json_with_its_ids(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_format="json"), "worker")
+    logs.configure(make_settings(log_format="json"), "worker")
     structlog.get_logger().warning("image_failed", image_id=7, code="corrupt_image")
     (line,) = lines(capsys)
     assert line.pop("timestamp").endswith("Z")
@@ -47,7 +48,7 @@ def test_an_event_is_one_line_of_json_with_its_ids(capsys: pytest.CaptureFixture
 
 
 def test_a_crash_is_still_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_format="json"), "web")
+    logs.configure(make_settings(log_format="json"), "web")
     try:
         raise ZeroDivisionError("boom")
     except ZeroDivisionError:
@@ -58,7 +59,7 @@ def test_a_crash_is_still_one_line_of_json(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_traceback_shows_no_local_variable(capsys: pytest.CaptureFixture[str], form: Literal["json", "text"]) -> None:
-    logs.configure(Settings(log_format=form), "web")
+    logs.configure(make_settings(log_format=form), "web")
 
     def crash(filename: str) -> None:
         raise ValueError(len(filename))
@@ -73,7 +74,7 @@ def test_a_traceback_shows_no_local_variable(capsys: pytest.CaptureFixture[str],
 
 
 def test_records_of_libraries_have_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_format="json"), "web")
+    logs.configure(make_settings(log_format="json"), "web")
     logging.getLogger("gunicorn.error").error("listening on %s", "port")
     (line,) = lines(capsys)
     assert (line["event"], line["process"], line["level"]) == ("listening on port", "web", "error")
@@ -88,20 +89,20 @@ def test_text_logs_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_below_the_level_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_level="ERROR"), "web")
+    logs.configure(make_settings(log_level="ERROR"), "web")
     structlog.get_logger().warning("quiet")
     assert capsys.readouterr().err == ""
 
 
 def test_chatty_libraries_speak_up_only_when_something_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_level="DEBUG", log_format="json"), "web")
+    logs.configure(make_settings(log_level="DEBUG", log_format="json"), "web")
     logging.getLogger("httpx").info("GET http://host/images/secret-name.png")
     logging.getLogger("kombu").warning("connection lost")
     assert [line["event"] for line in lines(capsys)] == ["connection lost"]
 
 
 def test_a_worker_is_named_in_every_line_whichever_thread_writes_it(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_format="json"), "worker", worker="host:12:ab")
+    logs.configure(make_settings(log_format="json"), "worker", worker="host:12:ab")
     thread = threading.Thread(target=lambda: structlog.get_logger().info("decoded"))
     thread.start()
     thread.join()
@@ -110,7 +111,7 @@ def test_a_worker_is_named_in_every_line_whichever_thread_writes_it(capsys: pyte
 
 
 def test_what_nobody_caught_is_a_line_too(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_format="json"), "sweeper")
+    logs.configure(make_settings(log_format="json"), "sweeper")
 
     def crash() -> None:
         raise ZeroDivisionError
@@ -129,7 +130,7 @@ def test_what_nobody_caught_is_a_line_too(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_warning_is_a_line_too(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_format="json"), "web")
+    logs.configure(make_settings(log_format="json"), "web")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(True)  # `catch_warnings` has put back what it replaces
@@ -142,6 +143,6 @@ def test_a_library_with_a_handler_of_its_own_gives_it_up(capsys: pytest.CaptureF
     logger = logging.getLogger("a_library_that_prints")
     logger.addHandler(logging.StreamHandler())
     logger.propagate = False
-    logs.configure(Settings(log_format="json"), "web")
+    logs.configure(make_settings(log_format="json"), "web")
     logger.warning("listening")
     assert [line["event"] for line in lines(capsys)] == ["listening"]

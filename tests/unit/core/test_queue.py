@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from core.queue import QUEUES, SCREEN_TASK, connect, depth, make_celery, publish, takes_writes
 from core.settings import Settings
 from tests.testing import valkey
+from tests.testing.settings import make_settings
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def messages(app: Celery, queue: str) -> list[list[int]]:
 
 
 def app_at(url: str) -> Celery:
-    return make_celery(Settings(redis_url=SecretStr(url)))
+    return make_celery(make_settings(redis_url=SecretStr(url)))
 
 
 def test_ids_are_rung_for_in_chunks_and_in_order(in_memory: Celery) -> None:
@@ -126,14 +127,14 @@ def test_depth_counts_the_messages_of_both_queues() -> None:
 
 
 def test_depth_of_a_broker_that_is_down_raises(tmp_path: Path) -> None:
-    client = connect(Settings(redis_url=SecretStr(f"redis+socket://{tmp_path}/absent.sock")))
+    client = connect(make_settings(redis_url=SecretStr(f"redis+socket://{tmp_path}/absent.sock")))
     with pytest.raises(redis.RedisError):
         depth(client)
 
 
 def test_a_health_check_of_a_silent_broker_ends_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        client = connect(Settings(redis_url=SecretStr(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")))
+        client = connect(make_settings(redis_url=SecretStr(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")))
         started_at_s = time.monotonic()
         with pytest.raises(redis.RedisError):
             client.ping()
@@ -143,7 +144,7 @@ def test_a_health_check_of_a_silent_broker_ends_in_time() -> None:
 @pytest.fixture
 def broker() -> Iterator[redis.Redis]:
     with valkey.serve() as server:
-        client = connect(Settings(redis_url=SecretStr(server.url)))
+        client = connect(make_settings(redis_url=SecretStr(server.url)))
         yield client
         client.close()
 
@@ -163,9 +164,9 @@ def test_a_write_test_leaves_nothing_behind(broker: redis.Redis) -> None:
 
 
 def test_a_broker_that_is_silent_or_absent_takes_no_writes(tmp_path: Path) -> None:
-    assert not takes_writes(connect(Settings(redis_url=SecretStr(f"redis+socket://{tmp_path}/absent.sock"))))
+    assert not takes_writes(connect(make_settings(redis_url=SecretStr(f"redis+socket://{tmp_path}/absent.sock"))))
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        client = connect(Settings(redis_url=SecretStr(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")))
+        client = connect(make_settings(redis_url=SecretStr(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")))
         started_at_s = time.monotonic()
         assert not takes_writes(client)
         assert time.monotonic() - started_at_s < 60

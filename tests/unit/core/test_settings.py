@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 from core import settings
 from core.errors import ConfigurationError
 from core.settings import Settings
+from tests.testing.settings import make_settings
 
 
 def sentence(environ: dict[str, str]) -> str:
@@ -25,7 +26,27 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 def test_a_variable_is_parsed_to_the_type_of_its_setting() -> None:
     loaded = settings.load({"PNEUMOSCREEN_BATCH_SIZE": "32", "PNEUMOSCREEN_LEASE_S": "12.5"})
-    assert (loaded.batch_size, loaded.lease_s) == (32, 12.5)
+    assert (loaded.worker.batch_size, loaded.worker.lease_s) == (32, 12.5)
+
+
+def test_no_two_groups_read_the_same_variable() -> None:
+    groups = [getattr(Settings(), name) for name in Settings.model_fields]
+    assert len(settings.variables()) == sum(len(type(group).model_fields) for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting"),
+    [
+        ("LEASE_S", "worker.lease_s"),
+        ("S3_REGION", "s3.region"),
+        ("WEB_HOST", "web.host"),
+        ("LOG_LEVEL", "log.level"),
+        ("DATA_DIR", "storage.data_dir"),
+    ],
+)
+def test_a_variable_has_the_prefix_of_its_group(variable: str, setting: str) -> None:
+    place = settings.variables()[variable]
+    assert f"{place.group}.{place.field}" == setting
 
 
 def test_variables_of_other_programs_are_ignored() -> None:
@@ -72,14 +93,14 @@ def test_a_lease_that_one_late_heartbeat_would_lose_is_refused() -> None:
 
 
 def test_a_lease_of_exactly_two_heartbeats_is_taken() -> None:
-    assert settings.load({"PNEUMOSCREEN_LEASE_S": "4", "PNEUMOSCREEN_HEARTBEAT_S": "2"}).lease_s == 4
+    assert settings.load({"PNEUMOSCREEN_LEASE_S": "4", "PNEUMOSCREEN_HEARTBEAT_S": "2"}).worker.lease_s == 4
 
 
 def test_a_secret_is_read_from_its_file_without_the_newline(tmp_path: Path) -> None:
     secret = tmp_path / "key"
     secret.write_text("hidden\n", encoding="utf-8")
     loaded = settings.load({"PNEUMOSCREEN_SECRET_KEY_FILE": str(secret)})
-    assert loaded.secret_key.get_secret_value() == "hidden"
+    assert loaded.security.secret_key.get_secret_value() == "hidden"
 
 
 def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -99,7 +120,7 @@ def test_the_file_of_an_unknown_setting_is_refused() -> None:
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Settings().batch_size = 2  # type: ignore[misc]
+        Settings().worker.batch_size = 2  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -127,23 +148,23 @@ def test_a_url_that_no_driver_of_ours_takes_is_named_and_not_shown(name: str, ur
 
 
 def test_the_default_database_is_sqlite_in_the_data_directory(tmp_path: Path) -> None:
-    assert Settings(data_dir=tmp_path).database == f"sqlite:///{tmp_path}/pneumoscreen.db"
+    assert make_settings(data_dir=tmp_path).storage.database == f"sqlite:///{tmp_path}/pneumoscreen.db"
 
 
 def test_a_database_url_is_taken_as_it_is() -> None:
-    assert Settings(database_url=SecretStr("postgresql://db/x")).database == "postgresql://db/x"
+    assert make_settings(database_url=SecretStr("postgresql://db/x")).storage.database == "postgresql://db/x"
 
 
 def test_blobs_and_models_live_in_the_data_directory_unless_told_otherwise(tmp_path: Path) -> None:
-    inside = Settings(data_dir=tmp_path)
-    assert (inside.blobs, inside.models) == (tmp_path / "blobs", tmp_path / "models")
-    elsewhere = Settings(data_dir=tmp_path, blob_dir=Path("/b"), models_dir=Path("/m"))
-    assert (elsewhere.blobs, elsewhere.models) == (Path("/b"), Path("/m"))
+    inside = make_settings(data_dir=tmp_path)
+    assert (inside.storage.blobs, inside.storage.models) == (tmp_path / "blobs", tmp_path / "models")
+    elsewhere = make_settings(data_dir=tmp_path, blob_dir=Path("/b"), models_dir=Path("/m"))
+    assert (elsewhere.storage.blobs, elsewhere.storage.models) == (Path("/b"), Path("/m"))
 
 
 @pytest.mark.parametrize("url", ["", "s3://radiographs", "s3://radiographs/ward-3/images"])
 def test_a_storage_url_is_a_bucket_or_nothing(url: str) -> None:
-    assert settings.load({"PNEUMOSCREEN_STORAGE_URL": url}).storage_url == url
+    assert settings.load({"PNEUMOSCREEN_STORAGE_URL": url}).storage.storage_url == url
 
 
 @pytest.mark.parametrize("url", ["radiographs", "https://radiographs", "s3://", "s3://../up", "gs://radiographs"])

@@ -29,11 +29,11 @@ def test_settings_read_them(secrets: Path) -> None:
     names = ("database_url", "redis_url", "secret_key")
     settings = load({f"PNEUMOSCREEN_{name.upper()}_FILE": str(secrets / name) for name in names})
 
-    url = make_url(settings.database)
+    url = make_url(settings.storage.database)
     assert (url.host, url.username, url.database) == ("postgres", "pneumoscreen", "pneumoscreen")
     assert url.password == (secrets / "postgres_password").read_text()
-    assert settings.redis == f"redis://:{(secrets / 'valkey_password').read_text()}@valkey:6379/0"
-    assert len(settings.secret_key.get_secret_value()) == 64
+    assert settings.queue.redis == f"redis://:{(secrets / 'valkey_password').read_text()}@valkey:6379/0"
+    assert len(settings.security.secret_key.get_secret_value()) == 64
 
 
 def test_no_two_secrets_are_the_same(secrets: Path) -> None:

@@ -177,4 +177,4 @@ def test_limits_of_the_example_are_those_of_the_service(root: Path) -> None:
     from core.settings import Settings
 
     gigabytes = re.findall(r"client_max_body_size (\d+)g;", example(root))
-    assert [int(number) * 1024**3 >= Settings().max_request_bytes for number in gigabytes] == [True]
+    assert [int(number) * 1024**3 >= Settings().limits.max_request_bytes for number in gigabytes] == [True]

@@ -20,6 +20,7 @@ from storage.open import open_store
 from storage.s3 import PART_BYTES, S3BlobStore
 from tests.testing import object_server
 from tests.testing.object_server import ObjectServer
+from tests.testing.settings import change, make_settings
 
 LIMIT = 30_000_000
 ABSENT = "0" * 64
@@ -33,16 +34,16 @@ def server() -> Iterator[ObjectServer]:
 
 
 def s3_settings(server: ObjectServer, data_dir: Path, **changes: object) -> Settings:
-    return Settings(data_dir=data_dir, **dict(server.settings) | changes)  # type: ignore[arg-type]
+    return make_settings(data_dir=data_dir, **dict(server.settings) | changes)
 
 
 @pytest.fixture(params=["folder", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     if request.param == "folder":
-        opened = open_store(Settings(data_dir=tmp_path))
+        opened = open_store(make_settings(data_dir=tmp_path))
     else:
         where = s3_settings(request.getfixturevalue("server"), tmp_path)
-        opened = open_store(where.model_copy(update={"storage_url": f"{where.storage_url}/{marker.new_id()}"}))
+        opened = open_store(change(where, storage_url=f"{where.storage.storage_url}/{marker.new_id()}"))
     opened.make(ID)
     return opened
 
@@ -171,7 +172,7 @@ def test_a_bucket_that_is_not_there_is_storage_unavailable(server: ObjectServer,
 
 
 def test_a_server_that_does_not_answer_is_storage_unavailable(tmp_path: Path) -> None:
-    silent = Settings(
+    silent = make_settings(
         data_dir=tmp_path,
         storage_url="s3://radiographs",
         s3_endpoint="http://127.0.0.1:9",
@@ -186,10 +187,10 @@ def test_a_server_that_does_not_answer_is_storage_unavailable(tmp_path: Path) ->
 
 
 def test_without_a_storage_url_it_is_a_folder(tmp_path: Path) -> None:
-    assert isinstance(open_store(Settings(data_dir=tmp_path)), LocalBlobStore)
+    assert isinstance(open_store(make_settings(data_dir=tmp_path)), LocalBlobStore)
 
 
 def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "storage.s3", None)
     with pytest.raises(ConfigurationError, match=r"pneumoscreen\[s3\]"):
-        open_store(Settings(data_dir=tmp_path, storage_url="s3://radiographs"))
+        open_store(make_settings(data_dir=tmp_path, storage_url="s3://radiographs"))

@@ -108,13 +108,13 @@ def worker(services: Services) -> str:
 
 def deploy(services: Services, sha256: str = FAKE_SHA256) -> None:
     """Make the model of this hash the one in use."""
-    services.settings.models.mkdir(exist_ok=True)
-    (services.settings.models / f"{sha256}.safetensors").touch()
-    (services.settings.models / "active").write_text(sha256)
+    services.settings.storage.models.mkdir(exist_ok=True)
+    (services.settings.storage.models / f"{sha256}.safetensors").touch()
+    (services.settings.storage.models / "active").write_text(sha256)
 
 
 @pytest.fixture(autouse=True)
 def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page tells of what a test did a moment before."""
     monkeypatch.setattr("web.storage.FRESH_S", 0.0)
-    monkeypatch.setattr("web.service_health.FRESH_S", 0.0)
+    monkeypatch.setattr("web.health.service_health.FRESH_S", 0.0)

@@ -23,6 +23,7 @@ from db.states import ImageState, Priority
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.testing import factories
+from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor
 from web import admission as module
 from web.admission import Admission
@@ -34,7 +35,7 @@ MakeJob = Callable[..., int]
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"max_queued_images": LIMIT, "reserved_queue_images": RESERVE})
+    return change(settings, max_queued_images=LIMIT, reserved_queue_images=RESERVE)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ def send(client: FlaskClient, job_id: int, *data: bytes) -> TestResponse:
 
 def left(services: Services) -> list[str]:
     """Blobs and spools on the disk."""
-    return [path.name for path in services.settings.blobs.glob("*/*")]
+    return [path.name for path in services.settings.storage.blobs.glob("*/*")]
 
 
 def assert_full(answer: TestResponse, status: int, code: str) -> int:
@@ -137,7 +138,7 @@ def test_the_queue_is_counted_once_a_second(
 def test_a_disk_that_would_be_too_full_takes_nothing(
     client: FlaskClient, services: Services, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: services.settings.min_free_disk_bytes + 100)
+    monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: services.settings.limits.min_free_disk_bytes + 100)
     assert assert_full(send(client, queued(0), factories.png()), 507, "storage_full") == 60
     assert left(services) == []
 

@@ -182,7 +182,7 @@ def test_a_screened_image_carries_its_prediction_and_model(client: FlaskClient, 
     assert (image["state"], prediction["decision"], prediction["threshold"]) == ("done", "pneumonia", 0.5)
     assert prediction["probability"] == pytest.approx(0.7, abs=0.02)
     assert prediction["model"] == {"name": "fake-brightness", "sha256": "f" * 64}
-    assert eager.settings.batch_size == 4
+    assert eager.settings.worker.batch_size == 4
 
 
 def test_a_refused_image_carries_score_limit_and_reason(client: FlaskClient, eager: Services) -> None:

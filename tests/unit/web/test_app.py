@@ -11,22 +11,23 @@ from pydantic import SecretStr
 
 from core.errors import ConfigurationError
 from core.settings import Settings
+from tests.testing.settings import change
 from web.app import create_app
 from web.services import Services, connect_all
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 15])
 def test_without_a_key_worth_its_name_it_does_not_start(services: Services, key: str) -> None:
-    weak = services.settings.model_copy(update={"secret_key": SecretStr(key)})
+    weak = change(services.settings, secret_key=SecretStr(key))
     with pytest.raises(ConfigurationError, match="PNEUMOSCREEN_SECRET_KEY"):
         create_app(weak, services)
 
 
 def test_the_real_services_are_made_without_contacting_any(settings: Settings) -> None:
-    settings.data_dir.mkdir()
+    settings.storage.data_dir.mkdir()
     real = connect_all(settings)
     assert create_app(settings, real).extensions["pneumoscreen"] is real
-    assert not (settings.data_dir / "pneumoscreen.db").exists()
+    assert not (settings.storage.data_dir / "pneumoscreen.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_no_address_has_room_for_a_file_name(app: Flask) -> None:
     assert with_filename == {"static", "api_docs.static"}
 
 
-@pytest.mark.parametrize("path", ["/login", "/healthz", "/nothing", "/static/app.css", "/api/v1/whoami"])
+@pytest.mark.parametrize("path", ["/login", "/healthz", "/nothing", "/static/css/base.css", "/api/v1/whoami"])
 def test_every_answer_carries_the_headers_that_keep_browsers_from_harm(app: Flask, path: str) -> None:
     with app.test_client().get(path) as response:
         assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
@@ -108,5 +109,5 @@ def test_every_answer_carries_the_headers_that_keep_browsers_from_harm(app: Flas
 
 
 def test_hsts_is_sent_where_the_pages_are_used_over_https_only(settings: Settings, services: Services) -> None:
-    app = create_app(settings.model_copy(update={"cookie_secure": True}), services)
+    app = create_app(change(settings, cookie_secure=True), services)
     assert app.test_client().get("/healthz").headers["Strict-Transport-Security"] == "max-age=31536000"

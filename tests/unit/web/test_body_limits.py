@@ -7,7 +7,7 @@ import io
 import pytest
 from flask.testing import FlaskClient
 
-from web.upload_request import MAX_FORM_BYTES, MAX_JSON_BYTES, MAX_PUBLIC_BYTES
+from web.intake.upload_request import MAX_FORM_BYTES, MAX_JSON_BYTES, MAX_PUBLIC_BYTES
 
 FORM = "application/x-www-form-urlencoded"
 

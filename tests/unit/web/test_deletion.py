@@ -25,7 +25,7 @@ def send(client: FlaskClient, seed: int = 0) -> int:
 
 
 def blobs(services: Services) -> int:
-    return len(list(services.settings.blobs.glob("??/*")))
+    return len(list(services.settings.storage.blobs.glob("??/*")))
 
 
 def test_a_job_is_deleted_with_the_bytes_that_no_other_needs(client: FlaskClient, services: Services) -> None:

@@ -9,6 +9,7 @@ import structlog
 from flask.testing import FlaskClient
 
 from tests.testing.factories import jpeg
+from tests.testing.settings import change
 from web.app import create_app
 from web.services import Services
 
@@ -19,7 +20,7 @@ def number(client: FlaskClient, sent: str = "") -> str:
 
 def behind_a_proxy(services: Services) -> FlaskClient:
     values = {name: getattr(services, name) for name in Services.__slots__}
-    settings = services.settings.model_copy(update={"trusted_proxies": 1})
+    settings = change(services.settings, trusted_proxies=1)
     return create_app(settings, Services(**values | {"settings": settings})).test_client()
 
 

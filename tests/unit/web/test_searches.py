@@ -35,7 +35,7 @@ def test_a_planted_name_is_in_no_address_log_or_audit_entry(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("web.pages.history.IMAGES_ON_A_PAGE", 2)
+    monkeypatch.setattr("web.pages.history.view.IMAGES_ON_A_PAGE", 2)
     add_job(*((f"{PLANTED}-{i}.png", 0.9) for i in range(5)), ("other.png", 0.9))
     caplog.set_level(logging.DEBUG)
     visited: list[str] = []

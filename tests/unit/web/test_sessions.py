@@ -15,6 +15,7 @@ from db import users
 from db.models import BrowserSession, User
 from db.session import now
 from tests.conftest import PASSWORD
+from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor
 from web.app import create_app
 from web.services import Services
@@ -194,7 +195,7 @@ def test_a_browser_without_cookies_is_told_so(app: Flask, token: str) -> None:
 
 
 def test_where_https_is_demanded_it_says_that(services: Services, token: str) -> None:
-    secure = replace(services, settings=services.settings.model_copy(update={"cookie_secure": True}))
+    secure = replace(services, settings=change(services.settings, cookie_secure=True))
     page = Visitor(create_app(secure.settings, secure).test_client(use_cookies=False)).sign_in("ada", PASSWORD)
     assert (page.status, "open its address with https:// in front" in page.text) == (400, True)
     assert token

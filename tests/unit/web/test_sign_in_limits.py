@@ -11,6 +11,7 @@ from db import users
 from db.session import now
 from db.throttle import PER_NAME_AND_ADDRESS
 from tests.conftest import PASSWORD
+from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor
 from web.app import create_app
 from web.services import Services
@@ -23,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, services: Services) -> list[datetime]
     """The one element is the time, for what is counted."""
     with services.database.read() as session:
         time = [now(session)]
-    monkeypatch.setattr("web.pages.sign_in.now", lambda _: time[0])
+    monkeypatch.setattr("web.pages.sign_in.view.now", lambda _: time[0])
     return time
 
 
@@ -71,7 +72,7 @@ def test_addresses_behind_a_proxy_are_told_apart_only_if_it_is_trusted(
     services: Services, token: str, clock: list[datetime], proxies: int, shut_out: bool
 ) -> None:
     assert token
-    settings = services.settings.model_copy(update={"trusted_proxies": proxies})
+    settings = change(services.settings, trusted_proxies=proxies)
     visitor = Visitor(create_app(settings, services).test_client())
     visitor.client.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.5"
     for _ in range(LIMIT):

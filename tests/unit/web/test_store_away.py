@@ -24,9 +24,9 @@ PNG = factories.png(size_px=(9, 8))
 @pytest.fixture
 def root(services: Services) -> Iterator[Path]:
     """The blob folder; its marker is put back at the end."""
-    path = services.settings.blobs / marker.NAME
+    path = services.settings.storage.blobs / marker.NAME
     before = path.read_bytes()
-    yield services.settings.blobs
+    yield services.settings.storage.blobs
     path.write_bytes(before)
 
 

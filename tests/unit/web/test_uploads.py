@@ -27,6 +27,7 @@ from db.models import Image, Job
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.testing import factories
+from tests.testing.settings import change
 from web.app import create_app
 from web.services import Services
 
@@ -36,7 +37,7 @@ LIMIT = 50_000
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"max_upload_bytes": LIMIT, "max_request_bytes": 4 * LIMIT})
+    return change(settings, max_upload_bytes=LIMIT, max_request_bytes=4 * LIMIT)
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def count(services: Services, table: type[Image | Job]) -> int:
 
 def spools(services: Services) -> list[str]:
     """What is left of uploads on the disk."""
-    return [path.name for path in (services.settings.blobs / "incoming").iterdir()]
+    return [path.name for path in (services.settings.storage.blobs / "incoming").iterdir()]
 
 
 def blobs(services: Services) -> list[str]:
-    return [path.name for path in services.settings.blobs.glob("??/*")]
+    return [path.name for path in services.settings.storage.blobs.glob("??/*")]
 
 
 def unpublished(services: Services) -> int:
@@ -159,7 +160,7 @@ def of(app: Flask, client: FlaskClient) -> FlaskClient:
 
 def test_a_broker_that_is_down_fails_no_upload(client: FlaskClient, services: Services, job_id: int) -> None:
     url = SecretStr("redis+socket:///nowhere/absent.sock")
-    celery = make_celery(services.settings.model_copy(update={"redis_url": url}))
+    celery = make_celery(change(services.settings, redis_url=url))
     down = of(app_of(services, celery=celery), client)
     assert send(down, job_id, ("a.png", PNG)).get_json()["images"][0]["state"] == "queued"
     assert unpublished(services) == 1
@@ -182,7 +183,7 @@ def test_a_full_disk_is_507_with_no_row_and_nothing_left(
 
 
 def test_a_storage_that_takes_no_file_is_503(client: FlaskClient, services: Services, job_id: int) -> None:
-    incoming = services.settings.blobs / "incoming"
+    incoming = services.settings.storage.blobs / "incoming"
     incoming.rmdir()
     incoming.touch()  # no folder can be made here
     response = send(client, job_id, ("a.png", PNG))

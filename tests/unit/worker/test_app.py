@@ -10,6 +10,7 @@ import pytest
 from core.errors import ConfigurationError
 from core.settings import Settings
 from db import migrate
+from tests.testing.settings import change
 from worker import app
 
 
@@ -36,10 +37,10 @@ def test_any_other_shape_is_refused(shape: dict[str, Any]) -> None:
 
 
 def test_a_damaged_model_stops_the_worker_before_it_claims(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.data_dir.mkdir()
-    migrate.upgrade(settings.database)
-    settings.models.mkdir()
-    (settings.models / "active").write_text("0" * 64)
+    settings.storage.data_dir.mkdir()
+    migrate.upgrade(settings.storage.database)
+    settings.storage.models.mkdir()
+    (settings.storage.models / "active").write_text("0" * 64)
     monkeypatch.setattr("worker.app.logs.configure", lambda *_, **__: None)
     with pytest.raises(ConfigurationError, match="no model at"):
         app.run(settings)
@@ -51,5 +52,5 @@ def test_an_engine_that_cannot_run_here_stops_the_worker_before_anything_is_open
     monkeypatch.setattr("worker.app.logs.configure", lambda *_, **__: None)
     monkeypatch.setattr("model.engines._has_cuda", lambda: False)
     with pytest.raises(ConfigurationError, match="torch finds no CUDA device"):
-        app.run(settings.model_copy(update={"engine": "torch-cuda"}))
-    assert not settings.data_dir.exists()
+        app.run(change(settings, engine="torch-cuda"))
+    assert not settings.storage.data_dir.exists()

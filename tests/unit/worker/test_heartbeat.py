@@ -15,6 +15,7 @@ from db import claims, workers
 from db.session import Database, now
 from tests.testing.fakes import FAKE_SHA256, FakePredictor
 from tests.testing.polling import wait_until
+from tests.testing.settings import change
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker.heartbeat import Heartbeat
@@ -37,7 +38,7 @@ class Flaky(Database):
 
 @pytest.fixture
 def flaky(services: Services) -> Iterator[Flaky]:
-    database = Flaky(services.settings.database)
+    database = Flaky(services.settings.storage.database)
     with database.begin() as session:
         workers.register(session, name="w1", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
     yield database
@@ -52,7 +53,7 @@ def gate() -> threading.Event:
 @pytest.fixture
 def held(services: Services, flaky: Flaky, gate: threading.Event) -> Iterator[Pipeline]:
     """A worker with short leases whose forward pass lasts until the gate opens."""
-    settings = services.settings.model_copy(update={"lease_s": 0.4, "heartbeat_s": 0.02})
+    settings = change(services.settings, lease_s=0.4, heartbeat_s=0.02)
     pipeline = Pipeline(settings, flaky, services.store, lambda: FakePredictor(gate=gate), "w1")
     yield pipeline
     pipeline.close()
@@ -60,7 +61,7 @@ def held(services: Services, flaky: Flaky, gate: threading.Event) -> Iterator[Pi
 
 @pytest.fixture
 def heartbeat(services: Services, flaky: Flaky, held: Pipeline) -> Iterator[Heartbeat]:
-    heartbeat = Heartbeat(services.settings.model_copy(update={"heartbeat_s": 0.02}), flaky, held)
+    heartbeat = Heartbeat(change(services.settings, heartbeat_s=0.02), flaky, held)
     yield heartbeat
     heartbeat.stop()
 

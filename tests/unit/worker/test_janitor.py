@@ -17,6 +17,7 @@ from db.session import now
 from db.states import ImageState
 from storage import marker
 from tests.testing import factories
+from tests.testing.settings import change
 from web.services import Services
 from worker.janitor import REFUSED_S, ROUND_S, Janitor
 
@@ -33,7 +34,7 @@ def time_s() -> list[float]:
 @pytest.fixture
 def make(services: Services, time_s: list[float]) -> Callable[[int], Janitor]:
     def janitor(retention_days: int = 0) -> Janitor:
-        settings = services.settings.model_copy(update={"retention_days": retention_days})
+        settings = change(services.settings, retention_days=retention_days)
         return Janitor(settings, services.database, services.store, lambda: time_s[0])
 
     return janitor
@@ -44,7 +45,7 @@ def stored(services: Services, content: bytes, *, age_s: float) -> str:
     spool = services.store.spool(100)
     spool.write(content)
     sha256 = services.store.put(spool)
-    path = services.settings.blobs / sha256[:2] / sha256
+    path = services.settings.storage.blobs / sha256[:2] / sha256
     os.utime(path, (time.time() - age_s,) * 2)
     return sha256
 
@@ -146,7 +147,7 @@ def test_a_storage_that_refuses_stops_nothing(
 def test_nothing_is_done_in_a_store_that_is_missing_or_not_ours(
     services: Services, make: Callable[..., Janitor], time_s: list[float], left: str | None
 ) -> None:
-    path = services.settings.blobs / marker.NAME
+    path = services.settings.storage.blobs / marker.NAME
     ours = path.read_bytes()
     orphan = stored(services, CONTENT, age_s=DAY_S + 60)
     spool = services.store.spool(100)

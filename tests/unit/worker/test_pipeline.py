@@ -30,6 +30,7 @@ from storage.local import LocalBlobStore
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256, FakePredictor
 from tests.testing.polling import wait_until
+from tests.testing.settings import change
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker import outage
@@ -265,10 +266,10 @@ def test_a_missing_blob_is_tried_again_and_then_fails_with_its_reason(
 ) -> None:
     submit(*pngs(1))
     services.store.delete(rows(services)[0].sha256)
-    tries = [pipeline.drain() for _ in range(services.settings.max_attempts + 1)]
+    tries = [pipeline.drain() for _ in range(services.settings.worker.max_attempts + 1)]
     assert tries == [1, 1, 1, 0]
     (row,) = rows(services)
-    assert (row.state, row.error_code, row.attempt) == ("failed", "blob_missing", services.settings.max_attempts)
+    assert (row.state, row.error_code, row.attempt) == ("failed", "blob_missing", services.settings.worker.max_attempts)
 
 
 class Flaky(LocalBlobStore):
@@ -298,7 +299,7 @@ def test_a_store_that_comes_back_costs_neither_an_attempt_nor_an_image(
 ) -> None:
     monkeypatch.setattr(outage, "PAUSE_S", 0.01)
     submit(*pngs(12))
-    pipeline = make(store=Flaky(services.settings.blobs, how, 9 * services.settings.batch_size))
+    pipeline = make(store=Flaky(services.settings.storage.blobs, how, 9 * services.settings.worker.batch_size))
     while pipeline.drain():
         pass
     assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
@@ -316,7 +317,7 @@ def test_one_unreadable_image_among_readable_ones_fails_alone(
         def open(self, sha256: str) -> BinaryIO:
             return Unreadable() if sha256 == unreadable else super().open(sha256)
 
-    pipeline = make(store=BadSector(services.settings.blobs))
+    pipeline = make(store=BadSector(services.settings.storage.blobs))
     while pipeline.drain():
         pass
     (row, *rest) = rows(services)
@@ -340,7 +341,7 @@ def test_a_network_that_always_crashes_fails_its_images_in_the_end(
 
 def test_too_many_pixels_are_refused_by_the_worker_too(services: Services, submit: Submit, make: Make) -> None:
     submit(factories.png(size_px=(40, 30)))
-    make(settings=services.settings.model_copy(update={"max_pixels": 1000})).drain()
+    make(settings=change(services.settings, max_pixels=1000)).drain()
     assert rows(services)[0].error_code == "too_many_pixels"
 
 
@@ -436,7 +437,7 @@ def test_a_failing_image_is_logged_by_id_and_never_by_name(
 
 def test_without_a_setting_the_engine_says_how_many(services: Services, submit: Submit, make: Make) -> None:
     predictor = FakePredictor()
-    free = make(predictor=predictor, settings=services.settings.model_copy(update={"batch_size": 0}))
+    free = make(predictor=predictor, settings=change(services.settings, batch_size=0))
     submit(*pngs(7))
     free.drain()
     assert predictor.batch_sizes == [3, 3, 1]
@@ -444,11 +445,11 @@ def test_without_a_setting_the_engine_says_how_many(services: Services, submit: 
 
 def test_settings_of_one_worker_do_not_reach_another(services: Services, submit: Submit, make: Make) -> None:
     predictor = FakePredictor()
-    small = make(predictor=predictor, settings=services.settings.model_copy(update={"batch_size": 2}))
+    small = make(predictor=predictor, settings=change(services.settings, batch_size=2))
     submit(*pngs(5))
     small.drain()
     assert predictor.batch_sizes == [2, 2, 1]
-    assert services.settings.batch_size == 4
+    assert services.settings.worker.batch_size == 4
 
 
 def test_a_crash_is_logged_with_the_image_that_it_hit(

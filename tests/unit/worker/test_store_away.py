@@ -32,7 +32,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def away(services: Services) -> Any:
     """`with away():` the folder is not mounted: its mount point is empty."""
-    root = services.settings.blobs
+    root = services.settings.storage.blobs
     aside = root.with_name("mounted elsewhere")
 
     @contextmanager
@@ -85,7 +85,7 @@ def test_nothing_is_claimed_while_another_store_is_in_its_place(
     services: Services, submit: Submit, pipeline: Pipeline
 ) -> None:
     submit(*pngs(2))
-    before = (services.settings.blobs / marker.NAME).read_bytes()
+    before = (services.settings.storage.blobs / marker.NAME).read_bytes()
     services.store.make("2" * 32)
     try:
         with draining(pipeline):
@@ -93,7 +93,7 @@ def test_nothing_is_claimed_while_another_store_is_in_its_place(
         assert "another one" in str(pipeline.paused_reason)
         assert states(services) == ["queued"] * 2
     finally:
-        (services.settings.blobs / marker.NAME).write_bytes(before)
+        (services.settings.storage.blobs / marker.NAME).write_bytes(before)
 
 
 def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(

@@ -24,6 +24,7 @@ from db.session import now
 from db.states import Priority
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
+from tests.testing.settings import change
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
 from worker import sweeper as module
@@ -171,7 +172,7 @@ def test_a_broker_that_dies_before_the_doorbell_leaves_the_rows_to_the_next_swee
 ) -> None:
     queued = submit(b"x", b"y")
     age(services)
-    dead = services.settings.model_copy(update={"redis_url": SecretStr(f"redis+socket://{tmp_path}/absent.sock")})
+    dead = change(services.settings, redis_url=SecretStr(f"redis+socket://{tmp_path}/absent.sock"))
     dying = Sweeper(services.settings, services.database, make_celery(dead), services.broker)
     assert dying.sweep().rung == 0
     assert unpublished(services) == queued
@@ -262,7 +263,7 @@ def run(services: Services, monkeypatch: pytest.MonkeyPatch, sweep: Callable[[Sw
     monkeypatch.setattr("worker.sweeper.logs.configure", lambda *_: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        module.run(services.settings.model_copy(update={"sweep_interval_s": 0.01}))
+        module.run(change(services.settings, sweep_interval_s=0.01))
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -275,7 +276,7 @@ def test_a_clock_that_was_set_back_leaves_no_image_waiting_for_the_old_time(
     claim(services)
     age(services, -3600)  # as if they had been written an hour ahead of now
     sweeper.sweep()
-    age(services, services.settings.lease_s + 1)
+    age(services, services.settings.worker.lease_s + 1)
     assert sweeper.sweep().requeued == 2
     assert states(services) == ["queued", "queued"]
 

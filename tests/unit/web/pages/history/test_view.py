@@ -1,0 +1,145 @@
+"""The history: filters, pages, and the CSV of the same selection."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from db.states import Decision, ImageState
+from tests.unit.web.conftest import AddJob
+from tests.unit.web.visitor import Page, Visitor
+from web.pages.history.view import HistoryForm, csv_url
+
+
+def _images(page: Page) -> list[int]:
+    return [int(link.rpartition("/")[2]) for link in page.links("/images/")]
+
+
+def _form(**fields: str) -> HistoryForm:
+    return HistoryForm.read(MultiDict({name.rstrip("_"): value for name, value in fields.items()}))
+
+
+def test_pages_have_every_image_once_newest_first(
+    reader: Visitor, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.pages.history.view.IMAGES_ON_A_PAGE", 4)
+    add_job(*((f"{i}.png", 0.9) for i in range(10)))
+    seen: list[int] = []
+    path = "/history"
+    while path:
+        page = reader.get(path)
+        seen += _images(page)
+        path = page.link("next")
+    assert seen == list(range(10, 0, -1))
+
+
+def test_a_filter_survives_the_next_page(reader: Visitor, add_job: AddJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.pages.history.view.IMAGES_ON_A_PAGE", 2)
+    add_job(*((f"{i}%20&.png", 0.9 if i % 2 else 0.1) for i in range(8)))
+    first = reader.search("/history", decision="pneumonia", filename="%20&", from_="2020-01-01")
+    second = reader.get(first.link("next"))
+    assert (_images(first), _images(second)) == ([8, 6], [4, 2])
+    assert [i["value"] for i in second.all("input") if i.get("name") == "filename"] == ["%20&"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", [5, 4, 3, 2, 1]),
+        ("decision=pneumonia", [1]),
+        ("decision=normal", [5, 2]),
+        ("decision=refused", []),
+        ("state=failed", [3]),
+        ("state=queued", [4]),
+    ],
+)
+def test_each_filter_narrows(reader: Visitor, add_job: AddJob, query: str, expected: list[int]) -> None:
+    add_job(("scan1.png", 0.9), ("100%.png", 0.1), ("a_b.png", ImageState.FAILED), ("q.png", ImageState.QUEUED))
+    add_job(("Scan2.png", 0.2))
+    assert _images(reader.get(f"/history?{query}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"filename": "SCAN"}, [5, 1]),
+        ({"filename": "100%"}, [2]),
+        ({"filename": "_"}, [3]),
+        ({"filename": "scan", "state": "done", "decision": "normal"}, [5]),
+    ],
+)
+def test_a_part_of_a_name_narrows(
+    reader: Visitor, add_job: AddJob, fields: dict[str, str], expected: list[int]
+) -> None:
+    add_job(("scan1.png", 0.9), ("100%.png", 0.1), ("a_b.png", ImageState.FAILED), ("q.png", ImageState.QUEUED))
+    add_job(("Scan2.png", 0.2))
+    assert _images(reader.search("/history", **fields)) == expected
+
+
+def test_days_are_inclusive(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("old.png", 0.9), sent_hours_ago=48)
+    add_job(("new.png", 0.9))
+    today, day_of_old = datetime.now(UTC).date(), (datetime.now(UTC) - timedelta(hours=48)).date()
+    assert _images(reader.get(f"/history?from={today}&to={today}")) == [2]
+    assert _images(reader.get(f"/history?to={day_of_old}")) == [1]
+    assert _images(reader.get(f"/history?from={day_of_old}&to={today}")) == [2, 1]
+
+
+def test_a_day_is_a_day_of_utc_with_both_ends() -> None:
+    filters = _form(from_="2026-11-22", to="2026-11-23").filters()
+    assert filters.since == datetime(2026, 11, 22, tzinfo=UTC)
+    assert filters.until == datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"from_": "yesterday"}, "“from” is no date"),
+        ({"to": "2026-02-30"}, "“to” is no date"),
+        ({"from_": "2026-11-23", "to": "2026-11-22"}, "swap them"),
+        ({"to": "9999-12-31"}, "too far"),
+        ({"decision": "maybe"}, "not in its list"),
+        ({"state": "lost"}, "not in its list"),
+    ],
+)
+def test_a_wrong_field_gets_a_sentence(fields: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        _form(**fields).filters()
+
+
+def test_a_wrong_filter_keeps_the_form_and_shows_no_images(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("a.png", 0.9))
+    page = reader.search("/history", from_="2026-11-23", to="2026-11-22", filename="kept")
+    assert page.status == 400
+    assert "swap them" in page.text
+    assert _images(page) == []
+    assert 'value="kept"' in page.html
+
+
+def test_the_csv_link_gives_the_same_selection(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("scan1.png", 0.9), ("scan2.png", 0.1), ("=cmd.png", 0.8))
+    today = datetime.now(UTC).date()
+    page = reader.get(f"/history?decision=pneumonia&from={today}&to={today}")
+    (link,) = page.links("format=csv")
+    rows = list(csv.DictReader(io.StringIO(reader.client.get(link).get_data(as_text=True))))
+    assert [int(row["image_id"]) for row in rows] == _images(page) == [3, 1]
+    assert rows[0]["filename"] == "'=cmd.png"
+
+
+def test_the_csv_link_names_days_as_times() -> None:
+    url = csv_url(_form(to="2026-11-23", decision=Decision.NORMAL).filters())
+    assert url == "/api/v1/results?format=csv&decision=normal&to=2026-11-24T00%3A00%3A00Z"
+
+
+def test_an_empty_list_explains_itself(reader: Visitor) -> None:
+    assert "Nothing has been sent yet." in reader.get("/history").text
+    found = reader.search("/history", filename="zebra")
+    assert "No image matches this filter. Days are counted in UTC" in found.text
+
+
+def test_control_characters_never_reach_the_database() -> None:
+    assert _form(filename="a\x00b\u202e").filters().filename == "ab"

@@ -1,0 +1,300 @@
+"""What is wrong with the service, from its figures alone, worst first. No Flask and no database here.
+
+Each finding has a code that machines may rely on, one sentence that is the same wherever it is shown, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from core.errors import StorageForeign, StorageMissing, StorageUnavailable
+from core.settings import Settings
+from db.queries import Backlog
+from db.stores import TODO as STORE_TODO
+from web.quantities import counted, duration
+
+STUCK = timedelta(minutes=2)
+"""Longer than a worker needs to take an image of an empty queue, whatever it runs on."""
+SLOW = timedelta(hours=1)
+JUST_GONE = timedelta(minutes=10)
+SWEEPER_GONE_S = 30.0
+NEARLY_FULL_DISK = 4
+"""Times what uploads have to leave free."""
+NEARLY_FULL_QUEUE = 0.9
+MANY_FAILURES = 3
+FAILURE_SHARE = 0.05
+
+
+class Code(StrEnum):
+    DATABASE_DOWN = "database_down"
+    BROKER_DOWN = "broker_down"
+    STORAGE_MISSING = "storage_missing"
+    STORAGE_FOREIGN = "storage_foreign"
+    STORAGE_DOWN = "storage_down"
+    DISK_FULL = "disk_full"
+    DISK_NEARLY_FULL = "disk_nearly_full"
+    QUEUE_FULL = "queue_full"
+    QUEUE_NEARLY_FULL = "queue_nearly_full"
+    NO_WORKER = "no_worker"
+    WORKERS_PAUSED = "workers_paused"
+    WORKER_PAUSED = "worker_paused"
+    WORKERS_GONE = "workers_gone"
+    STUCK = "stuck"
+    SLOW = "slow"
+    SWEEPER_STOPPED = "sweeper_stopped"
+    MODEL_UNREADABLE = "model_unreadable"
+    MODEL_UNUSED = "model_unused"
+    MIXED_MODELS = "mixed_models"
+    MANY_FAILURES = "many_failures"
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+ERRORS = frozenset(
+    {
+        Code.DATABASE_DOWN,
+        Code.BROKER_DOWN,
+        Code.STORAGE_MISSING,
+        Code.STORAGE_FOREIGN,
+        Code.STORAGE_DOWN,
+        Code.DISK_FULL,
+        Code.QUEUE_FULL,
+        Code.NO_WORKER,
+        Code.WORKERS_PAUSED,
+        Code.STUCK,
+    }
+)
+"""These stop the service from taking images or from screening them; all others are warnings."""
+
+STOP_SCREENING_ALONE = frozenset({Code.NO_WORKER, Code.WORKERS_PAUSED, Code.STUCK})
+"""Of these errors. Uploads are taken all the same, and wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    code: Code
+    what: str
+    todo: str
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.ERROR if self.code in ERRORS else Severity.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    name: str
+    engine: str
+    model: str
+    sha256: str
+    silent_for: timedelta
+    alive: bool
+    batches: int
+    images: int
+    started_at: datetime
+    seen_at: datetime
+    paused_reason: str | None = None
+
+    @property
+    def seen(self) -> str:
+        return duration(self.silent_for)
+
+    @property
+    def host(self) -> str:
+        return self.name.split(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the database says."""
+
+    at: datetime
+    backlog: Backlog
+    workers: Sequence[WorkerFacts]
+    sweeper_seen_at: datetime | None
+    images_per_s: float | None
+
+    @property
+    def alive(self) -> list[WorkerFacts]:
+        return [worker for worker in self.workers if worker.alive]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that findings are made of. `rows` is None while the database does not answer."""
+
+    settings: Settings
+    rows: Rows | None
+    broker: bool
+    storage_error: StorageUnavailable | None
+    free_bytes: int | None
+    deployed_sha256: str | None
+    """None: its file cannot be read."""
+
+
+def find(facts: Facts) -> list[Finding]:
+    """What an operator has to know, errors first; empty if all is well."""
+    found = [*_parts(facts), *_disk(facts)]
+    if facts.rows is not None:
+        found += [
+            *_queue(facts.settings, facts.rows.backlog),
+            *_workers(facts.rows),
+            *_sweeper(facts.settings, facts.rows),
+        ]
+        if facts.rows.alive and not any(finding.code in ERRORS for finding in found):
+            found += _waiting(facts.rows)  # else the reason why they wait is named already
+        found += [*_models(facts, facts.rows), *_failing(facts.rows.backlog)]
+    return sorted(found, key=lambda finding: finding.code not in ERRORS)
+
+
+def pace(rows: Rows) -> str:
+    """How busy the service is, in one sentence."""
+    alive = len(rows.alive)
+    working = f"{counted(alive, 'worker')} {'is' if alive == 1 else 'are'} running"
+    if not rows.backlog.queued:
+        return f"{working} and nothing waits."
+    return f"{working}; {counted(rows.backlog.queued, 'image')} waiting. {_forecast(rows)}".strip()
+
+
+def _forecast(rows: Rows) -> str:
+    if not rows.images_per_s:
+        return ""
+    left = duration(timedelta(seconds=rows.backlog.queued / rows.images_per_s))
+    return f"At the present pace ({rows.images_per_s:,.1f} images a second) that takes about {left}."
+
+
+def _parts(facts: Facts) -> Iterator[Finding]:
+    if facts.rows is None:
+        todo = "Start PostgreSQL, or correct PNEUMOSCREEN_DATABASE_URL. Nothing is taken or shown until it answers."
+        yield Finding(Code.DATABASE_DOWN, "The database does not answer.", todo)
+    if not facts.broker:
+        yield Finding(
+            Code.BROKER_DOWN,
+            "The broker does not answer, or takes no messages.",
+            "Uploads are kept, but workers are woken late or not at all. Start Redis or Valkey, give it memory if its "
+            "`maxmemory` is reached, or correct PNEUMOSCREEN_REDIS_URL; what waits is then picked up by itself.",
+        )
+    error = facts.storage_error
+    if isinstance(error, StorageMissing):
+        yield Finding(Code.STORAGE_MISSING, error.message, STORE_TODO)
+    elif isinstance(error, StorageForeign):
+        yield Finding(Code.STORAGE_FOREIGN, error.message, STORE_TODO)
+    elif error is not None:
+        todo = "Nothing is taken until it does. Look at the disk, the network share or the object storage behind it."
+        yield Finding(Code.STORAGE_DOWN, error.message, todo)
+
+
+def _disk(facts: Facts) -> Iterator[Finding]:
+    free, limit = facts.free_bytes, facts.settings.limits.min_free_disk_bytes
+    if free is None or free >= NEARLY_FULL_DISK * limit:
+        return
+    left = f"{free / 1e9:.1f} GB"
+    room = "Delete jobs that are no longer needed, set PNEUMOSCREEN_RETENTION_DAYS, or enlarge the disk."
+    if free < limit:
+        what = f"The disk of the image storage is full: {left} left, and uploads have to leave {limit / 1e9:.1f} GB."
+        yield Finding(Code.DISK_FULL, what, f"Uploads are turned away. {room}")
+    else:
+        what = f"The disk of the image storage is nearly full: {left} left."
+        yield Finding(Code.DISK_NEARLY_FULL, what, f"At {limit / 1e9:.1f} GB uploads are turned away. {room}")
+
+
+def _queue(settings: Settings, backlog: Backlog) -> Iterator[Finding]:
+    limit = settings.queue.max_queued_images
+    bulk_limit = limit - settings.queue.reserved_queue_images
+    todo = "Add workers, or raise PNEUMOSCREEN_MAX_QUEUED_IMAGES; senders wait and go on by themselves."
+    if backlog.queued >= limit:
+        yield Finding(Code.QUEUE_FULL, f"The queue is full: {counted(backlog.queued, 'image')} waiting.", todo)
+    elif backlog.queued >= NEARLY_FULL_QUEUE * bulk_limit:
+        what = f"The queue is nearly full: {counted(backlog.queued, 'image')} of {limit:,} waiting."
+        yield Finding(Code.QUEUE_NEARLY_FULL, what, f"From {bulk_limit:,} on only urgent images are taken. {todo}")
+
+
+def _workers(rows: Rows) -> Iterator[Finding]:
+    alive = rows.alive
+    if not alive:
+        yield _no_worker(rows)
+        return
+    paused = [worker for worker in alive if worker.paused_reason]
+    if paused:
+        code = Code.WORKERS_PAUSED if len(paused) == len(alive) else Code.WORKER_PAUSED
+        names = ", ".join(worker.name for worker in paused)
+        verb = "screens" if len(paused) == 1 else "screen"
+        what = f"{len(paused)} of {counted(len(alive), 'worker')} {verb} nothing: {paused[0].paused_reason}"
+        yield Finding(code, what, f"Look at the image storage on the host of {names}. It goes on by itself.")
+    fewer = _fewer(rows.workers, alive)
+    if fewer and rows.backlog.queued:
+        what = f"{counted(fewer, 'worker')} fewer than a moment ago, and images wait."
+        todo = "Their images went back to the queue. The log of the last one says why it stopped; start it again."
+        yield Finding(Code.WORKERS_GONE, what, todo)
+
+
+def _fewer(workers: Sequence[WorkerFacts], alive: Sequence[WorkerFacts]) -> int:
+    """How many fewer run than when one of those vanished whose host has no worker left."""
+    hosts = {worker.host for worker in alive}
+    gone = [w for w in workers if not w.alive and w.host not in hosts and w.silent_for < JUST_GONE]
+    then = [
+        sum(w.started_at <= lost.seen_at and (w.alive or w.seen_at >= lost.seen_at) for w in workers) for lost in gone
+    ]
+    return max(0, max(then, default=0) - len(alive))
+
+
+def _no_worker(rows: Rows) -> Finding:
+    last = min(rows.workers, key=lambda worker: worker.silent_for, default=None)
+    seen = f"The last worker, {last.name}, was seen {last.seen} ago: its log says why it stopped. " if last else ""
+    kept = f"{counted(rows.backlog.queued, 'image')} waiting. " if rows.backlog.queued else ""
+    what = "No worker is running: uploads are kept and will be screened when one starts."
+    return Finding(Code.NO_WORKER, what, f"{kept}{seen}Start one with: pneumoscreen worker")
+
+
+def _sweeper(settings: Settings, rows: Rows) -> Iterator[Finding]:
+    seen_at = rows.sweeper_seen_at
+    patience_s = max(SWEEPER_GONE_S, 5 * settings.queue.sweep_interval_s)
+    if seen_at is not None and (rows.at - seen_at).total_seconds() < patience_s:
+        return
+    since = f" for {duration(rows.at - seen_at)}" if seen_at else ""
+    yield Finding(
+        Code.SWEEPER_STOPPED,
+        f"The sweeper has not been seen{since}.",
+        "Images of a worker that dies stay where they are until it runs. Start it with: pneumoscreen sweeper",
+    )
+
+
+def _waiting(rows: Rows) -> Iterator[Finding]:
+    waited = rows.at - (rows.backlog.oldest_queued_at or rows.at)
+    what = f"The oldest queued image has waited for {duration(waited)}"
+    if waited > STUCK and not rows.backlog.running:
+        todo = "Look at the logs of the workers and of the sweeper; then restart the workers."
+        yield Finding(Code.STUCK, f"{what}, and none is running.", todo)
+    elif waited > SLOW:
+        yield Finding(Code.SLOW, f"{what}.", f"{_forecast(rows)} Add workers if that is too slow.".strip())
+
+
+def _models(facts: Facts, rows: Rows) -> Iterator[Finding]:
+    if facts.deployed_sha256 is None:
+        todo = "Running workers go on; none can start. Import it again: pneumoscreen model import FILE"
+        yield Finding(Code.MODEL_UNREADABLE, "The file of the deployed model cannot be read.", todo)
+    running = {worker.sha256: worker.model for worker in rows.alive}
+    if len(running) > 1:
+        names = " and ".join(f"{name} ({sha256[:12]})" for sha256, name in sorted(running.items()))
+        what = f"Workers run {len(running)} different models: {names}."
+        yield Finding(Code.MIXED_MODELS, what, "Restart the workers that run the wrong one, so that all results agree.")
+    if running and facts.deployed_sha256 is not None and facts.deployed_sha256 not in running:
+        what = f"No worker runs the deployed model {facts.deployed_sha256[:12]}."
+        todo = (
+            "Workers load it when they start: restart them. Or activate the one they run: pneumoscreen model activate"
+        )
+        yield Finding(Code.MODEL_UNUSED, what, todo)
+
+
+def _failing(backlog: Backlog) -> Iterator[Finding]:
+    finished = backlog.done_last_hour + backlog.failed_last_hour
+    if backlog.failed_last_hour >= max(MANY_FAILURES, FAILURE_SHARE * finished):
+        what = f"{backlog.failed_last_hour:,} of {counted(finished, 'image')} failed in the last hour."
+        todo = "See them under History, state “failed”: each says why. One reason on all points to one cause."
+        yield Finding(Code.MANY_FAILURES, what, todo)

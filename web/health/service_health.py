@@ -1,0 +1,152 @@
+"""The one place that says how the service is: home, status, `/readyz` and `/metrics` all show its report.
+
+Each part is asked in a thread of its own and given up after two seconds, so that a report takes no longer when one
+hangs; answers are kept for a second, so that many who ask cost as much as one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from flask import Flask, current_app
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from core.errors import ModelInvalid, StorageUnavailable
+from core.probe import Probe
+from core.queue import takes_writes
+from db import heartbeats, queries, workers
+from db.models import Model, Worker
+from db.session import now
+from model.registry import Registry
+from web.health.findings import ERRORS, STOP_SCREENING_ALONE, Facts, Finding, Rows, WorkerFacts, find
+from web.services import Services
+from web.storage import Storage
+
+_KEY = "pneumoscreen.health"
+
+LIMIT_S = 2.0
+FRESH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    facts: Facts
+    findings: list[Finding]
+
+    @property
+    def ready(self) -> bool:
+        """Images are taken: a load balancer may send them here, though they may have to wait for a worker."""
+        return not any(finding.code in ERRORS - STOP_SCREENING_ALONE for finding in self.findings)
+
+    @property
+    def works(self) -> bool:
+        """Images are taken and screened."""
+        return not any(finding.code in ERRORS for finding in self.findings)
+
+
+class ServiceHealth:
+    """One a web process, shared by its threads."""
+
+    def __init__(self, ours: Services, storage: Storage) -> None:
+        self._ours = ours
+        self._storage = storage
+        self._rows = Probe(self._read_rows, limit_s=LIMIT_S, fresh_s=FRESH_S)
+        self._broker = Probe(lambda: takes_writes(ours.broker), limit_s=LIMIT_S, fresh_s=FRESH_S)
+        self._free = Probe(ours.store.free_bytes, limit_s=LIMIT_S, fresh_s=FRESH_S)
+        self._deployed = Probe(Registry(ours.settings.storage.models).deployed_sha256, limit_s=LIMIT_S, fresh_s=FRESH_S)
+
+    def report(self) -> Report:
+        for part in (self._storage, self._rows, self._broker, self._free, self._deployed):
+            part.start()  # all at once: two that hang cost no more than one
+        facts = Facts(
+            settings=self._ours.settings,
+            rows=self._ask_rows(),
+            broker=self._ask_broker(),
+            storage_error=self._storage_error(),
+            free_bytes=self._ask_free_bytes(),
+            deployed_sha256=self._ask_deployed(),
+        )
+        return Report(facts, find(facts))
+
+    def _ask_rows(self) -> Rows | None:
+        try:
+            return self._rows.get()
+        except (SQLAlchemyError, TimeoutError):
+            return None
+
+    def _ask_broker(self) -> bool:
+        try:
+            return self._broker.get()
+        except TimeoutError:
+            return False
+
+    def _storage_error(self) -> StorageUnavailable | None:
+        try:
+            self._storage.require()
+        except StorageUnavailable as error:
+            return error
+        except SQLAlchemyError:
+            return None  # told as a database that is down
+        return None
+
+    def _ask_free_bytes(self) -> int | None:
+        try:
+            return self._free.get()
+        except (StorageUnavailable, TimeoutError):
+            return None  # told as a storage that is down
+
+    def _ask_deployed(self) -> str | None:
+        try:
+            return self._deployed.get()
+        except (ModelInvalid, TimeoutError):
+            return None
+
+    def _read_rows(self) -> Rows:
+        with self._ours.database.read() as session:
+            at = now(session)
+            return Rows(
+                at=at,
+                backlog=queries.backlog(session, at),
+                workers=_known_workers(session, at),
+                sweeper_seen_at=heartbeats.last_seen(session, heartbeats.SWEEPER),
+                images_per_s=queries.images_per_s(session, at),
+            )
+
+
+def _known_workers(session: Session, at: datetime) -> list[WorkerFacts]:
+    """Workers seen of late, the silent ones too."""
+    rows = session.execute(
+        select(Worker, Model.name)
+        .join(Model, Model.sha256 == Worker.model_sha256)
+        .where(Worker.seen_at > at - timedelta(seconds=workers.FORGET_S))
+        .order_by(Worker.name)
+    )
+    return [
+        WorkerFacts(
+            name=row.name,
+            engine=row.engine,
+            model=model_name,
+            sha256=row.model_sha256,
+            silent_for=at - row.seen_at,
+            alive=at - row.seen_at < timedelta(seconds=workers.ALIVE_S),
+            batches=row.batches,
+            images=row.images,
+            started_at=row.started_at,
+            seen_at=row.seen_at,
+            paused_reason=row.paused_reason,
+        )
+        for row, model_name in rows
+    ]
+
+
+def install(app: Flask, ours: Services, storage: Storage) -> None:
+    app.extensions[_KEY] = ServiceHealth(ours, storage)
+
+
+def report() -> Report:
+    """Of the application that handles the current request."""
+    return cast(ServiceHealth, current_app.extensions[_KEY]).report()

@@ -1,0 +1,98 @@
+"""The request class: how much of a body each address takes, and multipart forms whose files go into spools."""
+
+from __future__ import annotations
+
+from flask import Request, current_app
+from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from db.states import Scope
+from web import permissions, uploads
+from web.admission import admission
+from web.intake.multipart import PIECE_BYTES, FormReader
+from web.intake.spools import Spools
+from web.services import services
+from web.storage import storage
+
+FORM_READER = "pneumoscreen.form_reader"
+"""In the environment: the reader of a form that has arrived already (`web.server`)."""
+MAX_FORM_BYTES = 256 * 1024
+"""Of a form, and of all fields together that are no files."""
+MAX_PUBLIC_BYTES = 16 * 1024
+"""Of whatever somebody may send who has not signed in: a name and a password."""
+MAX_JSON_BYTES = 2 * 1024 * 1024
+"""A thousand file names with their sha256."""
+
+
+class UploadRequest(Request):
+    """Its `max_content_length` depends on who may send it and what it holds."""
+
+    _reader: FormReader | None = None
+
+    def close(self) -> None:
+        """Flask's last call of a request."""
+        super().close()
+        if self._reader is not None:
+            self._reader.close()
+
+    @property
+    def is_upload(self) -> bool:
+        return self.mimetype == "multipart/form-data" and _takes_files(self.endpoint)
+
+    @property
+    def max_content_length(self) -> int:
+        largest: int = current_app.config["MAX_CONTENT_LENGTH"]
+        if self.is_upload:
+            return largest
+        if self.endpoint is None or permissions.is_public(self.endpoint):
+            return min(MAX_PUBLIC_BYTES, largest)
+        return min(MAX_JSON_BYTES if self.is_json else MAX_FORM_BYTES, largest)
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        raise NotImplementedError
+
+    def prepare(self) -> FormReader | None:
+        """What to feed the body of an upload to; None: it is no upload. Refuses before the first byte is read.
+
+        Raises:
+            RequestEntityTooLarge: it says that it is longer than allowed.
+            QueueFull, StorageFull, StorageUnavailable: there is no room.
+        """
+        if (self.content_length or 0) > self.max_content_length:
+            raise RequestEntityTooLarge
+        if not self.is_upload:
+            return None
+        uploads.admit(self)
+        return self._new_reader()
+
+    def _load_form_data(self) -> None:
+        if "form" in self.__dict__:
+            return
+        if self.mimetype != "multipart/form-data":
+            super()._load_form_data()
+            return
+        self._reader = self.environ.get(FORM_READER) or self._read_all()
+        fields, files = self._reader.finish()
+        self.__dict__["form"] = ImmutableMultiDict(fields)
+        self.__dict__["files"] = ImmutableMultiDict(files)
+
+    def _read_all(self) -> FormReader:
+        """Of a server that hands over the body as a stream."""
+        self._reader = self.prepare() or self._new_reader()
+        stream = self._get_stream_for_parsing()
+        while piece := stream.read(PIECE_BYTES):
+            self._reader.feed(piece)
+        return self._reader
+
+    def _new_reader(self) -> FormReader:
+        boundary = self.mimetype_params.get("boundary", "").encode("ascii", "replace")
+        parts: int = current_app.config["MAX_FORM_PARTS"]
+        return FormReader(
+            boundary, Spools(services(), admission(), storage()), max_parts=parts, max_fields_bytes=MAX_FORM_BYTES
+        )
+
+
+def _takes_files(endpoint: str | None) -> bool:
+    permission = permissions.ROUTES.get(endpoint or "")
+    return permission is not None and permissions.SCOPES.get(permission) is Scope.SUBMIT

@@ -1,0 +1,1 @@
+"""The start: send images, see what the service does."""

@@ -1,0 +1,92 @@
+"""The start: send images, see what the service is doing. The form works without scripts; upload.js only betters it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import FileStorage
+
+from db import queries
+from db.states import Priority
+from web import uploads
+from web.admission import admission
+from web.auth import user
+from web.health import service_health
+from web.health.findings import Severity, pace
+from web.health.service_health import Report
+from web.pages.base import blueprint
+from web.quantities import counted
+from web.services import services
+
+RECENT_JOBS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What to expect of the service now, in one word and one sentence; `kind` picks the badge."""
+
+    kind: str
+    word: str
+    sentence: str
+    code: str = ""
+
+
+def service_lines(report: Report) -> list[Line]:
+    """The state of the service for somebody who wants a result: what is wrong, or that it works."""
+    lines = [
+        Line("failed", "Problem", finding.what, finding.code)
+        if finding.severity is Severity.ERROR
+        else Line("refused", "Warning", finding.what, finding.code)
+        for finding in report.findings
+    ]
+    if report.works and report.facts.rows is not None:
+        word = "Working" if report.facts.rows.backlog.queued else "Ready"
+        lines.insert(0, Line("good", word, pace(report.facts.rows)))
+    return lines
+
+
+@blueprint.get("/")
+def home() -> str:
+    ours = services()
+    with ours.database.read() as session:
+        found = queries.jobs(session, limit=RECENT_JOBS).items
+        jobs = [(job, queries.progress(session, job)) for job in found]
+    return render_template(
+        "home/view.html",
+        service=service_lines(service_health.report()),
+        jobs=jobs,
+        max_file_bytes=ours.settings.limits.max_upload_bytes,
+        user=user(),
+    )
+
+
+@blueprint.post("/")
+def upload() -> ResponseReturnValue:
+    """The form without scripts: the files of one request make one job."""
+    files = [file for file in request.files.getlist("files") if file.filename]
+    if not files:
+        abort(400, "No file was chosen. Go back, choose at least one JPEG or PNG image, and send again.")
+    priority = _priority()
+    admission().admit(user().id, priority)
+    received = uploads.receive_new(user().id, _job_name(files), priority, files)
+    refused = [item for item in received if isinstance(item, uploads.Rejected)]
+    job_id = next((item.job_id for item in received if not isinstance(item, uploads.Rejected)), None)
+    if not refused:
+        return redirect(url_for("pages.job", job_id=job_id), 303)
+    accepted = len(received) - len(refused)
+    page = render_template("home/rejected.html", refused=refused, accepted=accepted, total=len(received), job_id=job_id)
+    return page, 200 if accepted else 422
+
+
+def _job_name(files: list[FileStorage]) -> str:
+    """The user's own words, else a count: a file name may name a patient."""
+    return request.form.get("name", "").strip() or counted(len(files), "image")
+
+
+def _priority() -> Priority:
+    try:
+        return Priority(request.form.get("priority", Priority.INTERACTIVE))
+    except ValueError:
+        abort(400, "The choice of how soon is damaged. Go back and send again.")

@@ -1,0 +1,1 @@
+"""One image, and what the model said of it."""

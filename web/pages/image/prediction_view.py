@@ -1,0 +1,120 @@
+"""A prediction in words: what was decided, how near the line it was, and what the number is worth. No Flask here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from db.models import Image, Prediction
+from db.states import Decision, ImageState
+from web.pages.words import DECISION_WORDS, percent
+
+CLOSE_CALL = 0.05
+"""Probabilities this near the operating point are called close: a small change of the image could turn them."""
+
+ADVICE = {
+    "corrupt_image": "Export the image anew from where it came and send it again: a retry of the same file won't help.",
+    "unsupported_type": "Save the image as JPEG or PNG and send it again.",
+    "empty_file": "Export the image anew and send it again.",
+    "too_large": "Save a smaller version of the image and send it again.",
+    "too_many_pixels": "Scale the image down and send it again.",
+    "model_invalid": "Nothing is wrong with the image. The operator has to put the model right; then retry it.",
+    "blob_missing": "The operator has to restore the image storage; then retry it, or send it again.",
+    "storage_unavailable": "Nothing is wrong with the image. Once the storage works again, retry it.",
+    "out_of_memory": "The worker had too little memory. The operator can lower the batch size; then retry it.",
+    "attempts_exhausted": "Retry it. If it fails again, tell the operator the number of this image.",
+}
+UNKNOWN_ADVICE = "Retry it. If it fails again, tell the operator the number of this image and the code below."
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionView:
+    """Numbers ending in `_percent` are places on the gauge, from its left end."""
+
+    title: str
+    sentence: str
+    meaning: str
+    limits: Sequence[str]
+    refused: bool
+    ood_words: str
+    gauge_words: str
+    probability_percent: float
+    threshold_percent: float
+    label_percent: float
+    label_anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Why there is no prediction, and what to do."""
+
+    title: str
+    sentence: str = ""
+    advice: str = ""
+
+
+def describe(found: Prediction) -> PredictionView:
+    threshold_percent = round(100 * found.threshold, 2)
+    anchor = "start" if found.threshold < 0.3 else "end" if found.threshold > 0.7 else "middle"
+    return PredictionView(
+        title=DECISION_WORDS[found.decision],
+        sentence=_sentence(found),
+        meaning=_meaning(found.probability, found.model.card),
+        limits=[str(limit) for limit in found.model.card.get("limits", ())],
+        refused=found.decision is Decision.REFUSED,
+        ood_words=_ood_words(found),
+        gauge_words=f"Probability {percent(found.probability)}, cut-off {percent(found.threshold)}",
+        probability_percent=round(100 * found.probability, 2),
+        threshold_percent=threshold_percent,
+        label_percent=threshold_percent,
+        label_anchor=anchor,
+    )
+
+
+def _sentence(found: Prediction) -> str:
+    if found.decision is Decision.REFUSED:
+        return found.reason or "The model doesn't judge this image: it is unlike the X-rays it was made for."
+    if abs(found.probability - found.threshold) < CLOSE_CALL:
+        side = "at or just above" if found.decision is Decision.PNEUMONIA else "just below"
+        return f"A close call: {side} the model's cut-off. Treat it as undecided."
+    if found.decision is Decision.PNEUMONIA:
+        return "Above the model's cut-off: read this one early."
+    return "Below the model's cut-off. This says nothing about other findings."
+
+
+def _ood_words(found: Prediction) -> str:
+    """How far the image is from what the model knows; of older models, that they cannot tell."""
+    if found.domain_score is None or found.domain_limit is None:
+        return "This model can't tell"
+    side = "Unlike" if found.domain_score > found.domain_limit else "Like"
+    return f"{side} the training images (score {found.domain_score:.2f}, limit {found.domain_limit:.2f})"
+
+
+def _meaning(probability: float, card: dict[str, Any]) -> str:
+    """What the number is worth, as far as the model's card tells."""
+    prior = card.get("calibration", {}).get("prior")
+    if prior is None:
+        return "The model's own estimate, fitted to the images it was trained on. Among other patients it may be off."
+    about = min(99, max(1, round(100 * probability)))
+    return (
+        f"Among patients like those of the training data, if {round(100 * prior)} in 100 of them had pneumonia, about "
+        f"{about} of 100 images with this score would show it. Where pneumonia is rarer, fewer would."
+    )
+
+
+def absence(found: Image, *, someone_works: bool) -> Absence:
+    """For an image without prediction; harmless for one with."""
+    if found.state is ImageState.FAILED:
+        return Absence(
+            "Not screened: it failed",
+            found.error_message or "No reason was recorded.",
+            ADVICE.get(found.error_code or "", UNKNOWN_ADVICE),
+        )
+    if found.state is ImageState.CANCELLED:
+        return Absence("Not screened: cancelled", "Its job was cancelled before its turn.", "To screen it, retry it.")
+    if found.state is ImageState.RUNNING:
+        return Absence("Being screened", "The result appears here by itself.")
+    if not someone_works:
+        return Absence("Waiting for a worker", "No worker is running. The image is kept and screened when one starts.")
+    return Absence("Waiting its turn", "The result appears here by itself.")

@@ -1,0 +1,109 @@
+"""One image: the X-ray, what the model said of it and what that is worth or why it said nothing, and reviews."""
+
+from __future__ import annotations
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from core.errors import beyond_retry
+from db import previews, queries, workers
+from db.audit import Kind
+from db.models import Image
+from db.narrowing import Filters
+from db.session import now
+from db.states import FINAL_STATES, Decision, ImageState, Opinion
+from web import audit, kept, permissions, reviews, uploads
+from web.auth import user
+from web.pages.base import API_ROOT, MAX_ID, blueprint
+from web.pages.image.film import film
+from web.pages.image.prediction_view import absence, describe
+from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
+from web.permissions import Permission
+from web.services import services
+
+
+@blueprint.post(f"/images/<int(max={MAX_ID}):image_id>/review")
+def review(image_id: int) -> ResponseReturnValue:
+    try:
+        opinion = Opinion(request.form.get("opinion", ""))
+    except ValueError:
+        abort(400, "Choose whether you agree, disagree or are unsure, and save again.")
+    reviews.review(image_id, opinion, request.form.get("note", ""))
+    page = url_for("pages.image", image_id=image_id)
+    kept.drop(page)
+    flash("Your review is saved.", "good")
+    return redirect(page, 303)
+
+
+@blueprint.get(f"/images/<int(max={MAX_ID}):image_id>")
+def image(image_id: int) -> str:
+    with services().database.read() as session:
+        found = queries.image(session, image_id)
+        if found is None:
+            abort(404, f"There is no image {image_id}.")
+        previous_id = _neighbour(session, found, before=True)
+        next_id = _neighbour(session, found, before=False)
+        someone_works = bool(workers.alive(session, now(session)))
+        has_picture = previews.has(session, found.sha256)
+    audit.saw(Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
+    newest = prediction(found)
+    missing = absence(found, someone_works=someone_works)
+    judged = newest is not None and newest.decision is not Decision.REFUSED
+    has_map = newest is not None and newest.cam is not None and judged
+    may_review = judged and permissions.may_open(user(), "pages.review")
+    return render_template(
+        "image/view.html",
+        image=found,
+        file_url=f"{API_ROOT}/images/{image_id}/file",
+        film=film(
+            found,
+            newest,
+            file_url=f"{API_ROOT}/images/{image_id}/file",
+            picture_url=f"{API_ROOT}/images/{image_id}/picture",
+            has_picture=has_picture,
+        ),
+        map_url=f"{API_ROOT}/images/{image_id}/cam" if has_map else "",
+        prediction=newest,
+        view=describe(newest) if newest else None,
+        absence=missing,
+        image_words=DECISION_WORDS[newest.decision] if newest else missing.title,
+        over=is_over(found),
+        may_retry=_can_retry(found) and permissions.may(user(), Permission.CHANGE_JOBS, found.job.user_id),
+        may_review=may_review,
+        show_review=newest is not None and (judged or bool(newest.reviews)),
+        opinions=OPINION_WORDS,
+        typed=kept.fields(),
+        max_note_chars=reviews.MAX_NOTE_CHARS,
+        previous_id=previous_id,
+        next_id=next_id,
+    )
+
+
+@blueprint.post(f"/images/<int(max={MAX_ID}):image_id>/retry")
+def retry_image(image_id: int) -> ResponseReturnValue:
+    queued, hopeless = uploads.retry_image(image_id)
+    if queued:
+        flash("The image is queued again.", "good")
+    elif hopeless:
+        flash("Not queued again: the fault lies in the file itself, and a retry would end as before.", "warning")
+    else:
+        flash("Nothing to retry: the image did not fail, or somebody has retried it already.", "good")
+    return redirect(url_for("pages.image", image_id=image_id), 303)
+
+
+def _can_retry(found: Image) -> bool:
+    """Whether it is one that `retry` takes."""
+    failed = found.state is ImageState.FAILED and found.error_code not in beyond_retry()
+    return failed or found.state is ImageState.CANCELLED
+
+
+def is_over(found: Image) -> bool:
+    return ImageState(found.state) in FINAL_STATES
+
+
+def _neighbour(session: Session, found: Image, *, before: bool) -> int | None:
+    """The image next to this one in its job, in the order of upload."""
+    filters = Filters(job_id=found.job_id)
+    page = queries.images(session, filters, cursor=found.id, limit=1, newest_first=before)
+    return page.items[0].id if page.items else None

@@ -1,0 +1,172 @@
+"""Jobs: the list, one job with its progress and images; cancel, retry, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from db import queries, rejections, workers
+from db.audit import Kind
+from db.models import Image, Job, Rejection, User
+from db.narrowing import Filters
+from db.queries import Page, Progress
+from db.session import now
+from db.states import Decision, ImageState, JobState
+from web import audit, deletion, permissions, uploads
+from web.auth import user
+from web.pages.base import MAX_ID, blueprint, cursor
+from web.pages.words import DECISION_WORDS, STATE_WORDS
+from web.permissions import Permission
+from web.quantities import counted
+from web.services import services
+
+JOBS_ON_A_PAGE = 25
+IMAGES_ON_A_PAGE = 50
+REJECTED_ON_A_PAGE = 100
+CHOICES = {d.value: DECISION_WORDS[d] for d in Decision} | {s.value: STATE_WORDS[s] for s in ImageState}
+NO_WORKER = "No worker is running: the images are kept and will be screened when one starts."
+
+
+@blueprint.get("/jobs")
+def jobs() -> str:
+    with services().database.read() as session:
+        page = queries.jobs(session, cursor=cursor(), limit=JOBS_ON_A_PAGE)
+        rows = [(job, queries.progress(session, job)) for job in page.items]
+    return render_template("job/list.html", jobs=rows, cursor=cursor(), next_cursor=page.next_cursor)
+
+
+@blueprint.get(f"/jobs/<int(max={MAX_ID}):job_id>")
+def job(job_id: int) -> str:
+    show = request.args.get("show", "")
+    filters = _filters(job_id, show)
+    with services().database.read() as session:
+        found = _existing(session, job_id)
+        progress = queries.progress(session, found)
+        shown = permissions.may(user(), Permission.SEE_IMAGES, found.user_id)
+        page: Page[Image] = Page([], None)
+        rejected: Page[Rejection] = Page([], None)
+        if shown:
+            page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE, newest_first=False)
+            rejected = rejections.page(session, job_id, limit=REJECTED_ON_A_PAGE)
+        owner = session.get_one(User, found.user_id).name
+        someone_works = bool(workers.alive(session, now(session)))
+        hopeless = queries.beyond_retry(session, found) if progress.counts[ImageState.FAILED] else 0
+    over = is_over(progress)
+    if shown:
+        audit.saw(Kind.JOB, job_id, "page", "list")
+    return render_template(
+        "job/view.html",
+        job=found,
+        shown=shown,
+        may_change=permissions.may(user(), Permission.CHANGE_JOBS, found.user_id),
+        may_delete=permissions.may(user(), Permission.DELETE_JOBS, found.user_id),
+        owner=owner,
+        progress=progress,
+        over=over,
+        waiting="" if not progress.unfinished or someone_works else NO_WORKER,
+        cut_off=cut_off(progress),
+        rejected=rejected.items,
+        more_rejected=rejected.next_cursor is not None,
+        tiles=tiles(progress),
+        retry_word=retry_word(progress, hopeless),
+        hopeless=hopeless_words(hopeless),
+        images=page.items,
+        choices=CHOICES,
+        show=show,
+        cursor=cursor(),
+        next_cursor=page.next_cursor,
+    )
+
+
+@blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/cancel")
+def cancel_job(job_id: int) -> ResponseReturnValue:
+    flash(
+        f"{counted(uploads.cancel(job_id), 'queued image')} cancelled. Images already being screened are finished.",
+        "good",
+    )
+    return redirect(url_for("pages.job", job_id=job_id), 303)
+
+
+@blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/retry")
+def retry_job(job_id: int) -> ResponseReturnValue:
+    queued, left = uploads.retry(job_id)
+    words = f"{counted(queued, 'image')} queued again. {hopeless_words(left)}".strip()
+    flash(words, "good" if queued else "warning")
+    return redirect(url_for("pages.job", job_id=job_id), 303)
+
+
+@blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/delete")
+def delete_job(job_id: int) -> ResponseReturnValue:
+    images = deletion.delete_job(job_id)
+    flash(f"Job {job_id} deleted with {counted(images, 'image')}, their results and their reviews.", "good")
+    return redirect(url_for("pages.jobs"), 303)
+
+
+def is_over(progress: Progress) -> bool:
+    """Whether a page that shows it need not look again. Of an empty or incomplete job more may come."""
+    return progress.state in (JobState.DONE, JobState.CANCELLED) and progress.finished == progress.total
+
+
+def tiles(progress: Progress) -> Sequence[tuple[str, str, int]]:
+    """(icon, words, count): the decisions first, then what is not done. Rare ones only when there are any."""
+    decisions = [(d.value, DECISION_WORDS[d], progress.decisions[d]) for d in (Decision.PNEUMONIA, Decision.NORMAL)]
+    refused = (Decision.REFUSED.value, DECISION_WORDS[Decision.REFUSED], progress.decisions[Decision.REFUSED])
+    states = [(s.value, STATE_WORDS[s], progress.counts[s]) for s in ImageState if s is not ImageState.DONE]
+    rejected = ("rejected", "Rejected", progress.arrival.rejected)
+    always = {ImageState.FAILED.value}
+    if not is_over(progress):
+        always |= {ImageState.QUEUED.value, ImageState.RUNNING.value}
+    return [*decisions, *(t for t in (refused, *states, rejected) if t[2] or t[0] in always)]
+
+
+def retry_word(progress: Progress, hopeless: int = 0) -> str:
+    """What the retry button does for this job; empty when there is nothing that a retry can help."""
+    failed, cancelled = progress.counts[ImageState.FAILED] - hopeless, progress.counts[ImageState.CANCELLED]
+    kinds = [word for word, count in (("failed", failed), ("cancelled", cancelled)) if count]
+    return f"Retry {failed + cancelled:,} {' and '.join(kinds)}" if kinds else ""
+
+
+def hopeless_words(hopeless: int) -> str:
+    """What to do about failed images that a retry can't help."""
+    if not hopeless:
+        return ""
+    if hopeless == 1:
+        return "A retry can't help 1 failed image: its file itself is at fault. Export it anew and send it again."
+    return (
+        f"A retry can't help {hopeless:,} failed images: their files themselves are at fault. "
+        "Export them anew and send them again."
+    )
+
+
+def cut_off(progress: Progress) -> str:
+    """What to do about an upload that stopped before its end."""
+    came = progress.arrival
+    if not came.silent:
+        return ""
+    if not progress.total:
+        return "The upload stopped before an image was taken in. Send the files again."
+    return (
+        f"The upload stopped: {progress.total + came.rejected:,} of {counted(came.expected or 0, 'file')} received. "
+        "What came is kept and screened; send the others again."
+    )
+
+
+def _filters(job_id: int, show: str) -> Filters:
+    """One choice for a reader, two columns in the database."""
+    if not show:
+        return Filters(job_id=job_id)
+    if show in set(Decision):
+        return Filters(job_id=job_id, decision=Decision(show))
+    if show not in set(ImageState):
+        abort(400, "The page was asked to show images of an unknown kind. Choose one from the list.")
+    return Filters(job_id=job_id, state=ImageState(show))
+
+
+def _existing(session: Session, job_id: int) -> Job:
+    found = session.get(Job, job_id)
+    if found is None or found.deleted_at is not None:
+        abort(404, f"There is no job {job_id}.")
+    return found

@@ -1,0 +1,1 @@
+"""What is wrong with the service, and the figures behind it."""
