@@ -111,6 +111,23 @@ def settle_store(settings: Settings) -> str | None:
     return None
 
 
+def take_over_models(settings: Settings) -> list[str]:
+    """Import what lies in the folder of models, and deploy what the release before had chosen there; what is no model.
+
+    Raises:
+        ConfigurationError: the chosen model is not there.
+    """
+    from db.session import Database
+    from services import models_folder
+    from storage.open import open_store
+
+    database = Database(settings.storage.database)
+    try:
+        return models_folder.take_over(settings.storage.models, database, open_store(settings))
+    finally:
+        database.dispose()
+
+
 def _require_schema(database_url: str) -> None:
     from db import migrate
 

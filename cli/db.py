@@ -17,7 +17,8 @@ def upgrade() -> None:
     """Bring the database to this version's schema; creates it when it is empty.
 
     An empty database also gets its image storage: the folder or bucket of the
-    settings receives a marker by which it is recognised.
+    settings receives a marker by which it is recognised. Checkpoints in the
+    folder of models are taken over into it.
 
     `pneumoscreen up` does this by itself. Safe to run again, and from several hosts at once.
 
@@ -39,8 +40,9 @@ def upgrade() -> None:
         migrate.upgrade(url)
         after, _ = migrate.current(url)
         typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
-        if wrong := database.settle_store(settings.load()):
-            typer.echo(f"pneumoscreen: {wrong}", err=True)
+        wrong = database.settle_store(settings.load())
+        for sentence in [wrong] if wrong else database.take_over_models(settings.load()):
+            typer.echo(f"pneumoscreen: {sentence}", err=True)
 
 
 @app.command("adopt-store")

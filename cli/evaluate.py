@@ -26,18 +26,17 @@ def evaluate(
     """Measure a model through the same decoding, preprocessing and network as in screening."""
     from rich.console import Console
 
+    from cli import catalog
     from core import settings
     from model import engines
-    from model.registry import Registry
     from training.bars import Bars
     from training.data import labelled as datasets
     from training.evaluate import figures as evaluation
     from training.progress import stage
 
     configured = settings.load()
-    registry = Registry(configured.storage.models)
-    entry = registry.get(model) if model else registry.active()
-    predictor = engines.load(entry, configured.worker.engine)
+    with catalog.checkpoint(configured, model or "") as entry:
+        predictor = engines.load(entry, configured.worker.engine)
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
         probabilities = evaluation.predict(predictor, dataset.pixels, stage(bars.update, "predicting"))

@@ -46,7 +46,7 @@ def screen(
 
     Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
     """
-    from cli import table
+    from cli import catalog, table
     from cli.submit import print_skipped
     from client import progress
     from client.csv_file import CsvFile
@@ -54,7 +54,6 @@ def screen(
     from client.sources import Sources
     from core import logs, settings
     from model import engines
-    from model.registry import Registry
 
     configured = settings.load()
     tally = Tally()
@@ -63,8 +62,8 @@ def screen(
         sources = stack.enter_context(
             Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
         )
-        registry = Registry(configured.storage.models)
-        predictor = engines.load(registry.get(model) if model else registry.active(), configured.worker.engine)
+        with catalog.checkpoint(configured, model) as entry:
+            predictor = engines.load(entry, configured.worker.engine)
         logs.configure(configured, "screen")
         total = sources.count()
         meter = stack.enter_context(progress.meter("Screening", total))

@@ -151,7 +151,7 @@ class Launcher:
         _say(f"queue: {server.name} is up")
 
     def _prepare_database(self) -> FirstAdmin:
-        from cli.database import explained, settle_store
+        from cli.database import explained, settle_store, take_over_models
         from core import settings
         from db import migrate
         from db.session import Database
@@ -162,8 +162,9 @@ class Launcher:
         with explained(url):
             migrate.upgrade(url)
         _say("database: up to date")
-        if wrong := settle_store(ours):
-            _say(wrong)
+        wrong = settle_store(ours)
+        for sentence in [wrong] if wrong else take_over_models(ours):
+            _say(sentence)
         database = Database(url)
         try:
             if not children.configured(self.env, "DATABASE_URL"):

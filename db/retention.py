@@ -1,4 +1,4 @@
-"""Deletion of jobs, and of the bytes that no image names any more.
+"""Deletion of jobs, and of the bytes that no image and no model names any more.
 
 A deleted job is out of sight at once (`jobs.deleted_at`); its rows are erased a thousand at a time, by whoever deletes
 it and, should that process die, by the sweeper. The bytes follow:
@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from db import jobs, previews, rejections
-from db.models import BlobRemoval, Image, Job, Prediction, Review
+from db.models import BlobRemoval, Image, Job, Model, Prediction, Review
 from db.states import ImageState
 from storage.base import BlobStore
 
@@ -120,7 +120,7 @@ def erase_some(session: Session, job_id: int, now: datetime, *, limit: int = ERA
 
 
 def ask_removal(session: Session, sha256s: Iterable[str], now: datetime) -> None:
-    """Have these blobs removed unless an image names them; asking twice is no harm."""
+    """Have these blobs removed unless an image or a model names them; asking twice is no harm."""
     rows = [{"sha256": sha256, "asked_at": now, "removed_at": None} for sha256 in sorted(set(sha256s))]
     if not rows:
         return
@@ -135,7 +135,7 @@ def removals_pending(session: Session) -> bool:
 
 
 def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int = REMOVE_LIMIT) -> int:
-    """Remove some of the blobs that no image names; how many.
+    """Remove some of the blobs that no image and no model names; how many.
 
     One that the store refuses to remove goes to the end of the queue.
 
@@ -146,7 +146,7 @@ def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int
     pending = session.scalars(
         select(BlobRemoval).where(BlobRemoval.removed_at.is_(None)).order_by(BlobRemoval.asked_at).limit(limit)
     ).all()
-    named = set(session.scalars(select(Image.sha256).where(Image.sha256.in_([row.sha256 for row in pending]))))
+    named = _named(session, [row.sha256 for row in pending])
     previews.remove(session, {row.sha256 for row in pending} - named)
     refused: list[StorageUnavailable] = []
     for row in pending:
@@ -170,7 +170,7 @@ def forget_removed(session: Session, now: datetime) -> None:
 
 
 def hold(session: Session, sha256s: Iterable[str], is_there: Callable[[str], bool]) -> bool:
-    """Keep removals out until the end of this transaction, which adds images of these bytes, stored before it.
+    """Keep removals out until the end of this transaction, which adds images or a model of these stored bytes.
 
     False: some were removed since they were stored. The store is asked only for what a removal has been asked for.
     """
@@ -180,8 +180,15 @@ def hold(session: Session, sha256s: Iterable[str], is_there: Callable[[str], boo
 
 
 def unnamed(session: Session, sha256s: Sequence[str]) -> set[str]:
-    """Those that no image names."""
-    return set(sha256s) - set(session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s))))
+    """Those that neither an image nor a model names."""
+    return set(sha256s) - _named(session, sha256s)
+
+
+def _named(session: Session, sha256s: Sequence[str]) -> set[str]:
+    """Those that an image names, or that are the checkpoint of a model, whether or not it is deployed."""
+    images = session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s)))
+    checkpoints = session.scalars(select(Model.sha256).where(Model.sha256.in_(sha256s)))
+    return {*images, *checkpoints}
 
 
 def _lock(session: Session, function: str) -> None:
