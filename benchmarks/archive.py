@@ -12,10 +12,11 @@ from typing import Any
 
 import psycopg
 
-from db import claims, users, workers
-from db.models import AuditEntry, Base, Image, Job, Prediction, Review
+from db import claims, workers
+from db.accounts import users
 from db.session import Database, now
 from db.states import Role
+from db.tables import AuditEntry, Base, Image, Job, Prediction, Review
 
 CHUNK = 20_000
 YEARS = 2

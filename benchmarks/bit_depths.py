@@ -19,8 +19,8 @@ from rich.table import Table
 
 from imaging import preprocess
 from imaging.decode import decode
-from model import engines
-from model.engines import Predictor
+from model import loaded
+from model.loaded import LoadedModel
 from model.registry import DEFAULT
 
 Gray = NDArray[np.uint8]
@@ -74,23 +74,23 @@ def radiograph(file: Path) -> Gray:
 
 
 def probabilities(
-    predictor: Predictor, radiographs: list[Gray], store: Callable[[Gray], Gray | Deep]
+    model: LoadedModel, radiographs: list[Gray], store: Callable[[Gray], Gray | Deep]
 ) -> NDArray[np.float32]:
     inputs = np.stack([preprocess.read(as_png(store(gray))) for gray in radiographs])
-    return predictor.predict(inputs).probability
+    return model.predict(inputs).probability
 
 
-def compare(predictor: Predictor, sets: dict[str, list[Gray]], kinds: dict[str, Callable[[Gray], Deep]]) -> Table:
+def compare(model: LoadedModel, sets: dict[str, list[Gray]], kinds: dict[str, Callable[[Gray], Deep]]) -> Table:
     table = Table("stored as")
     for name, radiographs in sets.items():
         table.add_column(f"{name}: largest difference")
         table.add_column(f"decisions changed of {len(radiographs)}")
-    of_8_bit = {name: probabilities(predictor, radiographs, lambda gray: gray) for name, radiographs in sets.items()}
+    of_8_bit = {name: probabilities(model, radiographs, lambda gray: gray) for name, radiographs in sets.items()}
     for kind, store in kinds.items():
         cells = []
         for name, radiographs in sets.items():
-            probability, expected = probabilities(predictor, radiographs, store), of_8_bit[name]
-            changed = (probability >= predictor.threshold) != (expected >= predictor.threshold)
+            probability, expected = probabilities(model, radiographs, store), of_8_bit[name]
+            changed = (probability >= model.threshold) != (expected >= model.threshold)
             cells += [f"{np.abs(probability - expected).max():.2f}", str(changed.sum())]
         table.add_row(kind, *cells)
     return table
@@ -107,7 +107,7 @@ def main() -> None:
         "originals": [file for folder in folders for file in sorted(folder.iterdir())[: arguments.each]],
     }
     sets = {name: [radiograph(file) for file in of_set] for name, of_set in files.items()}
-    Console().print(compare(engines.load(DEFAULT, "torch-cpu"), sets, KINDS))
+    Console().print(compare(loaded.load(DEFAULT, "torch-cpu"), sets, KINDS))
 
 
 if __name__ == "__main__":

@@ -66,10 +66,6 @@ def _add_parity(row: Row, files: tuple[bytes, ...]) -> None:
     difference = np.abs(left.astype(np.int16) - right).mean((1, 2))
     row.add("mean_gray_levels_apart", float(difference.mean()))
     row.add("worst_image_gray_levels_apart", float(difference.max()))
-    judge = eager.Network()
-    of_left, of_right = judge.predict_all(left), judge.predict_all(right)
-    row.add("probability_apart_max", float(np.abs(of_left.probability - of_right.probability).max()))
-    row.add(
-        "decisions_changed", sum(a != b for a, b in zip(judge.decide(of_left), judge.decide(of_right), strict=True))
-    )
+    model = eager.load()
+    eager.add_agreement(row, model, eager.predict_all(model, left), eager.predict_all(model, right))
     row.facts["parity"] = f"over {len(files)} images, judged by eager torch"

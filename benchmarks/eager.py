@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.rows import Row
 from model import checkpoint
-from model.decision import Results, decide, joined
+from model.decision import Prediction
+from model.loaded import LoadedModel
+from model.output import NetworkOutput
 from model.registry import DEFAULT
+from model.resnet import GrayResNet
 
 BATCH = 16
 
 
-class Network:
-    """All that a `Predictor` gives: probability, domain score and activation map."""
+class Eager:
+    """An `Engine` (model/engines/)."""
 
-    def __init__(self) -> None:
-        loaded = checkpoint.load(DEFAULT)
-        self.threshold = loaded.card.operating_point.threshold
-        self.limit = loaded.card.domain.limit if loaded.card.domain else None
-        self._network = loaded.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stubs
-        self._domain = loaded.domain
+    name = "eager"
+    batch_size = BATCH
 
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
-        """uint8 (N, 224, 224) -> results, float32."""
+    def __init__(self, network: GrayResNet) -> None:
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stubs
+
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[NDArray[np.float32]]:
         with torch.inference_mode():
-            seen = self._network.look(torch.from_numpy(batch))
-            score = torch.full_like(seen.logits, torch.nan) if self._domain is None else self._domain.score(seen.pooled)
-        return Results(seen.logits.sigmoid().numpy(), score.numpy(), seen.cam.half().numpy())
-
-    def predict_all(self, images: NDArray[np.uint8]) -> Results:
-        """As `predict`, in batches of 16."""
-        found = [self.predict(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
-        return joined(found)
-
-    def decide(self, results: Results) -> list[str]:
-        return [decide(result, self.threshold, self.limit).decision for result in results]
+            return NetworkOutput(*(tensor.numpy() for tensor in self._network(torch.from_numpy(pixels))))
 
 
-def differing(left: list[str], right: list[str]) -> int:
-    """How many of two lists of decisions are not the same."""
-    return sum(a != b for a, b in zip(left, right, strict=True))
+def load() -> LoadedModel:
+    """The shipped model on this engine."""
+    shipped = checkpoint.load(DEFAULT)
+    return LoadedModel.of(shipped, Eager(shipped.network))
+
+
+def predict_all(model: LoadedModel, images: NDArray[np.uint8]) -> list[Prediction]:
+    """What `model` says of uint8 (N, 224, 224), in batches of 16."""
+    batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    return [prediction for batch in batches for prediction in model.predict(batch)]
+
+
+def add_agreement(row: Row, model: LoadedModel, ours: Iterable[Prediction], theirs: Iterable[Prediction]) -> None:
+    """How many images `model` decides otherwise by the one prediction than by the other, and how far they are apart."""
+    pairs = list(zip(ours, theirs, strict=True))
+    row.add("probability_apart_max", max(abs(a.probability - b.probability) for a, b in pairs))
+    row.add("decisions_changed", sum(model.decide(a).decision != model.decide(b).decision for a, b in pairs))

@@ -12,9 +12,9 @@ from benchmarks import cpu, eager
 from benchmarks.decode import ours
 from benchmarks.rows import Row, Setup
 from benchmarks.spread import alternate, ratio
-from model import engines
-from model.decision import Results, decide, joined
-from model.engines import Predictor
+from model import loaded
+from model.decision import Predictions
+from model.loaded import LoadedModel
 from model.registry import DEFAULT
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -24,7 +24,7 @@ SECONDS = 2.0
 """A repeat goes on for at least so long, and for two batches at least."""
 SECONDS_OF_A_POINT = 0.5
 
-Predict = Callable[[NDArray[np.uint8]], Results]
+Predict = Callable[[NDArray[np.uint8]], Predictions]
 
 
 def images_per_s(predict: Predict, batch: NDArray[np.uint8], seconds: float = SECONDS) -> float:
@@ -36,11 +36,11 @@ def images_per_s(predict: Predict, batch: NDArray[np.uint8], seconds: float = SE
     return batches * len(batch) / (time.perf_counter() - started_s)
 
 
-def cpu_s(predictor: Predictor, batch: NDArray[np.uint8]) -> float:
+def cpu_s(model: LoadedModel, batch: NDArray[np.uint8]) -> float:
     """CPU seconds an image, alone, in the batches and with the threads of a worker."""
-    predictor.predict(batch)
+    model.predict(batch)
     with cpu.measured() as used:
-        rate = images_per_s(predictor.predict, batch)
+        rate = images_per_s(model.predict, batch)
     return used.cpu_s / (rate * used.wall_s)
 
 
@@ -52,25 +52,26 @@ def pixels(setup: Setup, count: int | None = None) -> NDArray[np.uint8]:
 
 
 def measure(setup: Setup) -> Row:
-    predictor, baseline = engines.load(DEFAULT), eager.Network()
+    model, baseline = loaded.load(DEFAULT), eager.load()
     images = pixels(setup)
     batch = np.resize(images, (BATCH, *images.shape[1:]))
-    row = Row(facts={"engine": predictor.engine})
-    for predict in (predictor.predict, baseline.predict):
+    row = Row(facts={"engine": model.engine.name})
+    for predict in (model.predict, baseline.predict):
         predict(batch)
     found = alternate(
         setup.repeats,
         {
-            "ours": lambda: images_per_s(predictor.predict, batch),
+            "ours": lambda: images_per_s(model.predict, batch),
             "eager": lambda: images_per_s(baseline.predict, batch),
         },
     )
     row.add("ours_images_per_s", *found["ours"])
     row.add("eager_images_per_s", *found["eager"])
     row.add("ratio", *ratio(found["ours"], found["eager"]))
-    row.add("ours_cpu_ms", *(cpu_s(predictor, batch) * 1e3 for _ in range(setup.repeats)))
-    _add_agreement(row, predictor, baseline, images)
-    for name, predict in (("ours", predictor.predict), ("eager channels_last torch", baseline.predict)):
+    row.add("ours_cpu_ms", *(cpu_s(model, batch) * 1e3 for _ in range(setup.repeats)))
+    eager.add_agreement(row, model, eager.predict_all(model, images), eager.predict_all(baseline, images))
+    row.facts["agreement"] = f"over {len(images)} images"
+    for name, predict in (("ours", model.predict), ("eager channels_last torch", baseline.predict)):
         row.series[name] = [(size, _at_size(predict, images, size)) for size in SIZES]
     return row
 
@@ -79,13 +80,3 @@ def _at_size(predict: Predict, images: NDArray[np.uint8], size: int) -> float:
     batch = np.resize(images, (size, *images.shape[1:]))
     predict(batch)  # an engine may prepare for a new size
     return images_per_s(predict, batch, SECONDS_OF_A_POINT)
-
-
-def _add_agreement(row: Row, predictor: Predictor, baseline: eager.Network, images: NDArray[np.uint8]) -> None:
-    starts = range(0, len(images), BATCH)
-    of_ours = joined([predictor.predict(images[start : start + BATCH]) for start in starts])
-    of_eager = baseline.predict_all(images)
-    decisions = [decide(result, predictor.threshold, predictor.domain_limit).decision for result in of_ours]
-    row.add("decisions_changed", eager.differing(decisions, baseline.decide(of_eager)))
-    row.add("probability_apart_max", float(np.abs(of_ours.probability - of_eager.probability).max()))
-    row.facts["agreement"] = f"over {len(images)} images"

@@ -13,8 +13,7 @@ from benchmarks.rows import Row, Setup
 from benchmarks.site import site
 from benchmarks.upload import Front
 from core.errors import ConfigurationError
-from model import engines
-from model.decision import decide
+from model import loaded
 from model.registry import DEFAULT
 from tests.testing.service import running
 
@@ -36,26 +35,21 @@ def require() -> None:
 def measure_forward(setup: Setup) -> Row:
     """Of the engine torch-cuda, from pixels in the host's memory to results in it, as a worker calls it."""
     require()
-    predictor, row = engines.load(DEFAULT, "torch-cuda"), Row()
+    model, row = loaded.load(DEFAULT, "torch-cuda"), Row()
     images = forward.pixels(setup)
     rates: dict[int, list[float]] = {}
     for size in SIZES:
         batch = np.resize(images, (size, *images.shape[1:]))
         for _ in range(3):
-            predictor.predict(batch)
-        rates[size] = [forward.images_per_s(predictor.predict, batch, POINT_S) for _ in range(setup.repeats)]
+            model.predict(batch)
+        rates[size] = [forward.images_per_s(model.predict, batch, POINT_S) for _ in range(setup.repeats)]
         setup.say(f"  batch {size}: {rates[size][-1]:,.0f} images/s")
         row.add(f"batch_{size}_images_per_s", *rates[size])
     row.series["torch-cuda, half precision"] = [(size, sorted(its)[len(its) // 2]) for size, its in rates.items()]
     best = max(rates, key=lambda size: sorted(rates[size])[len(rates[size]) // 2])
     row.add("best_images_per_s", *rates[best])
-    row.facts["best batch"] = f"{best}, in passes of {predictor.batch_size}, which the engine chose"
-    results = predictor.predict(images)
-    judge = eager.Network()
-    ours = [decide(result, predictor.threshold, predictor.domain_limit).decision for result in results]
-    row.add(
-        "decisions_changed", sum(a != b for a, b in zip(ours, judge.decide(judge.predict_all(images)), strict=True))
-    )
+    row.facts["best batch"] = f"{best}, in passes of {model.engine.batch_size}, which the engine chose"
+    eager.add_agreement(row, model, model.predict(images), eager.predict_all(eager.load(), images))
     return row
 
 
@@ -85,9 +79,9 @@ def measure_service(setup: Setup) -> Row:
     """Each stage alone with all that the machine has, then the whole service; over the slowest stage."""
     require()
     row = Row()
-    predictor = engines.load(DEFAULT, "torch-cuda")
-    batch = np.resize(forward.pixels(setup), (predictor.batch_size, 224, 224))
-    predictor.predict(batch)
+    model = loaded.load(DEFAULT, "torch-cuda")
+    batch = np.resize(forward.pixels(setup), (model.engine.batch_size, 224, 224))
+    model.predict(batch)
     stages: dict[str, list[float]] = {}
     rates: list[float] = []
     count = setup.count * 4
@@ -101,7 +95,7 @@ def measure_service(setup: Setup) -> Row:
                 "upload": front.send(setup.images, setup.count, f"stage {number}").images_per_s,
                 "decode": decode_images_per_s(setup),
                 "transfer": transfer_images_per_s(),
-                "forward": forward.images_per_s(predictor.predict, batch),
+                "forward": forward.images_per_s(model.predict, batch),
                 "database": 1 / rows.run(database.IMAGES)[1],
             }
             for name, rate in found.items():

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from imaging import preprocess
-from model import engines
-from model.decision import Result, decide
-from model.engines import Predictor
+from model import loaded
+from model.decision import Prediction
+from model.loaded import LoadedModel
 from model.registry import DEFAULT
 from training import config
 from training.augment import restyle
@@ -35,7 +35,7 @@ BATCH = 32
 SETS = ("originals", "adult_chest", "not_chest")
 
 
-def clues(models: dict[str, Predictor], dataset: Dataset, held_out: NDArray[np.bool_]) -> Table:
+def clues(models: dict[str, LoadedModel], dataset: Dataset, held_out: NDArray[np.bool_]) -> Table:
     """Figures of held-out patients' images where the recording tells the truth, nothing, or a lie about the class."""
     pixels, labels = dataset.pixels[held_out], dataset.labels[held_out]
     field = config.load(config.DEFAULT).distort.restyle.field
@@ -48,51 +48,51 @@ def clues(models: dict[str, Predictor], dataset: Dataset, held_out: NDArray[np.b
         "both crossed": crossed,
     }
     table = Table("model", "images", "AUC", "sensitivity", "specificity", "calibration error")
-    for name, predictor in models.items():
+    for name, model in models.items():
         for view, its in views.items():
-            found = figures.measure(labels, figures.predict(predictor, its), predictor.threshold)
+            found = figures.measure(labels, figures.predict(model, its), model.threshold)
             shown = (found.auc, found.sensitivity, found.specificity, found.calibration_error)
             table.add_row(name, f"{view} ({len(labels)})", *(f"{value:.3f}" for value in shown))
     return table
 
 
-def compression(models: dict[str, Predictor], originals: Path) -> Table:
+def compression(models: dict[str, LoadedModel], originals: Path) -> Table:
     """Mean absolute change of probability at each JPEG quality."""
     table = Table("model", *map(str, robustness.QUALITIES), "logit, mean", "decisions changed")
-    for name, predictor in models.items():
-        found = robustness.measure(predictor, originals)
+    for name, model in models.items():
+        found = robustness.measure(model, originals)
         changes = [f"{found.by_quality[quality]:.3f}" for quality in robustness.QUALITIES]
         table.add_row(name, *changes, f"{found.mean_absolute_logit_change:.3f}", f"{found.decisions_changed:.1%}")
     return table
 
 
-def judge(predictor: Predictor, images: list[NDArray[np.uint8]]) -> list[tuple[Result, str]]:
-    """Result and decision of each preprocessed image."""
+def judge(model: LoadedModel, images: list[NDArray[np.uint8]]) -> list[tuple[Prediction, str]]:
+    """Prediction and decision of each preprocessed image."""
     batches = (np.stack(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
-    results = [result for batch in batches for result in predictor.predict(batch)]
-    return [(result, decide(result, predictor.threshold, predictor.domain_limit).decision) for result in results]
+    predictions = [prediction for batch in batches for prediction in model.predict(batch)]
+    return [(prediction, model.decide(prediction).decision) for prediction in predictions]
 
 
-def decisions(models: dict[str, Predictor], folder: Path) -> Table:
+def decisions(models: dict[str, LoadedModel], folder: Path) -> Table:
     """How many images of each folder are called what."""
     table = Table("model", "folder", "images", "normal", "pneumonia", "refused")
-    for name, predictor in models.items():
+    for name, model in models.items():
         for kind in SETS:
             for label, images in _folders(folder / kind):
-                called = [decision for _, decision in judge(predictor, images)]
+                called = [decision for _, decision in judge(model, images)]
                 counts = [str(called.count(its)) for its in ("normal", "pneumonia", "refused")]
                 table.add_row(name, f"{kind} {label}".strip(), str(len(images)), *counts)
     return table
 
 
-def parity(models: dict[str, Predictor], originals: Path, dataset: Dataset) -> Table:
+def parity(models: dict[str, LoadedModel], originals: Path, dataset: Dataset) -> Table:
     """Files at full size against the 224 px copies of the same images."""
     small = {PurePosixPath(name).name: pixels for name, pixels in zip(dataset.names, dataset.pixels, strict=True)}
     full = {PurePosixPath(item.name).name: preprocess.read(item.load()) for item in items(originals)}
     names = sorted(small.keys() & full.keys())
     table = Table("model", "images", "mean change of probability", "median", "largest", "decisions changed")
-    for name, predictor in models.items():
-        ours = judge(predictor, [full[its] for its in names]), judge(predictor, [small[its] for its in names])
+    for name, model in models.items():
+        ours = judge(model, [full[its] for its in names]), judge(model, [small[its] for its in names])
         change = [abs(a.probability - b.probability) for (a, _), (b, _) in zip(*ours, strict=True)]
         changed = sum(a != b for (_, a), (_, b) in zip(*ours, strict=True))
         shown = (f"{value:.3f}" for value in (np.mean(change), np.median(change), np.max(change)))
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the split, as the model was trained with")
     arguments = parser.parse_args()
     files = {"before": arguments.before, "model": arguments.model}
-    models = {name: engines.load(file) for name, file in files.items() if file is not None}
+    models = {name: loaded.load(file) for name, file in files.items() if file is not None}
     with Bars() as bars:
         archive = arguments.data / "chest_xray_224.tar"
         dataset = labelled.read(archive, stage(bars.update, "reading images"), for_training=True)

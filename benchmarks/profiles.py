@@ -34,7 +34,7 @@ from imaging.transform import INPUT_PX
 from model import checkpoint
 from model.engines import graph
 from model.engines.runtime import core, has_bfloat16
-from model.fuse import fold, planes
+from model.fuse import fuse, planes
 from model.registry import DEFAULT
 from storage.spool import Spool
 from tests.testing.service import REPOSITORY
@@ -79,10 +79,10 @@ def eager_forward(pixels: NDArray[np.uint8]) -> Parts:
     network = checkpoint.load(DEFAULT).network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stubs
     gray = torch.from_numpy(pixels)
     with torch.inference_mode():
-        network.look(gray)
+        network(gray)
         with profile(activities=[ProfilerActivity.CPU], acc_events=True) as found:
             for _ in range(REPEATS):
-                network.look(gray)
+                network(gray)
     kinds = {
         "convolution": "convolutions, float32",
         "batch_norm": "batch normalisation",
@@ -100,7 +100,7 @@ def engine_forward(pixels: NDArray[np.uint8]) -> Parts:
     """The same through the engine that `auto` takes on this CPU."""
     made = checkpoint.load(DEFAULT)
     assert made.card.quantization is not None  # of the shipped model
-    model = graph.quantised(fold(made.network), made.card.quantization, 1)
+    model = graph.quantised(fuse(made.network), made.card.quantization, 1)
     precision = "bf16" if has_bfloat16() else "f32"
     options = {"PERF_COUNT": "YES", "INFERENCE_NUM_THREADS": "1", "INFERENCE_PRECISION_HINT": precision}
     request = core().compile_model(model, "CPU", options).create_infer_request()

@@ -13,7 +13,7 @@ from benchmarks.images import Images
 from benchmarks.rows import Row, Setup
 from benchmarks.site import site
 from benchmarks.upload import CONCURRENCY, Front, new_job, requests
-from model import engines
+from model import loaded
 from model.registry import DEFAULT
 from tests.testing.service import Service, running
 
@@ -76,7 +76,7 @@ def wait_until_done(service: Service, job_id: int, count: int) -> None:
 def measure(setup: Setup) -> Row:
     """Each repeat measures the stages alone, then the service, so that both see the same machine."""
     row = Row()
-    predictor = engines.load(DEFAULT)
+    model = loaded.load(DEFAULT)
     batch = forward.pixels(setup, database.BATCH)
     stages: dict[str, list[float]] = {name: [] for name in STAGES}
     runs: list[Run] = []
@@ -90,13 +90,13 @@ def measure(setup: Setup) -> Row:
             client_s.append(sent.client_cpu_s)
             stages["upload"].append(sent.web_cpu_s)
             stages["decode"].append(decode.cpu_s(setup))
-            stages["forward"].append(forward.cpu_s(predictor, batch))
+            stages["forward"].append(forward.cpu_s(model, batch))
             stages["database"].append(rows.run(min(database.IMAGES, setup.count * 4))[0])
             runs.append(run(service, setup.images, setup.count, f"service {number}"))
             setup.say(f"  repeat {number + 1} of {setup.repeats}: {runs[-1].images_per_s:.1f} images/s")
     _add_roofline(row, stages, client_s, runs)
     row.add("image_bytes", setup.images.mean_bytes)
-    row.facts["engine"] = predictor.engine
+    row.facts["engine"] = model.engine.name
     return row
 
 

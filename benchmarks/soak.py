@@ -1,7 +1,7 @@
 """`python -m benchmarks.soak --images 100000`: does memory stay flat over a long job, and does progress stay cheap?
 
 Web, sweeper, one worker and `pneumoscreen submit` as processes of their own on SQLite and Valkey; images of 16 x 16
-pixels and a predictor that only takes their mean, so that what is measured is everything around the network. Samples
+pixels and an engine that only takes their mean, so that what is measured is everything around the network. Samples
 the resident memory of each process and the time of a look at the job's progress, as JSON and as a page. Linux only.
 """
 

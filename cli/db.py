@@ -110,7 +110,8 @@ def purge(
 
     from cli import database
     from core import settings
-    from db import audit, erasure
+    from db import audit
+    from db.retention import erasure
     from db.stores import StoreCheck
     from storage.open import open_store
 
@@ -126,12 +127,12 @@ def purge(
                 while some := erasure.purge(open_database, audit.CLI, older_than=age):
                     jobs += len(some)
         left = sum(
-            erasure.find_left_behind(open_database, store, first_byte, dry_run=dry_run)
+            erasure.mark_orphaned(open_database, store, first_byte, dry_run=dry_run)
             for first_byte in range(erasure.PREFIXES)
         )
         if dry_run:
             typer.echo(f"would delete {jobs} jobs and {left} files that belong to no image")
             return
-        spools = store.drop_spools(erasure.left_behind_since())
+        spools = store.drop_spools(erasure.orphaned_before())
         removed = erasure.erase(open_database, store).blobs
     typer.echo(f"deleted {jobs} jobs; removed {removed} stored files and {spools} unfinished uploads")

@@ -18,7 +18,7 @@ def add_domain(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed 
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=True)
         card = ood.add(checkpoint, out, dataset, seed, stage(bars.update, "domain statistics"))
-    refused = card.domain.refused if card.domain else {}
+    refused = card.ood.refused if card.ood else {}
     shares = ", ".join(f"{name} {share:.1%}" for name, share in refused.items())
     typer.echo(f"{out}: refused of held-out patients' images: {shares}")
     if ship:

@@ -28,7 +28,7 @@ def evaluate(
 
     from cli import catalog
     from core import settings
-    from model import engines
+    from model import loaded
     from training.bars import Bars
     from training.data import labelled as datasets
     from training.evaluate import figures as evaluation
@@ -36,11 +36,11 @@ def evaluate(
 
     configured = settings.load()
     with catalog.checkpoint(configured, model or "") as entry:
-        predictor = engines.load(entry, configured.worker.engine)
+        loaded_model = loaded.load(entry, configured.worker.engine)
     with Bars() as bars:
         dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
-        probabilities = evaluation.predict(predictor, dataset.pixels, stage(bars.update, "predicting"))
-    figures = evaluation.measure(dataset.labels, probabilities, predictor.threshold, dataset.patients)
+        probabilities = evaluation.predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
+    figures = evaluation.measure(dataset.labels, probabilities, loaded_model.threshold, dataset.patients)
     Console().print(_table(entry.name, figures))
     if json:
         json.write_text(figures.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from client.sources import Problem, Source, Sources
     from core.csv_lines import Row
     from core.settings import Settings
-    from model.engines import Predictor
+    from model.loaded import LoadedModel
     from worker.batching import Outcome
 
 
@@ -53,7 +53,7 @@ def screen(
     from client.rows import Tally
     from client.sources import Sources
     from core import logs, settings
-    from model import engines
+    from model import loaded
 
     configured = settings.load()
     tally = Tally()
@@ -63,11 +63,11 @@ def screen(
             Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
         )
         with catalog.checkpoint(configured, model) as entry:
-            predictor = engines.load(entry, configured.worker.engine)
+            loaded_model = loaded.load(entry, configured.worker.engine)
         logs.configure(configured, "screen")
         total = sources.count()
         meter = stack.enter_context(progress.meter("Screening", total))
-        for done, row in enumerate(screen_rows(sources, predictor, configured), start=1):
+        for done, row in enumerate(screen_rows(sources, loaded_model, configured), start=1):
             tally.add(row)
             if csv_file is not None:
                 csv_file.write(row)
@@ -88,7 +88,7 @@ class Item:
     notes: str = ""
 
 
-def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> Iterator[Row]:
+def screen_rows(sources: Sources, model: LoadedModel, settings: Settings) -> Iterator[Row]:
     """A row for each file, in batches, two of which are in memory at a time."""
     from client.rows import REJECTED
     from core.csv_lines import Row
@@ -96,12 +96,12 @@ def screen_rows(sources: Sources, predictor: Predictor, settings: Settings) -> I
 
     problems: list[Problem] = []
     with decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
-        batches = _batches(sources, settings.worker.batch_size or predictor.batch_size, problems.append)
+        batches = _batches(sources, settings.worker.batch_size or model.engine.batch_size, problems.append)
         for outcomes in screen_batches(
-            batches, lambda item: _read(item, settings.limits.max_pixels), predictor, pool, network
+            batches, lambda item: _read(item, settings.limits.max_pixels), model, pool, network
         ):
             for item, outcome in outcomes:
-                yield _row(item, outcome, predictor)
+                yield _row(item, outcome, model)
     for problem in problems:
         yield Row(problem.name, REJECTED, error=problem.message)
 
@@ -143,16 +143,16 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
     return prepared.pixels
 
 
-def _row(item: Item, outcome: Outcome, predictor: Predictor) -> Row:
+def _row(item: Item, outcome: Outcome, model: LoadedModel) -> Row:
     from client.rows import REJECTED
     from core.csv_lines import Row, model_label
-    from model.decision import Result, decide
+    from model.decision import Prediction
 
     name, sha256 = item.source.name, item.sha256
-    if isinstance(outcome, Result):
-        decided = decide(outcome, predictor.threshold, predictor.domain_limit)
-        model = model_label(predictor.model_name, predictor.model_sha256)
+    if isinstance(outcome, Prediction):
+        decided = model.decide(outcome)
+        label = model_label(model.name, model.sha256)
         reason = decided.reason or ""
-        return Row(name, "done", sha256, outcome.probability, decided.decision, model, reason=reason, notes=item.notes)
+        return Row(name, "done", sha256, outcome.probability, decided.decision, label, reason=reason, notes=item.notes)
     state = "failed" if item.accepted else REJECTED
     return Row(name, state, sha256, error=outcome.message)

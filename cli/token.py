@@ -39,7 +39,7 @@ def create(
     (cancel, retry and delete jobs, the status page, the audit log). None goes beyond what the user's role may.
     """
     from cli import database
-    from db import users
+    from db.accounts import users
     from db.audit import Action, Kind, record_command
     from db.session import now
 
@@ -60,7 +60,7 @@ def list_() -> None:
     """
     from cli import database
     from cli.table import print_rows
-    from db import users
+    from db.accounts import users
     from db.session import now
 
     with database.connected() as open_database, open_database.read() as session:
@@ -92,7 +92,7 @@ def revoke(
     """
     from cli import database
     from core.errors import ConfigurationError
-    from db import users
+    from db.accounts import users
     from db.audit import Action, Kind, record_command
 
     with database.connected() as open_database, open_database.begin() as session:

@@ -37,7 +37,7 @@ def add(
       pneumoscreen user add pacs-gateway --no-password
     """
     from cli import database
-    from db import users
+    from db.accounts import users
     from db.audit import Action, Kind, record_command
     from db.session import now
     from db.states import Role
@@ -60,7 +60,7 @@ def list_() -> None:
     """
     from cli import database
     from cli.table import print_rows
-    from db import users
+    from db.accounts import users
 
     with database.connected() as open_database, open_database.read() as session:
         rows = [
@@ -89,7 +89,7 @@ def password(
       pneumoscreen user password maria --revoke-tokens
     """
     from cli import database
-    from db import users
+    from db.accounts import users
     from db.audit import Action, Kind, record_command
 
     with database.connected() as open_database:
@@ -125,7 +125,7 @@ def sign_out(name: Name) -> None:
       pneumoscreen user sign-out maria
     """
     from cli import database
-    from db import sessions, users
+    from db.accounts import sessions, users
     from db.audit import Action, Kind, record_command
 
     with database.connected() as open_database, open_database.begin() as session:
@@ -144,7 +144,7 @@ def disable(name: Name) -> None:
       pneumoscreen user disable maria
     """
     from cli import database
-    from db import users
+    from db.accounts import users
     from db.audit import Action, Kind, record_command
     from db.session import now
 
@@ -164,7 +164,7 @@ def enable(name: Name) -> None:
       pneumoscreen user enable maria
     """
     from cli import database
-    from db import users
+    from db.accounts import users
     from db.audit import Action, Kind, record_command
 
     with database.connected() as open_database, open_database.begin() as session:

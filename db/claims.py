@@ -27,8 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from db import previews
-from db.models import Image, Prediction, User, state_is, still
 from db.states import Decision, ImageState, Priority
+from db.tables import Image, Prediction, User, state_is, still
 
 # The number itself in the SQL, for the partial index of the suspects.
 _SUSPECTED = Image.crashes > literal(0, literal_execute=True)
@@ -54,7 +54,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model said of one image; `cam` as `imaging.cam.pack` makes it, the rest as `db.models` has it."""
+    """What a model said of one image; `cam` as `imaging.cam.pack` makes it, the rest as `db.tables` has it."""
 
     claim: Claim
     probability: float

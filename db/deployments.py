@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import Session
 
-from db.models import Deployment, Model
 from db.states import ModelRole
+from db.tables import Deployment, Model
 
 _OPEN = Deployment.until.is_(None)
 

@@ -8,7 +8,7 @@ from sqlalchemy import or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.models import Heartbeat
+from db.tables import Heartbeat
 
 SWEEPER = "sweeper"
 

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import beyond_retry
 from db.claims import pick_queued
-from db.models import Image, Job, state_is, still
 from db.states import FINAL_STATES, ImageState, Priority
+from db.tables import Image, Job, state_is, still
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.models import Preview
+from db.tables import Preview
 
 
 def keep(session: Session, pictures: Mapping[str, bytes], now: datetime) -> None:

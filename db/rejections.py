@@ -13,8 +13,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.models import Rejection
 from db.queries import Page
+from db.tables import Rejection
 
 
 @dataclass(frozen=True, slots=True)

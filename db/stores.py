@@ -13,8 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import StorageForeign, StorageMissing
-from db.models import Image, RecordedStore
 from db.session import Database, now
+from db.tables import Image, RecordedStore
 from storage import marker
 from storage.base import BlobStore
 

@@ -6,8 +6,6 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image
-
 from core.errors import CorruptImage, EmptyFile, TooManyPixels, UnsupportedType
 from imaging import segments
 from imaging.identify import HEAD_BYTES, identify
@@ -18,10 +16,6 @@ MAX_PIXELS = 100_000_000
 MAX_SIDE_PX = 65_535
 """The most that a JPEG can have. A PNG of one column and 100 million rows would cost 4 GB for its row pointers."""
 
-# Our own limit, checked on the header below, stands in for Pillow's, which only warns up to twice its value.
-Image.MAX_IMAGE_PIXELS = None
-
-PILLOW_FORMATS = ("JPEG", "PNG")
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 IMAGE_MAGIC = (_JPEG, _PNG)

@@ -14,7 +14,7 @@ EQUAL_DECISIONS = 0.995
 PROBABILITY_CHANGE = 0.02
 """What int8 must reach on the validation part: decisions equal, and probabilities of 99 % of images this close."""
 
-ACTIVATIONS = tuple(f"{block}.{its}" for block in range(8) for its in ("first", "out"))[:-1]
+ACTIVATIONS = tuple(f"{block}.{place}" for block in range(8) for place in ("first", "out"))[:-1]
 """What is rounded to 8 bits: what the first convolution of each block gives, and the block, but for the last."""
 
 VALIDATION, SITE = "validation", "site"
@@ -23,9 +23,12 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 
 
 class Frozen(BaseModel):
-    """Base of the card's parts: nobody changes them, and an unknown field is an error."""
+    """Base of the card's parts: nobody changes them, and an unknown field is an error.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Where the name of a field differs from its key in the JSON, as in checkpoints of before, the key is its alias.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
 
 
 class OperatingPoint(Frozen):
@@ -55,8 +58,8 @@ class TrainingData(Frozen):
     digest: str = Field(description="sha256 over labels and pixels.")
 
 
-class DomainLimit(Frozen):
-    """Above `limit` on the domain score (model/ood.py) an image is refused."""
+class OodLimit(Frozen):
+    """Above `limit` on the ood score (model/ood.py) an image is refused."""
 
     limit: float
     rule: str = Field(description="How the limit was chosen, and on what.")
@@ -128,6 +131,6 @@ class Card(Frozen):
     metrics: dict[str, Any]
     intended_use: str
     limits: tuple[str, ...]
-    domain: DomainLimit | None = None
+    ood: OodLimit | None = Field(default=None, alias="domain")
     quantization: Quantization | None = None
     site: Site | None = None

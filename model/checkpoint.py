@@ -8,17 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as save_bytes
 from torch import Tensor
 
 from core.errors import ModelInvalid
-from model import ood as domains
+from model import ood as statistics
 from model import weights
 from model.card import Card
 from model.files import file_sha256, read_card, verify
-from model.ood import PREFIX, Domain
+from model.ood import OOD_PREFIX, OodStatistics
 from model.resnet import GrayResNet, build
 
 __all__ = ["Checkpoint", "load", "read_card", "save"]
@@ -28,26 +29,26 @@ __all__ = ["Checkpoint", "load", "read_card", "save"]
 class Checkpoint:
     """A network with float32 weights in inference mode, its card, and the sha256 of its file in hex.
 
-    `domain` is None in a checkpoint made before there was one; it then cannot refuse an image.
+    `ood` is None in a checkpoint made before there was one; it then cannot refuse an image.
     """
 
     network: GrayResNet
     card: Card
     sha256: str
-    domain: Domain | None = None
+    ood: OodStatistics | None = None
 
 
-def save(path: Path, network: GrayResNet, card: Card, domain: Domain | None = None) -> str:
+def save(path: Path, network: GrayResNet, card: Card, ood: OodStatistics | None = None) -> str:
     """Write the checkpoint atomically and return the sha256 of its file.
 
     Raises:
-        ValueError: a weight does not fit in float16, or the card and the file disagree about domain statistics.
+        ValueError: a weight does not fit in float16, or the card and the file disagree about ood statistics.
     """
-    if (domain is None) != (card.domain is None):
-        raise ValueError("domain statistics belong to a card with a domain limit, and the other way round")
+    if (ood is None) != (card.ood is None):
+        raise ValueError("ood statistics belong to a card with an ood limit, and the other way round")
     tensors = {name: _half(name, tensor) for name, tensor in network.body.state_dict().items()}
-    if domain is not None:
-        tensors |= domain.state()
+    if ood is not None:
+        tensors |= {name: torch.from_numpy(array).contiguous() for name, array in ood.state().items()}
     partial = path.with_suffix(".partial")
     partial.write_bytes(save_bytes(tensors, metadata={"card": card.model_dump_json()}))
     partial.replace(path)
@@ -65,12 +66,12 @@ def load(path: Path, expect_sha256: str | None = None) -> Checkpoint:
     network = build()
     try:
         tensors = {name: _float(tensor) for name, tensor in load_file(path).items()}
-        statistics = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
+        of_ood = {name: tensors.pop(name).numpy() for name in list(tensors) if name.startswith(OOD_PREFIX)}
         network.body.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise ModelInvalid(f"The model {path} does not hold the weights of a ResNet-18.") from error
-    domain = domains.from_state(statistics) if statistics else None
-    return Checkpoint(network.requires_grad_(False), card, sha256, domain)
+    ood = statistics.from_state(of_ood) if of_ood else None
+    return Checkpoint(network.requires_grad_(False), card, sha256, ood)
 
 
 def _half(name: str, tensor: Tensor) -> Tensor:

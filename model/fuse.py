@@ -1,4 +1,4 @@
-"""ResNet-18 as convolutions alone: batch normalisation, and what happens to gray before them, folded in exactly.
+"""ResNet-18 as convolutions alone: batch normalisation, and what precedes them, fused into their weights exactly.
 
 The first convolution takes two planes, gray and one that is the same throughout. The backbone subtracts a mean from
 gray and then pads with zeros; as a bias that subtraction would reach into the padding and change the border. On a plane
@@ -50,7 +50,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Folded:
+class FusedResNet:
     """`stem`, relu, max-pooling (3 x 3, stride 2, padding 1), eight blocks of which two make a stage, and `head`.
 
     `head` is the one linear layer as a 1 x 1 convolution, which gives the class activation map.
@@ -62,11 +62,11 @@ class Folded:
 
 
 @torch.no_grad()
-def fold(network: GrayResNet) -> Folded:
-    """Fold in float64, so that only the last rounding to float32 differs from the network."""
+def fuse(network: GrayResNet) -> FusedResNet:
+    """Fuse in float64, so that only the last rounding to float32 differs from the network."""
     body = network.body
     stages = (body.layer1, body.layer2, body.layer3, body.layer4)
-    return Folded(
+    return FusedResNet(
         stem=_stem(network),
         blocks=tuple(_block(block) for stage in stages for block in stage),
         head=Conv(body.fc.weight.detach().float()[:, :, None, None], body.fc.bias.detach().float()),
@@ -74,13 +74,13 @@ def fold(network: GrayResNet) -> Folded:
 
 
 def planes(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (N, 224, 224) -> int8 (N, 2, 224, 224), which `Folded.stem` takes as numbers from -128 to 127."""
+    """uint8 (N, 224, 224) -> int8 (N, 2, 224, 224), which `FusedResNet.stem` takes as numbers from -128 to 127."""
     centred = (gray ^ MIDDLE).view(np.int8)  # flips the sign bit, which subtracts MIDDLE
     return np.stack([centred, np.full_like(centred, ONE)], axis=1)
 
 
 def _stem(network: GrayResNet) -> Conv:
-    conv = _fused(network.body.conv1, network.body.bn1)
+    conv = _fused_conv(network.body.conv1, network.body.bn1)
     mean, std = network.get_buffer("mean").double(), network.get_buffer("std").double()
     weight = conv.weight.double()
     gray = (weight / (WHITE * std)).sum(1)
@@ -91,13 +91,13 @@ def _stem(network: GrayResNet) -> Conv:
 def _block(block: BasicBlock) -> Block:
     shortcut = block.downsample
     return Block(
-        first=_float(_fused(block.conv1, block.bn1)),
-        second=_float(_fused(block.conv2, block.bn2)),
-        shortcut=None if shortcut is None else _float(_fused(shortcut[0], shortcut[1])),
+        first=_float(_fused_conv(block.conv1, block.bn1)),
+        second=_float(_fused_conv(block.conv2, block.bn2)),
+        shortcut=None if shortcut is None else _float(_fused_conv(shortcut[0], shortcut[1])),
     )
 
 
-def _fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Conv:
+def _fused_conv(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Conv:
     """In float64."""
     mean, variance = norm.get_buffer("running_mean").double(), norm.get_buffer("running_var").double()
     scale = norm.weight.double() / torch.sqrt(variance + norm.eps)

@@ -1,4 +1,4 @@
-"""How unlike its training images an image is to the network: two published scores on pooled features, as one number.
+"""How unlike its training images an image is to the network: two published scores on its features, as one number.
 
 * *Distance*: Mahalanobis distance to the training images (Lee et al. 2018, arXiv:1807.03888) without regard to
   class (Kamoi and Kobayashi 2020, arXiv:2003.00402), in the leading principal components, the rest as one variance
@@ -12,21 +12,24 @@ Each is scaled so that 0 is a typical training image and 1 its limit; the score 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import ModelInvalid
 from model import weights
-from model.weights import DOMAIN_PREFIX as PREFIX
+from model.weights import OOD_PREFIX
 
-__all__ = ["PREFIX", "Domain", "from_state"]
+__all__ = ["OOD_PREFIX", "OodStatistics", "from_state"]
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Domain:
-    """Statistics of D = 768 pooled features of the training images, all float32.
+class OodStatistics:
+    """Statistics of D = 768 features of the training images (`NetworkOutput.features`), all float32.
 
     Attributes:
         mean, scale: (D,), to standardise with.
@@ -36,53 +39,53 @@ class Domain:
         ranges: (2, 2), per score (distance, contrast) the values that become 0 and 1.
     """
 
-    mean: Tensor
-    scale: Tensor
-    basis: Tensor
-    variance: Tensor
-    weight: Tensor
-    ranges: Tensor
+    mean: Floats
+    scale: Floats
+    basis: Floats
+    variance: Floats
+    weight: Floats
+    ranges: Floats
 
-    def score(self, features: Tensor) -> Tensor:
+    def score(self, features: Floats) -> Floats:
         """Features (N, D) -> float32 (N,), above 1 for what the model was not made for."""
-        standard = (features.float() - self.mean) / self.scale
-        raw = torch.stack([self.distance(standard), self.contrast(standard)], dim=1)
-        low, high = self.ranges.unbind(1)
-        return ((raw - low) / (high - low)).amax(1)
+        standard = self.standardised(features)
+        raw = np.stack([self.distance(standard), self.contrast(standard)], axis=1)
+        low, high = self.ranges.T
+        score: Floats = ((raw - low) / (high - low)).max(1)
+        return score
 
-    def distance(self, standard: Tensor) -> Tensor:
+    def standardised(self, features: Floats) -> Floats:
+        return (features - self.mean) / self.scale
+
+    def distance(self, standard: Floats) -> Floats:
         """Squared Mahalanobis distance (N,) of standardised features, divided by their number."""
-        along = standard @ self.basis.T
-        rest = standard.square().sum(1) - along.square().sum(1)
-        within = (along.square() / self.variance[:-1]).sum(1)
-        return (within + rest.clamp_min(0) / self.variance[-1]) / standard.shape[1]
+        along = np.square(standard @ self.basis.T)
+        rest = np.square(standard).sum(1) - along.sum(1)
+        within = (along / self.variance[:-1]).sum(1)
+        distance: Floats = (within + rest.clip(0) / self.variance[-1]) / standard.shape[1]
+        return distance
 
-    def contrast(self, standard: Tensor) -> Tensor:
+    def contrast(self, standard: Floats) -> Floats:
         """Logit (N,) of being a spoilt copy."""
-        return standard @ self.weight[:-1] + self.weight[-1]
+        logit: Floats = standard @ self.weight[:-1] + self.weight[-1]
+        return logit
 
-    def to(self, device: torch.device) -> Domain:
-        return Domain(**{name: tensor.to(device) for name, tensor in self._tensors().items()})
-
-    def state(self) -> dict[str, Tensor]:
-        """The tensors by the names they have in a checkpoint's file."""
-        return {PREFIX + name: tensor.contiguous() for name, tensor in self._tensors().items()}
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def state(self) -> dict[str, Floats]:
+        """The arrays by the names they have in a checkpoint's file."""
+        return {OOD_PREFIX + field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def from_state(state: dict[str, Tensor]) -> Domain:
-    """The inverse of `Domain.state`.
+def from_state(state: Mapping[str, Floats]) -> OodStatistics:
+    """The inverse of `OodStatistics.state`.
 
     Raises:
-        ModelInvalid: a tensor is missing, of another shape, or not finite.
+        ModelInvalid: an array is missing, of another shape, or not finite.
     """
-    tensors = {name.removeprefix(PREFIX): tensor.float() for name, tensor in state.items()}
-    if set(tensors) != {field.name for field in fields(Domain)}:
+    arrays = {name.removeprefix(OOD_PREFIX): array for name, array in state.items()}
+    if set(arrays) != {field.name for field in fields(OodStatistics)}:
         raise ModelInvalid("The model's domain statistics are incomplete; add them again.")
-    shapes = weights.domain(len(tensors["basis"]))
-    for name, tensor in tensors.items():
-        if tuple(tensor.shape) != shapes[PREFIX + name] or not bool(tensor.isfinite().all()):
+    shapes = weights.ood(len(arrays["basis"]))
+    for name, array in arrays.items():
+        if array.shape != shapes[OOD_PREFIX + name] or not np.isfinite(array).all():
             raise ModelInvalid(f"The model's domain statistics ({name}) are damaged; add them again.")
-    return Domain(**tensors)
+    return OodStatistics(**arrays)

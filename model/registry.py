@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from core.errors import ModelInvalid
 from model import files, weights
 from model.card import Card
+from storage.base import SHA256_HEX
 
 DEFAULT = Path(__file__).parent / "checkpoints" / "default.safetensors"
 """The checkpoint that comes with the code."""
@@ -78,6 +79,11 @@ def by_key(models: Sequence[NamedModel], key: str) -> NamedModel:
     return matching[0]
 
 
+def named_hash(path: Path) -> str | None:
+    """The sha256 that a file is named by; None for one that a person has named."""
+    return path.stem if SHA256_HEX.fullmatch(path.stem) else None
+
+
 class Registry:
     """Checkpoints below `models_dir`, which need not exist yet, behind the shipped one: models without a service."""
 
@@ -92,7 +98,7 @@ class Registry:
             ModelInvalid: one of the files is damaged; the sentence names it.
         """
         default = entry(self.default)
-        imported = [entry(path) for path in sorted(self.models_dir.glob("*.safetensors"))]
+        imported = [entry(path, named_hash(path)) for path in sorted(self.models_dir.glob("*.safetensors"))]
         return [default, *(model for model in imported if model.sha256 != default.sha256)]
 
     def get(self, key: str) -> Entry:

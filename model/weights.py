@@ -14,13 +14,13 @@ from model.card import Card
 
 Shape = tuple[int, ...]
 
-DOMAIN_PREFIX = "domain."
-"""Before the names of the domain statistics, which are tensors of the same file."""
+OOD_PREFIX = "domain."
+"""Before the names of the ood statistics, which are tensors of the same file."""
 
 STAGE_CHANNELS = (64, 128, 256, 512)
 FEATURES = STAGE_CHANNELS[-1]
 POOLED = sum(STAGE_CHANNELS[-2:])
-"""Pooled features of the last two stages, from which the domain score is made."""
+"""Features averaged over the last two stages, from which the ood score is made."""
 
 _FLOATS = {"F16", "F32"}
 
@@ -35,8 +35,8 @@ def check(path: Path, card: Card) -> None:
     try:
         with safe_open(path, framework="np") as file:
             names = set(file.keys())
-            if card.domain is not None:
-                expected |= domain(_components(file))
+            if card.ood is not None:
+                expected |= ood(_components(file))
             if missing := sorted(expected.keys() - names):
                 raise _not_ours(path, f"lacks the tensor {missing[0]}")
             if unknown := sorted(names - expected.keys()):
@@ -67,8 +67,8 @@ def resnet18() -> Iterator[tuple[str, Shape]]:
     yield "fc.bias", (1,)
 
 
-def domain(components: int) -> dict[str, Shape]:
-    """Names and shapes of the domain statistics (model/ood.py) with that many principal components."""
+def ood(components: int) -> dict[str, Shape]:
+    """Names and shapes of the ood statistics (model/ood.py) with that many principal components."""
     shapes: dict[str, Shape] = {
         "mean": (POOLED,),
         "scale": (POOLED,),
@@ -77,7 +77,7 @@ def domain(components: int) -> dict[str, Shape]:
         "weight": (POOLED + 1,),
         "ranges": (2, 2),
     }
-    return {DOMAIN_PREFIX + name: shape for name, shape in shapes.items()}
+    return {OOD_PREFIX + name: shape for name, shape in shapes.items()}
 
 
 def _batch_norm(name: str, channels: int) -> Iterator[tuple[str, Shape]]:
@@ -88,7 +88,7 @@ def _batch_norm(name: str, channels: int) -> Iterator[tuple[str, Shape]]:
 
 def _components(file: Any) -> int:
     """The number of rows of the basis; 0 where there is none or it has no rows, which is then told."""
-    name = DOMAIN_PREFIX + "basis"
+    name = OOD_PREFIX + "basis"
     shape = file.get_slice(name).get_shape() if name in file.keys() else ()  # noqa: SIM118  # it is no dict
     return int(shape[0]) if shape else 0
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from core.errors import ModelInvalid, StorageUnavailable
-from db import audit, deployments, retention, workers
+from db import audit, deployments, workers
 from db.audit import Action, Actor, Kind
-from db.models import Model
+from db.retention import blobs
 from db.session import Database, now
 from db.stores import StoreCheck
+from db.tables import Model
 from model import registry
 from model.card import Card
 from services import checkpoints
@@ -77,7 +78,7 @@ class Deployments:
         StoreCheck(self._database, self._store).require()
         entry = checkpoints.put(self._store, file)
         with self._database.begin() as session:
-            if not retention.hold(session, [entry.sha256], self._store.exists):
+            if not blobs.lock_blobs(session, [entry.sha256], self._store.exists):
                 raise StorageUnavailable("The checkpoint was removed from the storage meanwhile; import it again.")
             if session.get(Model, entry.sha256) is None:
                 at, card = now(session), entry.card.model_dump(mode="json")

@@ -12,8 +12,8 @@ import structlog
 from core.errors import ConfigurationError, ModelInvalid
 from db import audit, deployments
 from db.audit import Action, Kind
-from db.models import Model
 from db.session import Database, now
+from db.tables import Model
 from model import registry
 from services.deployments import Deployments
 from storage.base import BlobStore
@@ -61,7 +61,8 @@ def _import_all(folder: Path, database: Database, store: BlobStore) -> list[str]
     problems: list[str] = []
     service = Deployments(database, store)
     for path in sorted(folder.glob("*.safetensors")):
-        if _is_there(path.stem, database, store):
+        sha256 = registry.named_hash(path)
+        if sha256 is not None and _is_there(sha256, database, store):
             continue
         try:
             service.import_(path, audit.UPGRADE)

@@ -17,12 +17,13 @@ from sqlalchemy import make_url
 
 from core.queue import make_celery
 from core.settings import Settings
-from db import migrate, stores, users
+from db import migrate, stores
+from db.accounts import users
 from db.session import Database, now
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories, postgres
-from tests.testing.fakes import FakePredictor
+from tests.testing.fakes import FakeEngine, fake_model
 from tests.testing.postgres import PostgresServer
 from tests.testing.settings import make_settings
 from web.app import create_app
@@ -122,8 +123,8 @@ def postgresql() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def predictor() -> FakePredictor:
-    return FakePredictor()
+def engine() -> FakeEngine:
+    return FakeEngine()
 
 
 @pytest.fixture
@@ -149,8 +150,8 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def pipeline(services: Services, predictor: FakePredictor) -> Iterator[Pipeline]:
-    pipeline = Pipeline(services.settings, services.database, services.store, lambda: predictor, "test-worker")
+def pipeline(services: Services, engine: FakeEngine) -> Iterator[Pipeline]:
+    pipeline = Pipeline(services.settings, services.database, services.store, lambda: fake_model(engine), "test-worker")
     yield pipeline
     pipeline.close()
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.transform import PREPROCESSING
-from model import checkpoint, engines
+from model import checkpoint, loaded
 from model.card import ARCHITECTURE, Card, TrainingData
-from model.engines import Predictor
+from model.loaded import LoadedModel
 from training import config as configs
 from training import run_folder
 from training.calibrate import ood
@@ -53,11 +53,11 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
     file, card = out / "model.safetensors", _card(config, source, developed, _command(inputs, config))
     # The figures are those of the file itself, float16 weights and all; it is written again with them in its card.
     checkpoint.save(file, developed.network, card)
-    predictor = engines.load(file)
-    test = evaluate.predict(predictor, dataset.pixels[~source.known], stage(progress, "testing"))
-    metrics = _metrics(source, developed, test, predictor.threshold)
+    model = loaded.load(file)
+    test = evaluate.predict(model, dataset.pixels[~source.known], stage(progress, "testing"))
+    metrics = _metrics(source, developed, test, model.threshold)
     if inputs.originals is not None:
-        metrics["recompression"] = _recompression(predictor, inputs.originals, progress)
+        metrics["recompression"] = _recompression(model, inputs.originals, progress)
     card = card.model_copy(update={"metrics": metrics})
     checkpoint.save(file, developed.network, card)
     ood.add(file, file, dataset, config.seed, stage(progress, "domain statistics"))
@@ -85,8 +85,8 @@ def _metrics(
     return metrics
 
 
-def _recompression(predictor: Predictor, originals: Path, progress: StageProgress) -> dict[str, Any]:
-    return robustness.measure(predictor, originals, stage(progress, "re-encoding")).model_dump(mode="json")
+def _recompression(model: LoadedModel, originals: Path, progress: StageProgress) -> dict[str, Any]:
+    return robustness.measure(model, originals, stage(progress, "re-encoding")).model_dump(mode="json")
 
 
 def _command(inputs: Inputs, config: TrainConfig) -> str:

@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
-from db import models as tables
-from db import previews, queries, rejections
+from db import previews, queries, rejections, tables
 from db.audit import Kind
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.states import FINAL_STATES, JobState
 from web import audit, csv_export, deletion, filenames, heat_map, permissions, reviews, searches, uploads
 from web import schemas as s

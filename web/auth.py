@@ -11,11 +11,11 @@ from werkzeug.exceptions import BadRequest, Unauthorized
 from werkzeug.wrappers import Request
 from wtforms import ValidationError
 
-from db import sessions as rows
-from db import users
-from db.models import User
+from db.accounts import sessions as rows
+from db.accounts import users
 from db.session import now
 from db.states import Role, Scope
+from db.tables import User
 from web import permissions, sessions
 from web.services import services
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from flask import Response
 
 from core.csv_lines import COLUMNS, REJECTED, Row, cells
-from db import export, rejections
+from db import rejections
 from db.audit import Action, Kind
-from db.narrowing import Filters
+from db.listing import export
+from db.listing.filters import Filters
 from db.session import Database
 from web import audit
 from web.services import services

@@ -7,10 +7,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 
 from core.errors import StorageUnavailable
-from db import erasure, retention
 from db.audit import Action, Kind
-from db.models import Job
+from db.retention import deletion, erasure
 from db.session import now
+from db.tables import Job
 from web import audit
 from web.quantities import counted
 from web.services import services
@@ -28,7 +28,7 @@ def delete_job(job_id: int) -> int:
         job = session.get(Job, job_id, with_for_update=True)
         if job is None or job.deleted_at is not None:
             raise NotFound(f"There is no job {job_id}.")
-        images = retention.mark_deleted(session, job, now(session))
+        images = deletion.mark_deleted(session, job, now(session))
         audit.did(session, Action.DELETED, Kind.JOB, job_id, counted(images, "image"))
     try:
         erasure.erase(ours.database, ours.store, for_s=ERASE_FOR_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from db.models import MAX_FILENAME
+from db.tables import MAX_FILENAME
 
 UNNAMED = "unnamed"
 """A file without a name, or whose name has nothing that can be shown."""

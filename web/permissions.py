@@ -14,8 +14,8 @@ from flask import Flask, abort, request
 from sqlalchemy import select
 
 from core.errors import ConfigurationError
-from db.models import Image, Job
 from db.states import Role, Scope
+from db.tables import Image, Job
 from web.schemas import MAX_ID
 from web.services import services
 

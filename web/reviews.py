@@ -6,9 +6,9 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from db import queries
 from db.audit import Action, Kind
-from db.models import Review
 from db.session import now
 from db.states import Decision, Opinion
+from db.tables import Review
 from web import audit, uploads
 from web.auth import user
 from web.services import services

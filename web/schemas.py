@@ -9,7 +9,7 @@ from flask_openapi3.models.file import FileStorage
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import beyond_retry
-from db import models
+from db import tables
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority, Role
 
@@ -88,7 +88,7 @@ class Job(Schema):
     incomplete: bool = Field(description="Fewer files than declared came, and none for a minute: send them again.")
 
     @classmethod
-    def of(cls, job: models.Job, progress: Progress) -> Job:
+    def of(cls, job: tables.Job, progress: Progress) -> Job:
         return cls(
             id=job.id,
             name=job.name,
@@ -159,7 +159,7 @@ class Image(Schema):
     review: Review | None = Field(description="The last that somebody said of this prediction.")
 
     @classmethod
-    def of(cls, row: models.Image) -> Image:
+    def of(cls, row: tables.Image) -> Image:
         primary = row.primary_prediction
         made = {"error", "prediction", "review"}
         facts = {name: getattr(row, name) for name in cls.model_fields if name not in made}
@@ -172,7 +172,7 @@ def _error(code: str, message: str) -> ImageError:
     return ImageError(code=code, message=message, retry_helps=code not in beyond_retry())
 
 
-def _prediction(row: models.Prediction | None) -> Prediction | None:
+def _prediction(row: tables.Prediction | None) -> Prediction | None:
     if row is None:
         return None
     return Prediction(
@@ -188,7 +188,7 @@ def _prediction(row: models.Prediction | None) -> Prediction | None:
     )
 
 
-def _review(row: models.Review) -> Review:
+def _review(row: tables.Review) -> Review:
     return Review(opinion=row.opinion, note=row.note, reviewer=row.user.name, created_at=row.created_at)
 
 

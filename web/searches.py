@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from db import searches
+from db.accounts import searches
 from db.session import now
 from web.auth import user
 from web.services import services

@@ -17,9 +17,9 @@ from flask import Flask, Request, Response, g, session
 from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 from sqlalchemy.orm import Session as DatabaseSession
 
-from db import sessions
-from db.models import BrowserSession, User
+from db.accounts import sessions
 from db.session import now
+from db.tables import BrowserSession, User
 from web.services import services
 
 CSRF_FIELD = "csrf_token"

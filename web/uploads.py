@@ -22,13 +22,14 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from core.errors import Permanent, StorageFull, StorageUnavailable, TooLarge, beyond_retry
 from core.queue import publish
-from db import jobs, queries, rejections, retention
+from db import jobs, queries, rejections
 from db.audit import Action, Kind
 from db.jobs import NewImage
-from db.models import Image, Job
 from db.queries import Progress
+from db.retention.blobs import lock_blobs
 from db.session import now
 from db.states import ImageState, Priority
+from db.tables import Image, Job
 from imaging.media import sniff
 from storage.spool import Spool
 from web import audit, filenames
@@ -286,7 +287,7 @@ def _create(
 
 def _add(session: Session, job: Job, new: Sequence[NewImage]) -> list[Image]:
     """Rows for bytes that are stored. Raises StorageUnavailable: a deletion has just removed some of them."""
-    if not retention.hold(session, (item.sha256 for item in new), services().store.exists):
+    if not lock_blobs(session, (item.sha256 for item in new), services().store.exists):
         raise StorageUnavailable("The last job with one of these images was deleted at this moment.")
     at = now(session)
     images = jobs.add_images(session, job, new, at, published_at=at)

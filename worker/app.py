@@ -132,12 +132,12 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
 
 def _announce(database: Database, pipeline: Pipeline) -> None:
     """Load the model and tell the database which one it is."""
-    model = pipeline.predictor
+    model = pipeline.model
     with database.begin() as session:
         workers.register(
-            session, name=pipeline.name, engine=model.engine, model_sha256=model.model_sha256, now=now(session)
+            session, name=pipeline.name, engine=model.engine.name, model_sha256=model.sha256, now=now(session)
         )
-    log.info("worker_ready", model=model.model_name, sha256=model.model_sha256[:12], engine=model.engine)
+    log.info("worker_ready", model=model.name, sha256=model.sha256[:12], engine=model.engine.name)
 
 
 def _keep_our_logging(**_: Any) -> None:

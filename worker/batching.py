@@ -16,12 +16,12 @@ import structlog
 from numpy.typing import NDArray
 
 from core.errors import DeviceLost, OutOfMemory, PneumoscreenError, Transient
-from model.decision import Result
-from model.engines import Predictor
+from model.decision import Prediction
+from model.loaded import LoadedModel
 
 Item = TypeVar("Item")
 Pixels = NDArray[np.uint8]
-Outcome = Result | PneumoscreenError
+Outcome = Prediction | PneumoscreenError
 """What the model says, or why it says nothing."""
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ def nothing_urgent(_waiting: Sequence[Item]) -> Sequence[Item]:
 def screen_batches(
     batches: Iterable[Sequence[Item]],
     read: Callable[[Item], Pixels],
-    predictor: Predictor,
+    model: LoadedModel,
     pool: Executor,
     network: Executor,
     overtake: Callable[[Sequence[Item]], Sequence[Item]] = nothing_urgent,
@@ -75,7 +75,7 @@ def screen_batches(
     Args:
         read: gives the preprocessed pixels of an item, uint8 (224, 224), or raises a PneumoscreenError.
         pool: runs `read`.
-        network: one thread, which runs `predictor`.
+        network: one thread, which runs `model`.
         overtake: asked when a batch is next in the network, with this batch; what it gives goes first, so that it
             waits for the batch that ran when it came and not for the one behind that too.
     """
@@ -88,7 +88,7 @@ def screen_batches(
             urgent = overtake(waiting.items) if waiting is not None else ()
             ready = [_Decoding(urgent, read, pool)] if urgent else []
             ready += [waiting] if waiting is not None else []
-            under_way = [network.submit(_predict_batch, its, predictor) for its in ready]
+            under_way = [network.submit(_predict_batch, its, model) for its in ready]
             if finished is not None:
                 yield finished
             items = next(its_batches, None)
@@ -117,24 +117,24 @@ def _guarded(read: Callable[[Item], Pixels], item: Item) -> Pixels | Pneumoscree
         return _unexpected("The decoder", error)
 
 
-def _predict_batch(decoding: _Decoding[Item], predictor: Predictor) -> list[tuple[Item, Outcome]]:
+def _predict_batch(decoding: _Decoding[Item], model: LoadedModel) -> list[tuple[Item, Outcome]]:
     results = decoding.results()
     good = [result for result in results if isinstance(result, np.ndarray)]
-    outcomes = iter(_predict(np.stack(good), predictor) if good else [])
+    outcomes = iter(_predict(np.stack(good), model) if good else [])
     return [
         (item, next(outcomes) if isinstance(result, np.ndarray) else result)
         for item, result in zip(decoding.items, results, strict=True)
     ]
 
 
-def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
+def _predict(batch: NDArray[np.uint8], model: LoadedModel) -> list[Outcome]:
     """uint8 (N, 224, 224) -> N outcomes; halves the batch as long as the device has not enough memory for it.
 
     Raises:
         DeviceLost: no image is to blame, and none behind it would fare better.
     """
     try:
-        return [_checked(result, predictor) for result in predictor.predict(batch)]
+        return [_checked(prediction, model) for prediction in model.predict(batch)]
     except DeviceLost:
         raise
     except OutOfMemory as error:
@@ -144,7 +144,7 @@ def _predict(batch: NDArray[np.uint8], predictor: Predictor) -> list[Outcome]:
     except Exception as error:
         return [_unexpected("The forward pass", error)] * len(batch)
     middle = len(batch) // 2
-    return _predict(batch[:middle], predictor) + _predict(batch[middle:], predictor)
+    return _predict(batch[:middle], model) + _predict(batch[middle:], model)
 
 
 def _unexpected(what: str, cause: Exception) -> WorkerError:
@@ -154,12 +154,13 @@ def _unexpected(what: str, cause: Exception) -> WorkerError:
     return error
 
 
-def _checked(result: Result, predictor: Predictor) -> Outcome:
+def _checked(prediction: Prediction, model: LoadedModel) -> Outcome:
     """A network that overflowed answers NaN, which is below every threshold and limit: it must not be read as
-    `normal`, nor as an image of its domain.
+    `normal`, nor as an image like those that the model was made from.
     """
-    if not 0 <= result.probability <= 1:
+    if not 0 <= prediction.probability <= 1:
         return WorkerError("The model gave no probability between 0 and 1 for this image.")
-    if predictor.domain_limit is not None and (result.domain_score is None or not math.isfinite(result.domain_score)):
+    score = prediction.ood_score
+    if model.ood_limit is not None and (score is None or not math.isfinite(score)):
         return WorkerError("The model could not tell whether this image is of the kind it was made for.")
-    return result
+    return prediction

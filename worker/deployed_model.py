@@ -11,11 +11,12 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.engines import EngineName
 from core.errors import DeviceLost, PneumoscreenError
 from db import workers
 from db.session import Database, now
-from model import engines
-from model.engines import Predictor
+from model import loaded
+from model.loaded import LoadedModel
 from model.registry import Entry
 from services import checkpoints
 from services.deployments import primary_sha256
@@ -31,7 +32,7 @@ class DeployedModel:
     """The primary model of the deployments, as far as this worker knows them."""
 
     def __init__(
-        self, database: Database, store: BlobStore, engine: str, clock: Callable[[], float] = time.monotonic
+        self, database: Database, store: BlobStore, engine: EngineName, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.problem: str | None = None
         self._database = database
@@ -52,7 +53,7 @@ class DeployedModel:
             self._wanted = wanted = primary_sha256(session)
         return wanted
 
-    def load(self) -> Predictor:
+    def load(self) -> LoadedModel:
         """The first model of this worker.
 
         Raises:
@@ -71,11 +72,11 @@ class DeployedModel:
             return False
         return wanted != self._failed or self._clock() >= self._retry_at_s
 
-    def replacement(self) -> Predictor | None:
+    def replacement(self) -> LoadedModel | None:
         """The model that is wanted, or None if it cannot be loaded; `problem` then says why."""
         wanted = self._wanted or ""  # something is wanted, or nothing was due
         try:
-            predictor = self._load(wanted)
+            model = self._load(wanted)
         except DeviceLost:
             raise
         except PneumoscreenError as error:
@@ -87,8 +88,8 @@ class DeployedModel:
             self._note_failure(wanted, f"Loading it failed unexpectedly ({type(error).__name__}).")
         else:
             self.problem = self._failed = None
-            log.info("model_changed", model=predictor.model_name, sha256=wanted[:12], engine=predictor.engine)
-            return predictor
+            log.info("model_changed", model=model.name, sha256=wanted[:12], engine=model.engine.name)
+            return model
         return None
 
     def _note_failure(self, sha256: str, reason: str) -> None:
@@ -96,11 +97,11 @@ class DeployedModel:
         self.problem = f"It cannot load the model {sha256[:12]}: {reason}"[:300]
         log.warning("model_kept", wanted=sha256[:12], reason=reason)
 
-    def _load(self, sha256: str) -> Predictor:
+    def _load(self, sha256: str) -> LoadedModel:
         with checkpoints.fetched(self._store, sha256) as entry:
-            predictor = engines.load(entry, self._engine)
+            model = loaded.load(entry, self._engine)
             self._register(entry)
-        return predictor
+        return model
 
     def _register(self, entry: Entry) -> None:
         """Predictions name their model, and so does the worker's own row."""

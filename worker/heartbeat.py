@@ -14,7 +14,7 @@ from core.settings import Settings
 from db import workers
 from db.limits import within
 from db.session import Database, now
-from model.engines import Predictor
+from model.loaded import LoadedModel
 from worker.pipeline import Pipeline
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ class Heartbeat:
         self._lease_s = settings.worker.lease_s
         self._database = database
         self._pipeline = pipeline
-        self._listed_with: Predictor | None = None
+        self._listed_with: LoadedModel | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -54,7 +54,7 @@ class Heartbeat:
         pipeline.renew_leases()
         if pipeline.deployed is not None:
             pipeline.deployed.learn()
-        model = pipeline.predictor
+        model = pipeline.model
         with self._database.begin() as session:
             at = now(session)
             listed = workers.beat(
@@ -68,6 +68,6 @@ class Heartbeat:
             )
             if not listed or model is not self._listed_with:
                 workers.register(
-                    session, name=pipeline.name, engine=model.engine, model_sha256=model.model_sha256, now=at
+                    session, name=pipeline.name, engine=model.engine.name, model_sha256=model.sha256, now=at
                 )
         self._listed_with = model

@@ -24,8 +24,8 @@ from db.states import Decision, Priority
 from db.stores import StoreCheck
 from imaging import cam, preprocess
 from imaging.preprocess import Prepared
-from model.decision import Result, decide
-from model.engines import Predictor
+from model.decision import Prediction
+from model.loaded import LoadedModel
 from storage.base import BlobStore, storage_errors
 from worker import outage
 from worker.batching import Outcome, WorkerError, decoders, screen_batches
@@ -43,7 +43,7 @@ class Pipeline:
         settings: Settings,
         database: Database,
         store: BlobStore,
-        load_predictor: Callable[[], Predictor],
+        load_model: Callable[[], LoadedModel],
         name: str,
         deployed: DeployedModel | None = None,
     ) -> None:
@@ -54,8 +54,8 @@ class Pipeline:
         self._settings = settings
         self._database = database
         self._store = store
-        self._load_predictor = load_predictor
-        self._predictor: Predictor | None = None
+        self._load_model = load_model
+        self._model: LoadedModel | None = None
         self._in_hand: frozenset[int] = frozenset()  # replaced, never changed: the heartbeat's thread reads it
         self._outage = Outage(StoreCheck(database, store).require, store.exists, self._next_sha256s)
         self._prepared: dict[int, Prepared] = {}  # of the images in hand, written by the decoding threads
@@ -64,11 +64,11 @@ class Pipeline:
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     @property
-    def predictor(self) -> Predictor:
+    def model(self) -> LoadedModel:
         """Loaded on first use, in the thread that will call it: that of torch's own threads."""
-        if self._predictor is None:
-            self._predictor = self._network.submit(self._load_predictor).result()
-        return self._predictor
+        if self._model is None:
+            self._model = self._network.submit(self._load_model).result()
+        return self._model
 
     def drain(self) -> int:
         """Screen until nothing is queued. Returns how many left our hands."""
@@ -87,14 +87,14 @@ class Pipeline:
     def change_model(self) -> None:
         """Take the deployed model if it is another one. Nothing is in hand, so no batch is lost or of two models."""
         if self._is_change_due() and self.deployed is not None:
-            self._predictor = self._network.submit(self.deployed.replacement).result() or self._predictor
+            self._model = self._network.submit(self.deployed.replacement).result() or self._model
 
     def _is_change_due(self) -> bool:
-        return self.deployed is not None and self.deployed.is_due(self.predictor.model_sha256)
+        return self.deployed is not None and self.deployed.is_due(self.model.sha256)
 
     def _screen(self) -> None:
         started_at = time.monotonic()
-        batches = screen_batches(self._claims(), self._read, self.predictor, self._pool, self._network, self._overtake)
+        batches = screen_batches(self._claims(), self._read, self.model, self._pool, self._network, self._overtake)
         for outcomes in batches:
             self._finish(outcomes)
             self.batches += 1
@@ -173,7 +173,7 @@ class Pipeline:
             return claims.claim(
                 session,
                 worker=self.name,
-                limit=self._settings.worker.batch_size or self.predictor.batch_size,
+                limit=self._settings.worker.batch_size or self.model.engine.batch_size,
                 lease_s=self._settings.worker.lease_s,
                 now=now(session),
                 alone=alone,
@@ -192,12 +192,12 @@ class Pipeline:
         if excused := set(self._outage.excused(outcomes)):
             self._hand_back(excused)
             outcomes = [(claim, outcome) for claim, outcome in outcomes if claim not in excused]
-        model = self.predictor
+        model = self.model
         prepared = {claim.image_id: self._prepared.pop(claim.image_id, None) for claim, _ in outcomes}
         scored = [
             _scored(claim, outcome, model, prepared[claim.image_id])
             for claim, outcome in outcomes
-            if isinstance(outcome, Result)
+            if isinstance(outcome, Prediction)
         ]
         failed = [_failed(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, PneumoscreenError)]
         with self._database.begin() as session:
@@ -205,9 +205,9 @@ class Pipeline:
             done = claims.finish(
                 session,
                 scored,
-                model_sha256=model.model_sha256,
+                model_sha256=model.sha256,
                 threshold=model.threshold,
-                domain_limit=model.domain_limit,
+                domain_limit=model.ood_limit,
                 worker=self.name,
                 now=at,
             )
@@ -240,15 +240,15 @@ def _urgent_first(batch: Sequence[Claim]) -> list[list[Claim]]:
     return [part for part in (urgent, bulk) if part]
 
 
-def _scored(claim: Claim, result: Result, model: Predictor, prepared: Prepared | None) -> Scored:
-    decided = decide(result, model.threshold, model.domain_limit)
+def _scored(claim: Claim, prediction: Prediction, model: LoadedModel, prepared: Prepared | None) -> Scored:
+    decided = model.decide(prediction)
     return Scored(
         claim,
-        result.probability,
+        prediction.probability,
         Decision(decided.decision),
-        result.domain_score,
+        prediction.ood_score,
         decided.reason,
-        cam.pack(result.cam),
+        cam.pack(prediction.cam),
         notes=" ".join(prepared.notes) or None if prepared else None,
         box=list(astuple(prepared.box)) if prepared else None,
         preview=prepared.preview if prepared else None,

@@ -43,7 +43,7 @@ def work(peer: Peer, setup: Setup, count: int, salt: str, expected: Sequence[flo
 def expected_of(setup: Setup) -> list[float]:
     """What our weights say of each file."""
     pixels = np.stack([decode.plain(data) for data in setup.images.files])
-    return [float(value) for value in eager.Network().predict_all(pixels).probability]
+    return [prediction.probability for prediction in eager.predict_all(eager.load(), pixels)]
 
 
 def images_per_s(peer: Peer, client: Client, its: Work, concurrency: int) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from core.engines import EngineName
 from core.settings.group import Count, Group, Seconds
 
 
 class Worker(Group):
     """What a worker runs, how much of it at a time, and for how long it may hold an image."""
 
-    engine: Literal["auto", "torch-cpu", "torch-cuda", "openvino", "openvino-int8"] = Field(
+    engine: EngineName = Field(
         "auto", description="What runs the network; `auto`: CUDA, else the fastest on a CPU that the model allows."
     )
     batch_size: Annotated[int, Field(ge=0)] = Field(

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
+from PIL.PngImagePlugin import PngImageFile
 
 from imaging import orientation, segments
-from imaging.media import PILLOW_FORMATS
 from imaging.raster import depth
 from imaging.raster.picture import Picture
 
@@ -142,7 +142,9 @@ def _picture(stripped: _Stripped) -> Picture:
 
 def _opened(file: bytes, rawmode: str = "") -> Image.Image:
     """Decoded; with a `rawmode` in place of the one that Pillow chooses for its pixels."""
-    image = Image.open(io.BytesIO(file), formats=PILLOW_FORMATS)
+    # Not through `Image.open`, whose guard against large images only warns up to twice its limit, and which can be
+    # turned off for the whole process alone: `imaging.media.sniff` has checked the size.
+    image = PngImageFile(io.BytesIO(file))
     if rawmode and isinstance(image.tile, list):
         image.tile = [tile._replace(args=rawmode) for tile in image.tile]
     image.load()

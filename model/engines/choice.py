@@ -6,6 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.engines import EngineName
 from core.errors import ConfigurationError
 from model.card import PROBABILITY_CHANGE, Card
 
@@ -20,11 +21,11 @@ overflow, and int8 was not measured there.
 class Choice:
     """An engine's name other than `auto`, and a clause that says why."""
 
-    engine: str
+    engine: EngineName
     reason: str
 
 
-def choose(engine: str, card: Card, *, cuda: bool) -> Choice:
+def choose(engine: EngineName, card: Card, *, cuda: bool) -> Choice:
     """Settle `auto`, and check that a named engine can run here.
 
     Raises:

@@ -1,7 +1,7 @@
-"""torch on a CUDA device: the folded network in float16, recorded as CUDA graphs of a few batch sizes.
+"""torch on a CUDA device: the fused network in float16, recorded as CUDA graphs of a few batch sizes.
 
-A network of so many small kernels waits for Python to launch them one by one; a graph is launched at once. Two lanes,
-each with a stream, buffers and graphs of its own, let pixels and results cross the bus while the other computes. Pixels
+A network of so many small kernels waits for Python to launch them one by one; a graph is launched at once. Two streams,
+each with buffers and graphs of its own, let pixels and outputs cross the bus while the other computes. Pixels
 cross as the bytes they are, from pinned memory, and become numbers on the device.
 """
 
@@ -17,17 +17,15 @@ from torch import Tensor
 
 from core.errors import ConfigurationError, DeviceLost
 from imaging.transform import INPUT_PX
-from model.checkpoint import Checkpoint
-from model.decision import Results
 from model.engines import passes
-from model.engines.common import Outputs, check, outputs
-from model.engines.fused import FoldedNetwork
-from model.fuse import fold
-from model.ood import Domain
+from model.engines.fused import FusedNetwork
+from model.fuse import fuse
+from model.output import NetworkOutput
+from model.resnet import GrayResNet
 
 SIZES = (1, 8, 32, 64, 128, 256, 512)
 """Batches that are tried at start. Up to the one that is found best they stay, for what is left of a batch."""
-LANES = 2
+STREAMS = 2
 WARM_UPS = 3
 """Passes before a graph is recorded: cuDNN looks for its fastest algorithms, cuBLAS takes its workspace."""
 ROUNDS = 10
@@ -35,47 +33,40 @@ ROUNDS = 10
 log = logging.getLogger(__name__)
 
 
-class CudaPredictor:
-    """A `Predictor`; see there. Its memory is taken at start, so that no batch can be too large for it later.
+class CudaEngine:
+    """An `Engine`; see there. Its memory is taken at start, so that no batch can be too large for it later.
 
     Raises:
         ConfigurationError: the device has not enough free memory for a single image.
     """
 
-    engine = "torch-cuda"
+    name = "torch-cuda"
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.model_name = checkpoint.card.name
-        self.model_sha256 = checkpoint.sha256
-        self.threshold = checkpoint.card.operating_point.threshold
-        self.domain_limit = checkpoint.card.domain.limit if checkpoint.card.domain else None
+    def __init__(self, network: GrayResNet) -> None:
         torch.backends.cudnn.benchmark = True
-        device = torch.device("cuda")
-        network = FoldedNetwork(fold(checkpoint.network), device, torch.float16)
-        domain = checkpoint.domain.to(device) if checkpoint.domain else None
-        self._lanes = [_Lane(network, domain, max(SIZES)) for _ in range(LANES)]
-        rates = {size: self._lanes[0].images_per_s(size) for size in self._recorded()}
+        fused = FusedNetwork(fuse(network), torch.device("cuda"), torch.float16)
+        self._streams = [_Stream(fused, max(SIZES)) for _ in range(STREAMS)]
+        rates = {size: self._streams[0].images_per_s(size) for size in self._recorded()}
         self.batch_size = passes.fastest(rates)
         self._sizes = [size for size in rates if size <= self.batch_size]
-        for lane in self._lanes:
-            lane.keep(self._sizes)
+        for stream in self._streams:
+            stream.keep(self._sizes)
         shown = ", ".join(f"{size}: {rate:,.0f}" for size, rate in rates.items())
         log.info("batches of %d are about as fast as any (images/s by size: %s)", self.batch_size, shown)
 
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
-        check(batch)
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[NDArray[np.float32]]:
         try:
-            return passes.run(batch, self._lanes, self._sizes)
+            return passes.run(pixels, self._streams, self._sizes)
         except RuntimeError as error:
             _check_device(error)
             raise
 
     def _recorded(self) -> list[int]:
-        """The sizes for which there is memory, recorded in every lane."""
+        """The sizes for which there is memory, recorded on every stream."""
         for number, size in enumerate(SIZES):
             try:
-                for lane in self._lanes:
-                    lane.record(size)
+                for stream in self._streams:
+                    stream.record(size)
             except torch.OutOfMemoryError as error:
                 if number == 0:
                     raise ConfigurationError("The GPU has not enough free memory for the network.") from error
@@ -87,7 +78,7 @@ class CudaPredictor:
 @dataclass(frozen=True)
 class _Recorded:
     graph: torch.cuda.CUDAGraph
-    outputs: Outputs
+    output: NetworkOutput[Tensor]
 
 
 def _check_device(cause: RuntimeError) -> None:
@@ -98,17 +89,16 @@ def _check_device(cause: RuntimeError) -> None:
         raise DeviceLost("The GPU answers nothing more in this process; see the driver's log (dmesg).") from cause
 
 
-class _Lane:
-    """A `passes.Lane` of the device, for parts of at most `largest` images."""
+class _Stream:
+    """A `passes.Stream` of the device, for parts of at most `largest` images."""
 
-    def __init__(self, network: FoldedNetwork, domain: Domain | None, largest: int) -> None:
+    def __init__(self, network: FusedNetwork, largest: int) -> None:
         self._network = network
-        self._domain = domain
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # of torch, as all in this file
+        self._cuda = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # of torch, as all in this file
         self._pixels = torch.zeros((largest, INPUT_PX, INPUT_PX), dtype=torch.uint8).pin_memory()
         self._gray = self._pixels.cuda()
         self._planes = network.planes(largest)
-        self._answers: list[Tensor] = []  # pinned, a copy of the largest outputs
+        self._host: list[Tensor] = []  # pinned, for a copy of the largest output
         self._recorded: dict[int, _Recorded] = {}
         self._count = 0
         torch.cuda.synchronize()  # the buffers were filled on another stream
@@ -116,15 +106,15 @@ class _Lane:
     @torch.inference_mode()
     def record(self, size: int) -> None:
         """Raises torch.OutOfMemoryError."""
-        with torch.cuda.stream(self._stream):
+        with torch.cuda.stream(self._cuda):
             for _ in range(WARM_UPS):
-                self._look(size)
-        self._stream.synchronize()
+                self._forward(size)
+        self._cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self._stream):
-            found = self._look(size)
-        self._recorded[size] = _Recorded(graph, found)
-        self._answers = [torch.empty(its.shape, dtype=its.dtype).pin_memory() for its in found]
+        with torch.cuda.graph(graph, stream=self._cuda):
+            output = self._forward(size)
+        self._recorded[size] = _Recorded(graph, output)
+        self._host = [torch.empty(tensor.shape, dtype=tensor.dtype).pin_memory() for tensor in output]
 
     def keep(self, sizes: list[int]) -> None:
         """Give the memory of all other sizes back."""
@@ -134,7 +124,7 @@ class _Lane:
     def images_per_s(self, size: int) -> float:
         """Of the graph alone."""
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-        with torch.cuda.stream(self._stream):
+        with torch.cuda.stream(self._cuda):
             start.record()
             for _ in range(ROUNDS):
                 self._recorded[size].graph.replay()
@@ -147,16 +137,16 @@ class _Lane:
         count = self._count = len(part)
         recorded = self._recorded[size]
         self._pixels[:count].numpy()[...] = part
-        with torch.cuda.stream(self._stream):
+        with torch.cuda.stream(self._cuda):
             # What is left of an earlier part beyond `count` goes through too, and nobody asks for it.
             self._gray[:count].copy_(self._pixels[:count], non_blocking=True)
             recorded.graph.replay()
-            for host, device in zip(self._answers, recorded.outputs, strict=True):
+            for host, device in zip(self._host, recorded.output, strict=True):
                 host[:count].copy_(device[:count], non_blocking=True)
 
-    def finish(self) -> Results:
-        self._stream.synchronize()
-        return Results(*(its[: self._count].numpy().copy() for its in self._answers))
+    def finish(self) -> NetworkOutput[NDArray[np.float32]]:
+        self._cuda.synchronize()
+        return NetworkOutput(*(tensor[: self._count].numpy().copy() for tensor in self._host))
 
-    def _look(self, size: int) -> Outputs:
-        return outputs(self._network.look(self._gray[:size], self._planes[:size]), self._domain)
+    def _forward(self, size: int) -> NetworkOutput[Tensor]:
+        return self._network.forward(self._gray[:size], self._planes[:size])

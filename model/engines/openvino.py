@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from model.card import Quantization
-from model.checkpoint import Checkpoint
-from model.decision import Results
 from model.engines import graph
-from model.engines.common import CPU_BATCH, check, out_of_memory, results
+from model.engines.common import CPU_BATCH, out_of_memory
 from model.engines.runtime import core, has_bfloat16, ov
-from model.fuse import Folded, fold, planes
-from model.resnet import Seen
+from model.fuse import FusedResNet, fuse, planes
+from model.output import NetworkOutput
+from model.resnet import GrayResNet
+from model.weights import POOLED
 
 NO_MEMORY = ("bad_alloc", "allocate")
 """In the text of a RuntimeError that OpenVINO raises for want of memory."""
@@ -32,43 +32,37 @@ MOST_IMAGES = 256
 Collect = Callable[[int, ov.InferRequest], None]
 
 
-class OpenVinoPredictor:
-    """A `Predictor`; see there. In float32 when `quantization` is None."""
+class OpenVinoEngine:
+    """An `Engine`; see there. In float32 when `quantization` is None."""
 
-    def __init__(self, checkpoint: Checkpoint, quantization: Quantization | None) -> None:
-        self.engine = "openvino" if quantization is None else "openvino-int8"
-        self.model_name = checkpoint.card.name
-        self.model_sha256 = checkpoint.sha256
-        self.threshold = checkpoint.card.operating_point.threshold
-        self.domain_limit = checkpoint.card.domain.limit if checkpoint.card.domain else None
-        self._domain = checkpoint.domain
-        folded = fold(checkpoint.network)
+    def __init__(self, network: GrayResNet, quantization: Quantization | None) -> None:
+        self.name = "openvino" if quantization is None else "openvino-int8"
+        fused = fuse(network)
         if quantization is None:
-            self._runner = Runner(graph.floating(folded, 1))
+            self._runner = Runner(graph.floating(fused, 1))
         else:
             bfloat16 = quantization.bfloat16 and has_bfloat16()
-            self._runner = Runner(graph.quantised(folded, quantization, 1), bfloat16=bfloat16)
+            self._runner = Runner(graph.quantised(fused, quantization, 1), bfloat16=bfloat16)
         # At the end of a batch threads wait for the last image: the more there are of each, the less that counts.
         self.batch_size = min(MOST_IMAGES, CPU_BATCH * self._runner.threads)
 
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
-        check(batch)
-        cam, pooled = np.empty((len(batch), 7, 7), np.float32), np.empty((len(batch), 768), np.float32)
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[NDArray[np.float32]]:
+        cam = np.empty((len(pixels), 7, 7), np.float32)
+        features = np.empty((len(pixels), POOLED), np.float32)
 
         def collect(index: int, request: ov.InferRequest) -> None:
             cam[index] = request.get_output_tensor(0).data[0, 0]
-            pooled[index] = request.get_output_tensor(1).data[0]
+            features[index] = request.get_output_tensor(1).data[0]
 
         try:
-            self._runner.run(batch, collect)
+            self._runner.run(pixels, collect)
         except MemoryError as error:
-            raise out_of_memory(batch) from error
+            raise out_of_memory(pixels) from error
         except RuntimeError as error:
             if not any(words in str(error) for words in NO_MEMORY):
                 raise
-            raise out_of_memory(batch) from error
-        maps = torch.from_numpy(cam)
-        return results(Seen(maps.mean((1, 2)), maps, torch.from_numpy(pooled)), self._domain)
+            raise out_of_memory(pixels) from error
+        return NetworkOutput(cam.mean((1, 2)), cam, features)
 
 
 class Runner:
@@ -119,9 +113,9 @@ class Runner:
                 request.wait()
 
 
-def observe(folded: Folded, pixels: NDArray[np.uint8], progress: Callable[[int], None]) -> dict[str, float]:
+def observe(fused: FusedResNet, pixels: NDArray[np.uint8], progress: Callable[[int], None]) -> dict[str, float]:
     """The largest magnitude of each activation over images uint8 (N, 224, 224), by its name in the graph."""
-    model, names = graph.observing(folded)
+    model, names = graph.observing(fused)
     highest = np.zeros(len(names))
 
     def collect(index: int, request: ov.InferRequest) -> None:

@@ -1,6 +1,6 @@
 """A batch of any size through a network that takes batches of a few fixed sizes.
 
-Lanes take turns: while one computes, the next is being filled and the one before read out.
+Streams take turns: while one computes, the next is being filled and the one before read out.
 """
 
 from __future__ import annotations
@@ -14,39 +14,41 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.decision import Results, joined
+from model.output import NetworkOutput, joined
+
+Floats = NDArray[np.float32]
 
 NEAR = 0.95
-"""Of the highest rate. Smaller batches let an urgent image in sooner."""
+"""Of the highest rate. Smaller batches let an interactive image in sooner."""
 
 
-class Lane(Protocol):
+class Stream(Protocol):
     def start(self, part: NDArray[np.uint8], size: int) -> None:
         """Begin with `part`, uint8 (N, 224, 224), as a batch of `size` >= N."""
         ...
 
-    def finish(self) -> Results:
+    def finish(self) -> NetworkOutput[Floats]:
         """Of the part that was started, once it is done."""
         ...
 
 
-def run(batch: NDArray[np.uint8], lanes: Sequence[Lane], sizes: Sequence[int]) -> Results:
-    """The results of a batch, uint8 (N, 224, 224), N >= 1, in its order. After an error no lane is busy."""
-    found: list[Results] = []
-    busy: deque[Lane] = deque()
+def run(batch: NDArray[np.uint8], streams: Sequence[Stream], sizes: Sequence[int]) -> NetworkOutput[Floats]:
+    """The output for a batch, uint8 (N, 224, 224), N >= 1, in its order. After an error no stream is busy."""
+    outputs: list[NetworkOutput[Floats]] = []
+    busy: deque[Stream] = deque()
     try:
-        for (part, size), lane in zip(_parts(batch, sizes), cycle(lanes), strict=False):
-            if len(busy) == len(lanes):
-                found.append(busy.popleft().finish())
-            lane.start(part, size)
-            busy.append(lane)
+        for (part, size), stream in zip(_parts(batch, sizes), cycle(streams), strict=False):
+            if len(busy) == len(streams):
+                outputs.append(busy.popleft().finish())
+            stream.start(part, size)
+            busy.append(stream)
         while busy:
-            found.append(busy.popleft().finish())
+            outputs.append(busy.popleft().finish())
     finally:
-        for lane in busy:
+        for stream in busy:
             with contextlib.suppress(RuntimeError):
-                lane.finish()
-    return joined(found)
+                stream.finish()
+    return joined(outputs)
 
 
 def fastest(images_per_s: Mapping[int, float]) -> int:

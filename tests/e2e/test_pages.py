@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
-from db.models import Image, Job
+from db.tables import Image, Job
 from tests.e2e.conftest import LONG, add_job, add_refused_job, new_context, screen, sign_in
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from db.models import Image
+from db.tables import Image
 from tests.faults.load import Load
 from tests.faults.profile import Profile
 from tests.faults.stack import START_TIMEOUT_S, Stack

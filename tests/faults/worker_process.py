@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -18,16 +19,18 @@ from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from core import settings
+from core.engines import EngineName
 from core.errors import OutOfMemory
-from db.models import Prediction
+from db.tables import Prediction
 from launcher import lifeline
-from model import engines
-from model.decision import Results
-from model.engines import Predictor
+from model import loaded
+from model.engines import Engine
+from model.loaded import LoadedModel
+from model.output import NetworkOutput
 from model.registry import Entry
 from storage.local import LocalBlobStore
 from tests.faults import clock, points
-from tests.testing.fakes import FakePredictor
+from tests.testing.fakes import FakeEngine, Floats, fake_model
 from worker import app
 from worker.pipeline import Pipeline
 
@@ -35,7 +38,7 @@ KILLS = b"this image kills the process that decodes it"
 CRASHES = b"this image makes the decoder raise what nobody expects"
 """Behind the end of a PNG, where no decoder looks."""
 
-load_engine = engines.load
+load_model = loaded.load
 
 
 class FailingFile(io.BytesIO):
@@ -59,25 +62,21 @@ class Store(LocalBlobStore):
         return io.BytesIO(data)
 
 
-class Watched:
-    """A predictor that passes the moment `forward`, and has little memory when that is ordered."""
+class WatchedEngine:
+    """An engine that passes the moment `forward`, and has little memory when that is ordered."""
 
-    def __init__(self, predictor: Predictor, forward_s: float) -> None:
-        self.engine = predictor.engine
-        self.model_name = predictor.model_name
-        self.model_sha256 = predictor.model_sha256
-        self.threshold = predictor.threshold
-        self.domain_limit = predictor.domain_limit
-        self.batch_size = predictor.batch_size
-        self._predictor = predictor
+    def __init__(self, engine: Engine, forward_s: float) -> None:
+        self.name = engine.name
+        self.batch_size = engine.batch_size
+        self._engine = engine
         self._forward_s = forward_s
 
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
         points.reached("forward")
-        if points.active("out_of_memory") and len(batch) > 1:
-            raise OutOfMemory(f"A batch of {len(batch)} images does not fit into memory.")
+        if points.active("out_of_memory") and len(pixels) > 1:
+            raise OutOfMemory(f"A batch of {len(pixels)} images does not fit into memory.")
         time.sleep(self._forward_s)
-        return self._predictor.predict(batch)
+        return self._engine.forward(pixels)
 
 
 class WatchedPipeline(Pipeline):
@@ -89,12 +88,12 @@ class WatchedPipeline(Pipeline):
         return screened
 
 
-def load(source: Entry, engine: str) -> Predictor:
+def load(source: Entry, engine: EngineName) -> LoadedModel:
     if os.environ.get("FAULT_REAL_MODEL"):
-        return Watched(load_engine(source, engine), 0.0)
-    fake = FakePredictor()
-    fake.model_name, fake.model_sha256 = source.name, source.sha256
-    return Watched(fake, float(os.environ["FAULT_FORWARD_S"]))
+        model = load_model(source, engine)
+        return replace(model, engine=WatchedEngine(model.engine, 0.0))
+    watched = WatchedEngine(FakeEngine(), float(os.environ["FAULT_FORWARD_S"]))
+    return fake_model(watched, name=source.name, sha256=source.sha256)
 
 
 def watch_commits() -> None:
@@ -121,6 +120,6 @@ if __name__ == "__main__":
     clock.install()
     vars(app)["open_store"] = lambda configured: Store(configured.storage.blobs)
     vars(app)["Pipeline"] = WatchedPipeline
-    vars(engines)["load"] = load
+    vars(loaded)["load"] = load
     watch_commits()
     sys.exit(app.run(settings.load()))

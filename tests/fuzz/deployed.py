@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from werkzeug.datastructures import FileStorage
 
 from core.settings import Settings
-from db import users
+from db.accounts import users
 from db.session import now
 from tests.testing import factories, valkey
-from tests.testing.fakes import FakePredictor
+from tests.testing.fakes import fake_model
 from tests.testing.settings import change
 from web.app import create_app
 from web.services import Services, connect_all
@@ -46,7 +46,7 @@ def deployed(settings: Settings, postgresql_url: str) -> Iterator[Deployed]:
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
         ids = send_three(client)
-        with closing(Pipeline(ours.settings, ours.database, ours.store, FakePredictor, "test-worker")) as pipeline:
+        with closing(Pipeline(ours.settings, ours.database, ours.store, fake_model, "test-worker")) as pipeline:
             pipeline.drain()
         yield Deployed(app, ours, token, ids)
         ours.celery.close()

@@ -1,4 +1,4 @@
-"""`pneumoscreen worker` with a predictor that needs no network; run as a process of its own.
+"""`pneumoscreen worker` with an engine that needs no network; run as a process of its own.
 
 Its one argument is how long a forward pass takes, in seconds. An image without any dark pixel is poison: the process
 dies of it on the spot, as of a fault in native code or by the kernel's hand when memory runs out.
@@ -10,42 +10,34 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import settings
-from model import engines
-from model.decision import Results
-from tests.testing.fakes import FAKE_SHA256, FakePredictor
+from model import loaded
+from model.loaded import LoadedModel
+from model.output import NetworkOutput
+from model.registry import Entry
+from tests.testing.fakes import FakeEngine, Floats, fake_model
 from worker import app
 
 POISON_ABOVE = 120
 
 
-class SlowPredictor(FakePredictor):
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
+class SlowEngine(FakeEngine):
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
         time.sleep(float(sys.argv[1]))
-        if (batch.min((1, 2)) > POISON_ABOVE).any():
+        if (pixels.min((1, 2)) > POISON_ABOVE).any():
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().predict(batch)
+        return super().forward(pixels)
 
 
-class OneModel:
-    """The registry, as far as the worker asks it."""
-
-    def __init__(self, models_dir: Path) -> None:
-        self.models_dir = models_dir
-
-    def active(self) -> Any:
-        card = SimpleNamespace(model_dump=lambda mode: {}, quantization=None)
-        return SimpleNamespace(sha256=FAKE_SHA256, name="fake-brightness", card=card)
+def load(source: Entry, engine: str) -> LoadedModel:
+    """Whatever checkpoint is deployed: by its name and hash, without its network."""
+    return fake_model(SlowEngine(), name=source.name, sha256=source.sha256)
 
 
 if __name__ == "__main__":
-    vars(app)["Registry"] = OneModel
-    vars(engines)["load"] = lambda source, engine: SlowPredictor()
+    vars(loaded)["load"] = load
     sys.exit(app.run(settings.load()))

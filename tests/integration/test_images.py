@@ -352,6 +352,6 @@ def save_checkpoint(path: Path) -> tuple[str, str]:
 
     shipped = checkpoint.load(DEFAULT)
     card = shipped.card.model_copy(update={"name": "of-this-site"})
-    sha256 = checkpoint.save(path, shipped.network, card, shipped.domain)
+    sha256 = checkpoint.save(path, shipped.network, card, shipped.ood)
     path.chmod(0o644)
     return "of-this-site", sha256

@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from sqlalchemy.orm import Session
 
-from db import jobs, users, workers
-from db.models import Image, Job, User
+from db import jobs, workers
+from db.accounts import users
 from db.session import now
 from db.states import Priority, Role
+from db.tables import Image, Job, User
 from tests.testing.fakes import FAKE_SHA256
 
 
 def radiograph(seed: int = 0, *, brightness: float = 0.4, size_px: tuple[int, int] = (120, 100)) -> NDArray[np.uint8]:
     """uint8 (H, W): two dark lung fields in a brighter thorax, with noise, so that no two seeds are alike.
 
-    The mean is close to `brightness` (0..1), which is what FakePredictor answers.
+    The mean is close to `brightness` (0..1), which is what FakeEngine answers.
     """
     width_px, height_px = size_px
     y, x = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j]

@@ -1,4 +1,4 @@
-"""Stand-ins that behave: a predictor without torch whose answer can be read off the image."""
+"""Stand-ins that behave: an engine without torch whose answer can be read off the image."""
 
 from __future__ import annotations
 
@@ -8,47 +8,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import OutOfMemory
-from model.decision import Results
+from model.card import OperatingPoint
+from model.engines import Engine
+from model.loaded import LoadedModel
+from model.ood import OodStatistics
+from model.output import NetworkOutput
+from tests.testing.cards import LIMIT, make_card
 
+FAKE_NAME = "fake-brightness"
 FAKE_SHA256 = "f" * 64
 
+Floats = NDArray[np.float32]
 
-class FakePredictor:
-    """Calls an image's mean brightness (0..255) its probability, so that a test knows the answer beforehand.
+# One feature, which is the score: its contrast, for the distance is divided by so large a variance.
+_FEATURE_IS_SCORE = OodStatistics(
+    mean=np.zeros(1, np.float32),
+    scale=np.ones(1, np.float32),
+    basis=np.zeros((0, 1), np.float32),
+    variance=np.array([1e9], np.float32),
+    weight=np.array([1, 0], np.float32),
+    ranges=np.array([[0, 1], [0, 1]], np.float32),
+)
 
-    Its domain score is the image's darkest pixel (0..1), so that only an image without any dark is refused: a limit
-    of 0.9 leaves synthetic radiographs alone. `domain_limit` None behaves like a model without statistics.
+
+class FakeEngine:
+    """Gives an image's mean brightness (0..1) as its probability, so that a test knows the answer beforehand.
+
+    Its ood score is the image's darkest pixel (0..1), so that only an image without any dark is refused.
     `largest_batch` is what fits its memory; `gate`, when given, holds each forward pass until it is set.
     """
 
-    engine = "fake"
-    model_name = "fake-brightness"
-    model_sha256 = FAKE_SHA256
-    threshold = 0.5
+    name = "fake"
     batch_size = 3
 
-    def __init__(
-        self,
-        largest_batch: int = 1_000_000,
-        gate: threading.Event | None = None,
-        domain_limit: float | None = 0.9,
-    ) -> None:
-        self.domain_limit = domain_limit
+    def __init__(self, largest_batch: int = 1_000_000, gate: threading.Event | None = None) -> None:
         self.batch_sizes: list[int] = []
         self._largest_batch = largest_batch
         self._gate = gate
 
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
-        if len(batch) > self._largest_batch:
-            raise OutOfMemory(f"A batch of {len(batch)} images does not fit into memory.")
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
+        if len(pixels) > self._largest_batch:
+            raise OutOfMemory(f"A batch of {len(pixels)} images does not fit into memory.")
         if self._gate is not None and not self._gate.wait(timeout=120):
             raise TimeoutError("the test never opened the gate")
-        self.batch_sizes.append(len(batch))
-        return results(batch.mean(axis=(1, 2)) / 255, None if self.domain_limit is None else batch.min((1, 2)) / 255)
+        self.batch_sizes.append(len(pixels))
+        return output(pixels.mean(axis=(1, 2)) / 255, pixels.min((1, 2)) / 255)
 
 
-def results(probability: NDArray[np.floating], domain_score: NDArray[np.floating] | None = None) -> Results:
-    """Results of N images with flat maps; without `domain_score`, of a model that has none."""
-    score = np.full(len(probability), np.nan) if domain_score is None else domain_score
+def output(probability: NDArray[np.floating], ood_score: NDArray[np.floating] | None = None) -> NetworkOutput[Floats]:
+    """The output from which `fake_model` concludes these, with flat maps that are the probability."""
+    score = np.zeros(len(probability)) if ood_score is None else ood_score
+    with np.errstate(divide="ignore"):
+        logits = np.log(probability) - np.log1p(-probability)
     cam = np.broadcast_to(probability[:, None, None], (len(probability), 7, 7))
-    return Results(probability.astype(np.float32), score.astype(np.float32), cam.astype(np.float16))
+    return NetworkOutput(logits.astype(np.float32), cam.astype(np.float32), score[:, None].astype(np.float32))
+
+
+def fake_model(
+    engine: Engine | None = None,
+    *,
+    name: str = FAKE_NAME,
+    sha256: str = FAKE_SHA256,
+    threshold: float = 0.5,
+    ood_limit: float | None = 0.9,
+) -> LoadedModel:
+    """A model on a `FakeEngine`. The limit leaves synthetic radiographs alone; with None it has no statistics."""
+    point = OperatingPoint(threshold=threshold, rule="fixed")
+    limit = None if ood_limit is None else LIMIT.model_copy(update={"limit": ood_limit})
+    card = make_card(name=name, operating_point=point, ood=limit)
+    return LoadedModel(card, sha256, engine or FakeEngine(), None if limit is None else _FEATURE_IS_SCORE)

@@ -7,7 +7,7 @@ rest, so that the limit is that of images the statistics never saw.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from model import checkpoint
-from model.card import Card, DomainLimit
-from model.ood import Domain
+from model.card import Card, OodLimit
+from model.ood import OodStatistics
 from model.resnet import GrayResNet
 from training.calibrate import variants
 from training.data.labelled import Dataset
@@ -78,14 +78,14 @@ def add(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Prog
     """
     made = checkpoint.load(source)
     sample = draw(made.network, dataset, seed, progress)
-    domain = fit(sample, seed)
+    statistics = fit(sample, seed)
     limits = tuple(LIMIT if its.startswith(TWO_ANSWERS) else its for its in made.card.limits)
     section = made.card.quantization
     if section is not None:  # what is refused is part of the decisions that were compared
         section = section.model_copy(update={"agreement": {}})
-    changes = {"domain": limit(domain, sample), "limits": limits, "quantization": section}
+    changes = {"ood": limit(statistics, sample), "limits": limits, "quantization": section}
     card = made.card.model_copy(update=changes)
-    checkpoint.save(out, made.network.cpu(), card, domain)
+    checkpoint.save(out, made.network.cpu(), card, statistics)
     return card
 
 
@@ -112,24 +112,24 @@ def hold_out(patients: Sequence[str], rng: np.random.Generator) -> NDArray[np.bo
     return np.isin(np.array(patients), rng.permutation(names)[: max(1, len(names) // 3)])
 
 
-def fit(sample: Sample, seed: int = 0) -> Domain:
+def fit(sample: Sample, seed: int = 0) -> OodStatistics:
     """Statistics of the sample's other two thirds, with the ranges of both scores from the held-out third."""
     usual, unusual = sample.usual(~sample.held), sample.unusual(~sample.spoilt_held)
     mean, scale = usual.mean(0), usual.std(0) + 1e-6
     basis, variance = _components((usual - mean) / scale)
     weight = _contrast((usual - mean) / scale, (unusual - mean) / scale, seed)
-    raw = Domain(*(torch.from_numpy(a.astype(np.float32)) for a in (mean, scale, basis, variance, weight, np.eye(2))))
-    standard = (torch.from_numpy(sample.usual(sample.held)) - raw.mean) / raw.scale
+    raw = OodStatistics(*(a.astype(np.float32) for a in (mean, scale, basis, variance, weight, np.eye(2))))
+    standard = raw.standardised(sample.usual(sample.held))
     ranges = [_range(raw.distance(standard), DISTANCE_MARGIN), _range(raw.contrast(standard), CONTRAST_MARGIN)]
-    return Domain(raw.mean, raw.scale, raw.basis, raw.variance, raw.weight, torch.tensor(ranges))
+    return replace(raw, ranges=np.array(ranges, np.float32))
 
 
-def limit(domain: Domain, sample: Sample) -> DomainLimit:
+def limit(statistics: OodStatistics, sample: Sample) -> OodLimit:
     """What goes into the card: the limit, and what it refuses of held-out patients' images."""
     kinds = {"as they are": sample.plain[sample.held], "kept copies": sample.kept[sample.held]}
     kinds |= {name.replace("_", " "): features[sample.spoilt_held] for name, features in sample.spoilt.items()}
-    shares = {name: float((domain.score(torch.from_numpy(its)) > 1).float().mean()) for name, its in kinds.items()}
-    return DomainLimit(limit=1.0, rule=RULE, images=len(sample.plain), patients=sample.patients, refused={**shares})
+    shares = {name: float((statistics.score(features) > 1).mean()) for name, features in kinds.items()}
+    return OodLimit(limit=1.0, rule=RULE, images=len(sample.plain), patients=sample.patients, refused={**shares})
 
 
 def _components(standard: Floats) -> tuple[Floats, Floats]:
@@ -147,9 +147,9 @@ def _contrast(usual: Floats, unusual: Floats, seed: int) -> Floats:
     return np.append(model.coef_[0], model.intercept_)
 
 
-def _range(values: torch.Tensor, margin: float) -> tuple[float, float]:
+def _range(values: Floats, margin: float) -> tuple[float, float]:
     """What becomes 0 (the median) and 1 (the quantile, further away by `margin`)."""
-    low, high = float(values.median()), float(values.quantile(QUANTILE))
+    low, high = float(np.median(values)), float(np.quantile(values, QUANTILE))
     return low, low + margin * max(high - low, 1e-6)
 
 
@@ -170,5 +170,5 @@ def _pooled_all(network: GrayResNet, kinds: dict[str, NDArray[np.uint8]], progre
 def _pooled(network: GrayResNet, images: NDArray[np.uint8]) -> Floats:
     device = next(network.parameters()).device
     with torch.inference_mode():
-        pooled: Floats = network.look(torch.from_numpy(images).to(device)).pooled.float().cpu().numpy()
+        pooled: Floats = network(torch.from_numpy(images).to(device)).features.float().cpu().numpy()
     return pooled

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
+from core.engines import EngineName
 from core.errors import ConfigurationError
-from model import checkpoint, engines
+from model import checkpoint, loaded
 from model.card import Calibration, Card, OperatingPoint, Site
 from model.registry import Entry
 from training.calibrate import operating_point
@@ -56,20 +57,20 @@ class Proposal:
     comparison: Comparison
 
 
-def judge(entry: Entry, engine: str, dataset: Dataset, progress: Progress = silent) -> Scores:
+def judge(entry: Entry, engine: EngineName, dataset: Dataset, progress: Progress = silent) -> Scores:
     """What the model says of the site's images.
 
     Raises:
         ConfigurationError: too few patients of a class are left to set an operating point on.
     """
-    predictor = engines.load(entry, engine)
+    model = loaded.load(entry, engine)
     probability, score = [], []
     for start in range(0, len(dataset.pixels), BATCH):
-        results = predictor.predict(dataset.pixels[start : start + BATCH])
-        probability.append(results.probability)
-        score.append(results.domain_score)
+        predictions = model.predict(dataset.pixels[start : start + BATCH])
+        probability.append(predictions.probability)
+        score.append(predictions.ood_score)
         progress(min(start + BATCH, len(dataset.pixels)), len(dataset.pixels))
-    refused = np.concatenate(score) > (np.inf if predictor.domain_limit is None else predictor.domain_limit)
+    refused = np.concatenate(score) > (np.inf if model.ood_limit is None else model.ood_limit)
     clipped = np.concatenate(probability)[~refused].astype(np.float64).clip(1e-7, 1 - 1e-7)
     patients: NDArray[np.str_] = np.array(dataset.patients)[~refused]
     scores = Scores(np.log(clipped / (1 - clipped)), dataset.labels[~refused], patients, int(refused.sum()))
@@ -101,7 +102,7 @@ def save(entry: Entry, proposal: Proposal, out: Path) -> str:
         with torch.no_grad():
             head.weight.mul_(proposal.platt.slope)
             head.bias.mul_(proposal.platt.slope).add_(proposal.platt.intercept)
-    return checkpoint.save(out, parent.network, proposal.card, parent.domain)
+    return checkpoint.save(out, parent.network, proposal.card, parent.ood)
 
 
 def fit_platt(scores: Scores) -> Calibration:

@@ -1,4 +1,4 @@
-"""Figures of a model on labelled images, through the same predictor as in screening."""
+"""Figures of a model on labelled images, through the same code as in screening."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sklearn import metrics
 
-from model.engines import Predictor
+from model.loaded import LoadedModel
 from training.data.sources import CLASSES
 from training.evaluate import bootstrap
 from training.evaluate.bootstrap import Interval, Statistic
@@ -102,11 +102,11 @@ def sensitivity_at(labels: NDArray[np.int64], probabilities: NDArray[np.float64]
     return float(true_positives[false_positives <= 1 - specificity + 1e-9].max())
 
 
-def predict(predictor: Predictor, pixels: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
+def predict(model: LoadedModel, pixels: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
     """Probabilities float32 (N,) of preprocessed images uint8 (N, 224, 224), in batches."""
     parts = []
     for start in range(0, len(pixels), BATCH):
-        parts.append(predictor.predict(pixels[start : start + BATCH]).probability)
+        parts.append(model.predict(pixels[start : start + BATCH]).probability)
         progress(min(start + BATCH, len(pixels)), len(pixels))
     return np.concatenate(parts)
 

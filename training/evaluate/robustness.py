@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from imaging.decode import decode
 from imaging.preprocess import preprocess
-from model.engines import Predictor
+from model.loaded import LoadedModel
 from training.data.sources import CLASSES, items
 from training.progress import Progress, silent
 
@@ -35,7 +35,7 @@ class Robustness(BaseModel):
     """Share of re-encoded files that fall on the other side of the threshold."""
 
 
-def measure(predictor: Predictor, source: Path, progress: Progress = silent) -> Robustness:
+def measure(model: LoadedModel, source: Path, progress: Progress = silent) -> Robustness:
     """Re-encode every labelled image of a folder or .tar, at its own size, and compare the predictions.
 
     Raises:
@@ -46,9 +46,9 @@ def measure(predictor: Predictor, source: Path, progress: Progress = silent) -> 
     labels = np.array([item.label for item in found])
     rows = []
     for done, item in enumerate(found, 1):
-        rows.append(predictor.predict(_variants(item.load())).probability)
+        rows.append(model.predict(_variants(item.load())).probability)
         progress(done, len(found))
-    return summarise(np.stack(rows).astype(np.float64), labels, predictor.threshold)
+    return summarise(np.stack(rows).astype(np.float64), labels, model.threshold)
 
 
 def summarise(probabilities: NDArray[np.float64], labels: NDArray[np.int64], threshold: float) -> Robustness:

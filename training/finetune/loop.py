@@ -210,7 +210,7 @@ def predict(
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         for start in range(0, len(pixels), PREDICT_BATCH):
             batch = resize(torch.from_numpy(pixels[start : start + PREDICT_BATCH]), size_px)
-            parts.append(network(batch.to(device)).float().cpu())
+            parts.append(network.logits(batch.to(device)).float().cpu())
             progress(min(start + PREDICT_BATCH, len(pixels)), len(pixels))
     return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
 

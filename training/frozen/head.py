@@ -27,10 +27,6 @@ class Head:
         """Features (..., 512) -> logits (...)."""
         return np.asarray(features @ self.weight + self.bias, dtype=np.float32)
 
-    def calibrated(self, slope: float, intercept: float) -> Head:
-        """The head whose logit is slope * logit + intercept."""
-        return Head((self.weight * slope).astype(np.float32), self.bias * slope + intercept)
-
 
 @dataclass(frozen=True)
 class Fold:

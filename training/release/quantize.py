@@ -15,11 +15,11 @@ from core.errors import ConfigurationError
 from model import checkpoint
 from model.card import SITE, VALIDATION, Agreement, Card, Quantization
 from model.checkpoint import Checkpoint
-from model.decision import Result, decide
-from model.engines import Predictor
-from model.engines.openvino import OpenVinoPredictor, observe
+from model.decision import Prediction
+from model.engines.openvino import OpenVinoEngine, observe
 from model.engines.runtime import has_bfloat16
-from model.fuse import fold
+from model.fuse import fuse
+from model.loaded import LoadedModel
 from training.data import split
 from training.data.labelled import Dataset
 from training.progress import Progress, StageProgress, stage
@@ -48,7 +48,7 @@ def add(source: Path, out: Path, dataset: Dataset, seed: int, progress: StagePro
         )
     section = measure(made, dataset, seed, progress)
     card = made.card.model_copy(update={"quantization": section})
-    checkpoint.save(out, made.network, card, made.domain)
+    checkpoint.save(out, made.network, card, made.ood)
     return card
 
 
@@ -58,13 +58,13 @@ def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgre
     known = np.flatnonzero(parts == "train")
     drawn = np.sort(np.random.default_rng(seed).permutation(known)[:IMAGES])
     ranging = stage(progress, "ranges")
-    highest = observe(fold(made.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
+    highest = observe(fuse(made.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
     ranges = {name: KEPT * high for name, high in highest.items()}
     raw = Quantization(ranges=ranges, images=len(drawn), bfloat16=has_bfloat16(), agreement={})
-    floating, shifted = OpenVinoPredictor(made, None), OpenVinoPredictor(made, raw)
+    floating, shifted = _loaded(made, None), _loaded(made, raw)
     shift = mean_shift(floating, shifted, dataset.pixels[drawn], stage(progress, "shift"))
     section = raw.model_copy(update={"shift": shift})
-    integer = OpenVinoPredictor(made, section)
+    integer = _loaded(made, section)
     agreement = {
         part: agree(floating, integer, dataset.pixels[parts == part], stage(progress, f"agreement, {part}"))
         for part in PARTS
@@ -72,19 +72,19 @@ def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgre
     return section.model_copy(update={"agreement": agreement})
 
 
-def mean_shift(reference: Predictor, other: Predictor, pixels: NDArray[np.uint8], progress: Progress) -> float:
+def mean_shift(reference: LoadedModel, other: LoadedModel, pixels: NDArray[np.uint8], progress: Progress) -> float:
     """By how much the logits of `other` are higher, over images uint8 (N, 224, 224). A logit is the mean of its map."""
     changes: list[float] = []
     for start in range(0, len(pixels), BATCH):
         batch = pixels[start : start + BATCH]
-        ours, theirs = (predictor.predict(batch).cam.astype(np.float64) for predictor in (reference, other))
+        ours, theirs = (model.predict(batch).cam.astype(np.float64) for model in (reference, other))
         changes.extend((theirs - ours).mean((1, 2)))
         progress(len(changes), len(pixels))
     return float(np.mean(changes))
 
 
-def agree(reference: Predictor, other: Predictor, pixels: NDArray[np.uint8], progress: Progress) -> Agreement:
-    """Compare two predictors of one model on images uint8 (N, 224, 224)."""
+def agree(reference: LoadedModel, other: LoadedModel, pixels: NDArray[np.uint8], progress: Progress) -> Agreement:
+    """Compare one model on two engines on images uint8 (N, 224, 224)."""
     equal: list[bool] = []
     changes: list[float] = []
     for start in range(0, len(pixels), BATCH):
@@ -111,11 +111,15 @@ def measure_site(file: Path, pixels: NDArray[np.uint8], progress: Progress) -> N
     if section is None or not section.complete:
         return
     section = section.model_copy(update={"bfloat16": has_bfloat16()})
-    floating, integer = OpenVinoPredictor(made, None), OpenVinoPredictor(made, section)
+    floating, integer = _loaded(made, None), _loaded(made, section)
     agreement = {SITE: agree(floating, integer, pixels, progress)}
     section = section.model_copy(update={"agreement": agreement})
-    checkpoint.save(file, made.network, made.card.model_copy(update={"quantization": section}), made.domain)
+    checkpoint.save(file, made.network, made.card.model_copy(update={"quantization": section}), made.ood)
 
 
-def _decision(result: Result, predictor: Predictor) -> str:
-    return decide(result, predictor.threshold, predictor.domain_limit).decision
+def _loaded(made: Checkpoint, quantization: Quantization | None) -> LoadedModel:
+    return LoadedModel.of(made, OpenVinoEngine(made.network, quantization))
+
+
+def _decision(prediction: Prediction, model: LoadedModel) -> str:
+    return model.decide(prediction).decision

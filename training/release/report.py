@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.card import Card, DomainLimit, Quantization
+from model.card import Card, OodLimit, Quantization
 from training.evaluate import seeds
 from training.evaluate.bootstrap import DRAWS
 from training.evaluate.figures import BINS
@@ -144,7 +144,7 @@ def render(card: Card, sha256: str) -> str:
         figures=_figures(card.metrics),
         seeds=_seeds(card.metrics.get("seeds")),
         confusion=card.metrics["test"]["confusion"],
-        domain=_domain(card.domain),
+        domain=_domain(card.ood),
         quantization=_quantization(card.quantization),
         recompression=_recompression(card.metrics.get("recompression")),
     )
@@ -176,7 +176,7 @@ def _seeds(spread: dict[str, Any] | None) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _domain(domain: DomainLimit | None) -> str:
+def _domain(domain: OodLimit | None) -> str:
     if domain is None:
         return "## What it refuses\n\nNothing: it carries no statistics of its training images.\n\n"
     rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in domain.refused.items())

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from db.models import Image, Prediction
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority
+from db.tables import Image, Prediction
 from web import filenames
 from web.quantities import amount, counted, others_are_screened, was_were
 

@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 
 from benchmarks.archive import fill
 from db import migrate
-from db.models import Image, Prediction
 from db.session import Database
 from db.states import ImageState
+from db.tables import Image, Prediction
 
 ROWS = 400
 

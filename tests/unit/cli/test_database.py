@@ -10,7 +10,7 @@ import pytest
 
 from cli import database as databases
 from core.errors import ConfigurationError
-from db import users
+from db.accounts import users
 from db.session import Database, now
 from tests.unit.cli.conftest import Invoke
 

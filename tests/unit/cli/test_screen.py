@@ -1,4 +1,4 @@
-"""`screen`: the pipeline in one process, with a predictor whose answer can be read off the image."""
+"""`screen`: the pipeline in one process, with an engine whose answer can be read off the image."""
 
 from __future__ import annotations
 
@@ -13,71 +13,67 @@ from cli.screen import screen_rows
 from client.sources import Sources
 from core.csv_lines import Row
 from core.settings import Settings
+from model.loaded import LoadedModel
 from tests.testing import factories
-from tests.testing.fakes import FAKE_SHA256, FakePredictor
+from tests.testing.fakes import FAKE_SHA256, FakeEngine, fake_model
 from tests.unit.cli.conftest import Invoke
 
 
 @pytest.fixture
-def fake_model(monkeypatch: pytest.MonkeyPatch, predictor: FakePredictor) -> FakePredictor:
-    """The registry has models `active` and `other`; both load as the fake."""
+def registry(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The registry has models `active` and `other`, which load as the fake; notes which was loaded."""
     loaded: list[str] = []
     monkeypatch.setattr("model.registry.Registry.active", lambda _self: SimpleNamespace(name="active"))
     monkeypatch.setattr("model.registry.Registry.get", lambda _self, key: SimpleNamespace(name=key))
     monkeypatch.setattr("core.logs.configure", lambda *_: None)
 
-    def load(entry: SimpleNamespace, engine: str) -> FakePredictor:
+    def load(entry: SimpleNamespace, engine: str) -> LoadedModel:
         loaded.append(f"{entry.name} on {engine}")
-        return predictor
+        return fake_model()
 
-    monkeypatch.setattr("model.engines.load", load)
-    predictor.loaded = loaded  # type: ignore[attr-defined]
-    return predictor
+    monkeypatch.setattr("model.loaded.load", load)
+    return loaded
 
 
-def rows_of(settings: Settings, predictor: FakePredictor, *paths: Path) -> dict[str, Row]:
+def rows_of(settings: Settings, model: LoadedModel, *paths: Path) -> dict[str, Row]:
     with Sources(paths, max_bytes=settings.limits.max_upload_bytes) as sources:
-        return {row.filename: row for row in screen_rows(sources, predictor, settings)}
+        return {row.filename: row for row in screen_rows(sources, model, settings)}
 
 
-def test_images_are_screened_in_batches(settings: Settings, predictor: FakePredictor, folder: Path) -> None:
-    rows = rows_of(settings, predictor, folder)
+def test_images_are_screened_in_batches(settings: Settings, engine: FakeEngine, folder: Path) -> None:
+    rows = rows_of(settings, fake_model(engine), folder)
 
-    assert predictor.batch_sizes == [4, 1]
+    assert engine.batch_sizes == [4, 1]
     assert list(rows) == ["a.png", "b.png", "below/d.jpg", "below/e.jpg", "c.png"]
     assert {row.state for row in rows.values()} == {"done"}
     assert rows["a.png"].probability == pytest.approx(0.4, abs=0.02)
     assert rows["a.png"].model == f"fake-brightness@{FAKE_SHA256[:12]}"
 
 
-def test_decisions(settings: Settings, predictor: FakePredictor, tmp_path: Path) -> None:
+def test_decisions(settings: Settings, engine: FakeEngine, tmp_path: Path) -> None:
     (tmp_path / "bright.png").write_bytes(factories.png(brightness=0.7))
     (tmp_path / "dark.png").write_bytes(factories.png(brightness=0.3))
 
-    rows = rows_of(settings, predictor, tmp_path)
+    rows = rows_of(settings, fake_model(engine), tmp_path)
 
     assert {name: row.decision for name, row in rows.items()} == {"bright.png": "pneumonia", "dark.png": "normal"}
 
 
-def test_an_image_unlike_the_training_images_is_refused(
-    settings: Settings, predictor: FakePredictor, tmp_path: Path
-) -> None:
+def test_an_image_unlike_the_training_images_is_refused(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "odd.png").write_bytes(factories.png(brightness=0.99))
-    predictor.domain_limit = 0.5
-
-    row = rows_of(settings, predictor, tmp_path)["odd.png"]
+    row = rows_of(settings, fake_model(ood_limit=0.5), tmp_path)["odd.png"]
 
     assert (row.state, row.decision) == ("done", "refused")
     assert row.probability is not None
     assert "can't judge it" in row.reason
 
 
-def test_one_bad_file_is_one_row(settings: Settings, predictor: FakePredictor, folder: Path) -> None:
+def test_one_bad_file_is_one_row(settings: Settings, engine: FakeEngine, folder: Path) -> None:
     (folder / "cut.png").write_bytes(factories.png()[:600])
     (folder / "letter.png").write_bytes(b"%PDF-1.7")
     (folder / "empty.png").touch()
 
-    rows = rows_of(settings, predictor, folder)
+    rows = rows_of(settings, fake_model(engine), folder)
 
     states = {name: row.state for name, row in rows.items() if row.state != "done"}
     assert states == {"cut.png": "failed", "letter.png": "rejected", "empty.png": "rejected"}
@@ -85,12 +81,12 @@ def test_one_bad_file_is_one_row(settings: Settings, predictor: FakePredictor, f
     assert len(rows) == 8
 
 
-def test_a_zip_and_an_empty_folder(settings: Settings, predictor: FakePredictor, tmp_path: Path) -> None:
+def test_a_zip_and_an_empty_folder(settings: Settings, engine: FakeEngine, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("x/a.png", factories.png())
     (tmp_path / "empty").mkdir()
 
-    rows = rows_of(settings, predictor, tmp_path / "a.zip", tmp_path / "empty")
+    rows = rows_of(settings, fake_model(engine), tmp_path / "a.zip", tmp_path / "empty")
 
     assert {name: (row.state, row.error) for name, row in rows.items()} == {
         "a.zip/x/a.png": ("done", ""),
@@ -98,7 +94,7 @@ def test_a_zip_and_an_empty_folder(settings: Settings, predictor: FakePredictor,
     }
 
 
-def test_the_command(invoke: Invoke, fake_model: FakePredictor, folder: Path, tmp_path: Path) -> None:
+def test_the_command(invoke: Invoke, registry: list[str], folder: Path, tmp_path: Path) -> None:
     result = invoke("screen", folder, "--csv", tmp_path / "out.csv")
 
     assert result.exit_code == 0
@@ -108,17 +104,17 @@ def test_the_command(invoke: Invoke, fake_model: FakePredictor, folder: Path, tm
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["filename"] for row in rows] == ["a.png", "b.png", "below/d.jpg", "below/e.jpg", "c.png"]
-    assert fake_model.loaded == ["active on auto"]  # type: ignore[attr-defined]
+    assert registry == ["active on auto"]
 
 
-def test_a_file_without_a_result_is_exit_status_3(invoke: Invoke, fake_model: FakePredictor, tmp_path: Path) -> None:
+def test_a_file_without_a_result_is_exit_status_3(invoke: Invoke, registry: list[str], tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
 
     result = invoke("screen", tmp_path / "notes.txt", "--model", "other")
 
     assert result.exit_code == 3
     assert "notes.txt: Not a JPEG or PNG image: this looks like a text file." in result.stdout
-    assert fake_model.loaded == ["other on auto"]  # type: ignore[attr-defined]
+    assert registry == ["other on auto"]
 
 
 def test_an_unknown_model(invoke: Invoke, folder: Path) -> None:
@@ -128,6 +124,6 @@ def test_an_unknown_model(invoke: Invoke, folder: Path) -> None:
     assert "no-such-model" in result.stderr
 
 
-@pytest.mark.usefixtures("fake_model")
+@pytest.mark.usefixtures("registry")
 def test_a_missing_path(invoke: Invoke, tmp_path: Path) -> None:
     assert invoke("screen", tmp_path / "missing").exit_code == 2

@@ -13,8 +13,8 @@ from cli.screen import screen_rows
 from client.sources import Sources
 from core.csv_lines import Row
 from core.settings import Settings
-from model import engines
-from model.engines import Predictor
+from model import loaded
+from model.loaded import LoadedModel
 from model.registry import Registry
 
 NORMAL, PNEUMONIA = 0.02, 0.98
@@ -54,18 +54,18 @@ def cases(shared_data: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    return engines.load(Registry(tmp_path_factory.mktemp("models")).active(), "auto")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    return loaded.load(Registry(tmp_path_factory.mktemp("models")).primary(), "auto")
 
 
-def screened(folder: Path, predictor: Predictor, settings: Settings) -> dict[str, Row]:
+def screened(folder: Path, model: LoadedModel, settings: Settings) -> dict[str, Row]:
     with Sources([folder], max_bytes=settings.limits.max_upload_bytes) as sources:
-        return {row.filename: row for row in screen_rows(sources, predictor, settings)}
+        return {row.filename: row for row in screen_rows(sources, model, settings)}
 
 
 @pytest.mark.parametrize("folder", JUDGED)
 def test_what_a_radiologist_would_read_gets_the_result_of_its_radiograph(
-    folder: str, cases: Path, shipped: Predictor, settings: Settings
+    folder: str, cases: Path, shipped: LoadedModel, settings: Settings
 ) -> None:
     rows = screened(cases / folder, shipped, settings)
     judged = {name: row for name, row in rows.items() if row.state == "done"}
@@ -78,14 +78,16 @@ def test_what_a_radiologist_would_read_gets_the_result_of_its_radiograph(
 
 
 @pytest.mark.parametrize("file", NOT_READ)
-def test_what_is_not_read_is_named(file: str, cases: Path, shipped: Predictor, settings: Settings) -> None:
+def test_what_is_not_read_is_named(file: str, cases: Path, shipped: LoadedModel, settings: Settings) -> None:
     (row,) = screened(cases / file, shipped, settings).values()
 
     assert row.state == "rejected"
     assert NOT_READ[file] in row.error
 
 
-def test_what_is_damaged_fails_and_tells_how_much_is_there(cases: Path, shipped: Predictor, settings: Settings) -> None:
+def test_what_is_damaged_fails_and_tells_how_much_is_there(
+    cases: Path, shipped: LoadedModel, settings: Settings
+) -> None:
     rows = screened(cases / "damaged", shipped, settings)
 
     assert rows.keys() == DAMAGED.keys()

@@ -10,9 +10,9 @@ from sqlalchemy import update
 
 from db import claims, jobs, queries
 from db.claims import Scored
-from db.models import Image, Job
 from db.session import now
 from db.states import Decision, ImageState, Priority
+from db.tables import Image, Job
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.db.conftest import LEASE_S, MAX_ATTEMPTS, Desk

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db import claims, migrate, queries
-from db.models import Image
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.session import Database
 from db.states import Decision
+from db.tables import Image
 from tests.unit.db.conftest import Desk
 
 AT = bindparam("at", datetime(2026, 11, 23, tzinfo=UTC), DateTime(timezone=True))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -112,6 +114,17 @@ def test_truncated(kind: str, share: float) -> None:
 def test_huge_header_is_refused_before_decoding() -> None:
     with pytest.raises(TooManyPixels, match="30000 x 30000"):
         decode(_png_header(30_000, 30_000))
+
+
+@pytest.mark.filterwarnings("error")
+def test_pillows_limit_counts_for_no_image_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert decode(encode(gradient())).shape == gradient().shape
+
+
+def test_pillows_limit_stays_on_for_everybody_else() -> None:
+    code = "import sys, PIL.Image, imaging.decode, imaging.preprocess; sys.exit(PIL.Image.MAX_IMAGE_PIXELS is None)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_limit_can_be_lowered() -> None:

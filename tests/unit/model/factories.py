@@ -1,9 +1,8 @@
-"""Small images, cards and checkpoints for tests of the model."""
+"""Small images and checkpoints for tests of the model."""
 
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +11,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from imaging.transform import PREPROCESSING
 from model import checkpoint, resnet
-from model.card import ARCHITECTURE, Calibration, Card, DomainLimit, OperatingPoint, TrainingData
-from model.ood import Domain
+from model.ood import OodStatistics
+from tests.testing.cards import LIMIT, make_card
 
-LIMIT = DomainLimit(limit=1.0, rule="fixed", images=4, patients=4, refused={"as they are": 0.0})
-
-
-def make_card(**changes: Any) -> Card:
-    card = Card(
-        name="test-model",
-        architecture=ARCHITECTURE,
-        created_at=datetime(2026, 1, 2, tzinfo=UTC),
-        code_version="0",
-        preprocessing=PREPROCESSING,
-        operating_point=OperatingPoint(threshold=0.5, rule="fixed"),
-        calibration=Calibration(slope=1, intercept=0, prior=0.5),
-        training_data=TrainingData(
-            source="synthetic", licence="none", images=4, patients=4, pneumonia=2, duplicates_left_out=0, digest="0"
-        ),
-        backbone="random",
-        split={"train": 4},
-        config={"seed": 0},
-        metrics={},
-        intended_use="tests",
-        limits=("knows nothing",),
-    )
-    return card.model_copy(update=changes)
+__all__ = ["LIMIT", "encode", "gradient", "make_card", "make_network", "make_ood", "save_model"]
 
 
 def make_network(seed: int = 0) -> resnet.GrayResNet:
@@ -48,15 +24,15 @@ def make_network(seed: int = 0) -> resnet.GrayResNet:
         return resnet.build()
 
 
-def make_domain(components: int = 3) -> Domain:
+def make_ood(components: int = 3) -> OodStatistics:
     """The identity: no standardisation, the first features as components, a contrast that is always 0."""
-    return Domain(
-        mean=torch.zeros(resnet.POOLED),
-        scale=torch.ones(resnet.POOLED),
-        basis=torch.eye(resnet.POOLED)[:components],
-        variance=torch.tensor([1.0] * components + [2.0]),
-        weight=torch.zeros(resnet.POOLED + 1),
-        ranges=torch.tensor([[0.0, 1.0], [-1.0, 1.0]]),
+    return OodStatistics(
+        mean=np.zeros(resnet.POOLED, np.float32),
+        scale=np.ones(resnet.POOLED, np.float32),
+        basis=np.eye(components, resnet.POOLED, dtype=np.float32),
+        variance=np.array([1.0] * components + [2.0], np.float32),
+        weight=np.zeros(resnet.POOLED + 1, np.float32),
+        ranges=np.array([[0.0, 1.0], [-1.0, 1.0]], np.float32),
     )
 
 

@@ -1,4 +1,4 @@
-"""Folding changes no answer, at the border of the image neither."""
+"""Fusing changes no answer, at the border of the image neither."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.fuse import Conv, fold, planes
+from model.fuse import Conv, fuse, planes
 from model.resnet import GrayResNet
 from tests.unit.model.factories import make_network
 
@@ -40,7 +40,7 @@ def images() -> NDArray[np.uint8]:
 def test_the_stem_is_exact_up_to_the_border(network: GrayResNet) -> None:
     body, gray = network.body, images()
     expected = body.bn1(body.conv1(network.normalise(torch.from_numpy(gray))))
-    found = apply(fold(network).stem, torch.from_numpy(planes(gray)).float())
+    found = apply(fuse(network).stem, torch.from_numpy(planes(gray)).float())
     assert found.shape == expected.shape
     assert torch.allclose(found, expected, atol=1e-4)
     # The border alone tells padding with black from padding with the mean.
@@ -51,7 +51,7 @@ def test_the_stem_is_exact_up_to_the_border(network: GrayResNet) -> None:
 def test_a_block_is_exact(network: GrayResNet, number: int) -> None:
     body = network.body
     block = [its for stage in (body.layer1, body.layer2, body.layer3, body.layer4) for its in stage][number]
-    ours = fold(network).blocks[number]
+    ours = fuse(network).blocks[number]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
         value = torch.rand(1, ours.first.weight.shape[1], 14, 14)
@@ -64,4 +64,4 @@ def test_the_head_gives_the_map(network: GrayResNet) -> None:
     gray = torch.from_numpy(images())
     body = network.body
     last = nn.Sequential(*list(body.children())[:-2])(network.normalise(gray))
-    assert torch.allclose(apply(fold(network).head, last)[:, 0], network.look(gray).cam, atol=1e-4)
+    assert torch.allclose(apply(fuse(network).head, last)[:, 0], network(gray).cam, atol=1e-4)

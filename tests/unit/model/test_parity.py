@@ -12,16 +12,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from core.engines import EngineName
 from core.errors import OutOfMemory
 from imaging.preprocess import read
-from model import checkpoint, engines
+from model import checkpoint, loaded
 from model.card import PROBABILITY_CHANGE, Quantization
 from model.checkpoint import Checkpoint
-from model.decision import Results, decide
+from model.decision import Predictions
 from model.engines import openvino
-from model.engines.openvino import OpenVinoPredictor, Runner, observe
+from model.engines.openvino import OpenVinoEngine, Runner, observe
 from model.engines.runtime import has_bfloat16
-from model.fuse import fold
+from model.fuse import fuse
+from model.loaded import LoadedModel
 from model.registry import DEFAULT
 from tests.testing.factories import radiograph
 from tests.unit.model.factories import make_card, make_network
@@ -32,68 +34,68 @@ PRESENT = [name for name in CLOSE if name != "torch-cuda" or torch.cuda.is_avail
 
 
 @pytest.fixture(scope="module")
-def reference() -> engines.Predictor:
-    return engines.load(DEFAULT, "torch-cpu")
+def reference() -> LoadedModel:
+    return loaded.load(DEFAULT, "torch-cpu")
 
 
 @pytest.fixture(scope="module", params=PRESENT)
-def predictor(request: pytest.FixtureRequest) -> engines.Predictor:
-    return engines.load(DEFAULT, request.param)
+def model(request: pytest.FixtureRequest) -> LoadedModel:
+    return loaded.load(DEFAULT, request.param)
 
 
 def synthetic(count: int) -> NDArray[np.uint8]:
     return np.stack([radiograph(seed, brightness=0.3 + 0.05 * seed, size_px=(224, 224)) for seed in range(count)])
 
 
-def decisions(found: Results, predictor: engines.Predictor) -> list[str]:
-    return [decide(its, predictor.threshold, predictor.domain_limit).decision for its in found]
+def decisions(predictions: Predictions, model: LoadedModel) -> list[str]:
+    return [model.decide(prediction).decision for prediction in predictions]
 
 
-def test_same_answers_on_synthetic_images(predictor: engines.Predictor, reference: engines.Predictor) -> None:
+def test_same_answers_on_synthetic_images(model: LoadedModel, reference: LoadedModel) -> None:
     images = synthetic(6)
-    expected, found = reference.predict(images), predictor.predict(images)
-    close = CLOSE[predictor.engine]
-    assert found.probability.dtype == found.domain_score.dtype == np.float32
+    expected, found = reference.predict(images), model.predict(images)
+    close = CLOSE[model.engine.name]
+    assert found.probability.dtype == found.ood_score.dtype == np.float32
     assert found.cam.dtype == np.float16
     assert found.probability == pytest.approx(expected.probability, abs=close)
-    assert found.domain_score == pytest.approx(expected.domain_score, abs=10 * close, rel=10 * close)
+    assert found.ood_score == pytest.approx(expected.ood_score, abs=10 * close, rel=10 * close)
     assert found.cam.astype(float) == pytest.approx(expected.cam.astype(float), abs=50 * close + 0.01)
-    assert predictor.domain_limit == reference.domain_limit
-    assert predictor.threshold == reference.threshold
+    assert model.ood_limit == reference.ood_limit
+    assert model.threshold == reference.threshold
 
 
-def test_same_answers_on_x_rays(predictor: engines.Predictor, reference: engines.Predictor, shared_data: Path) -> None:
+def test_same_answers_on_x_rays(model: LoadedModel, reference: LoadedModel, shared_data: Path) -> None:
     """Of both classes, of adults, and of what must be refused."""
     folders = [shared_data / its for its in ("originals/NORMAL", "originals/PNEUMONIA", "adult_chest", "not_chest")]
     files = [file for folder in folders for file in sorted(folder.rglob("*.*"))[-4:]]
     images = np.stack([read(file.read_bytes()) for file in files])
-    expected, found = reference.predict(images), predictor.predict(images)
+    expected, found = reference.predict(images), model.predict(images)
     assert {"normal", "pneumonia", "refused"} <= set(decisions(expected, reference))
-    assert decisions(found, predictor) == decisions(expected, reference)
-    assert np.quantile(np.abs(found.probability - expected.probability), 0.9) <= CLOSE[predictor.engine]
+    assert decisions(found, model) == decisions(expected, reference)
+    assert np.quantile(np.abs(found.probability - expected.probability), 0.9) <= CLOSE[model.engine.name]
 
 
-def test_a_batch_equals_its_images(predictor: engines.Predictor) -> None:
+def test_a_batch_equals_its_images(model: LoadedModel) -> None:
     images = synthetic(5)
-    together = predictor.predict(images).probability
-    alone = np.concatenate([predictor.predict(images[i : i + 1]).probability for i in range(5)])
-    close = 1e-2 if predictor.engine == "torch-cuda" else 1e-5  # another algorithm for another size, in half precision
+    together = model.predict(images).probability
+    alone = np.concatenate([model.predict(images[i : i + 1]).probability for i in range(5)])
+    close = 1e-2 if model.engine.name == "torch-cuda" else 1e-5  # another algorithm for another size, in half precision
     assert together == pytest.approx(alone, abs=close)
-    assert predictor.predict(images[::2]).probability == pytest.approx(together[::2], abs=close)
+    assert model.predict(images[::2]).probability == pytest.approx(together[::2], abs=close)
 
 
 @pytest.mark.parametrize("batch", [np.zeros((1, 224, 224)), np.zeros((1, 100, 100), np.uint8), np.zeros(3, np.uint8)])
-def test_wrong_arrays(predictor: engines.Predictor, batch: NDArray[np.uint8]) -> None:
+def test_wrong_arrays(model: LoadedModel, batch: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="expected uint8"):
-        predictor.predict(batch)
+        model.predict(batch)
 
 
 @pytest.mark.parametrize("engine", ["torch-cpu", "openvino"])
-def test_without_statistics_no_domain_score(engine: str) -> None:
-    made = engines.load(Checkpoint(make_network(), make_card(), "ab" * 32), engine)
-    assert made.engine == engine
-    assert made.domain_limit is None
-    assert np.isnan(made.predict(synthetic(2)).domain_score).all()
+def test_without_statistics_no_ood_score(engine: EngineName) -> None:
+    made = loaded.load(Checkpoint(make_network(), make_card(), "ab" * 32), engine)
+    assert made.engine.name == engine
+    assert made.ood_limit is None
+    assert np.isnan(made.predict(synthetic(2)).ood_score).all()
 
 
 def test_openvino_reports_to_nobody() -> None:
@@ -139,9 +141,9 @@ def test_the_shipped_model_may_run_on_integers() -> None:
 def test_convolutions_run_on_integers(*, bfloat16: bool) -> None:
     """Nearly all time goes there; a placement that OpenVINO does not take up would only make it slower."""
     network = make_network()
-    ranges = observe(fold(network), synthetic(2), lambda done: None)
+    ranges = observe(fuse(network), synthetic(2), lambda done: None)
     quantization = Quantization(ranges=ranges, images=2, bfloat16=bfloat16, agreement={})
-    made = OpenVinoPredictor(Checkpoint(network, make_card(), ""), quantization)
+    made = OpenVinoEngine(network, quantization)
     rest = "bf16" if bfloat16 and has_bfloat16() else "f32"
     # the stem, the first convolution after it, and the head are the rest
     assert Counter(made._runner.convolution_inputs()) == {"u8": 18, rest: 3}
@@ -157,36 +159,36 @@ class Failing(Runner):
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("Exception from src/inference: std::bad_alloc")])
 def test_out_of_memory(error: Exception) -> None:
-    made = OpenVinoPredictor(Checkpoint(make_network(), make_card(), ""), None)
+    made = OpenVinoEngine(make_network(), None)
     made._runner = Failing(error)
     with pytest.raises(OutOfMemory, match="2 images"):
-        made.predict(synthetic(2))
+        made.forward(synthetic(2))
 
 
 def test_other_errors_pass_through() -> None:
-    made = OpenVinoPredictor(Checkpoint(make_network(), make_card(), ""), None)
+    made = OpenVinoEngine(make_network(), None)
     made._runner = Failing(RuntimeError("bug"))
     with pytest.raises(RuntimeError, match="bug"):
-        made.predict(synthetic(2))
+        made.forward(synthetic(2))
 
 
 def test_each_thread_gets_a_share_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino, "MOST_IMAGES", 40)
     for threads, images in ((1, 16), (2, 32), (3, 40)):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        made = OpenVinoPredictor(Checkpoint(make_network(), make_card(), ""), None)
+        made = OpenVinoEngine(make_network(), None)
         assert made.batch_size == images
-        assert np.isfinite(made.predict(synthetic(5)).probability).all()
+        assert np.isfinite(made.forward(synthetic(5)).logits).all()
 
 
 def test_a_failed_batch_leaves_nothing_busy() -> None:
-    made = OpenVinoPredictor(Checkpoint(make_network(), make_card(), ""), None)
+    made = OpenVinoEngine(make_network(), None)
     images = synthetic(4)
-    expected = made.predict(images).probability
+    expected = made.forward(images).logits
 
     def collect(index: int, request: object) -> None:
         raise KeyError(index)
 
     with pytest.raises(KeyError):
         made._runner.run(images, collect)
-    assert made.predict(images).probability == pytest.approx(expected, abs=1e-6)
+    assert made.forward(images).logits == pytest.approx(expected, abs=1e-6)

@@ -1,4 +1,4 @@
-"""A batch goes through in parts of fixed sizes, in order, on lanes that are never left busy."""
+"""A batch goes through in parts of fixed sizes, in order, on streams that are never left busy."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.decision import Results
 from model.engines import passes
+from model.output import NetworkOutput
 from tests.testing import fakes
 
 
-class Lane:
-    """Gives an image's first pixel as its probability; notes what it was asked to do in a list shared by all lanes."""
+class Stream:
+    """Gives an image's first pixel as its probability; notes what it was asked in a list shared by all streams."""
 
     def __init__(self, name: str, notes: list[str], *, fails_at: int | None = None) -> None:
         self.name, self._notes, self._fails_at = name, notes, fails_at
@@ -29,11 +29,11 @@ class Lane:
         self.sizes.append((len(part), size))
         self.part = part.copy()
 
-    def finish(self) -> Results:
+    def finish(self) -> NetworkOutput[fakes.Floats]:
         assert self.part is not None
         self._notes.append(f"{self.name} ends")
         part, self.part = self.part, None
-        return fakes.results(part[:, 0, 0] / 255)
+        return fakes.output(part[:, 0, 0] / 255)
 
 
 def images(count: int) -> NDArray[np.uint8]:
@@ -41,42 +41,42 @@ def images(count: int) -> NDArray[np.uint8]:
     return np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None], (count, 2, 2))
 
 
-def test_the_next_lane_is_filled_before_the_first_is_read_out() -> None:
+def test_the_next_stream_is_filled_before_the_first_is_read_out() -> None:
     notes: list[str] = []
-    lanes = [Lane("a", notes), Lane("b", notes)]
-    found = passes.run(images(10), lanes, [1, 4])
+    streams = [Stream("a", notes), Stream("b", notes)]
+    found = passes.run(images(10), streams, [1, 4])
     assert notes == ["a starts", "b starts", "a ends", "a starts", "b ends", "a ends"]
-    assert (lanes[0].sizes, lanes[1].sizes) == ([(4, 4), (2, 4)], [(4, 4)])
-    assert found.probability * 255 == pytest.approx(np.arange(10))
+    assert (streams[0].sizes, streams[1].sizes) == ([(4, 4), (2, 4)], [(4, 4)])
+    assert found.cam[:, 0, 0] * 255 == pytest.approx(np.arange(10))
 
 
 def test_a_rest_takes_the_smallest_size_that_holds_it() -> None:
-    lane = Lane("a", [])
+    stream = Stream("a", [])
     for count in (1, 2, 8, 9):
-        passes.run(images(count), [lane], [1, 8, 32])
-    assert lane.sizes == [(1, 1), (2, 8), (8, 8), (9, 32)]
+        passes.run(images(count), [stream], [1, 8, 32])
+    assert stream.sizes == [(1, 1), (2, 8), (8, 8), (9, 32)]
 
 
 @given(
     count=st.integers(1, 200),
     sizes=st.lists(st.integers(1, 64), min_size=1, max_size=4, unique=True),
-    lanes=st.integers(1, 3),
+    streams=st.integers(1, 3),
 )
-def test_every_image_comes_back_once_and_in_order(count: int, sizes: list[int], lanes: int) -> None:
-    made = [Lane(str(number), []) for number in range(lanes)]
+def test_every_image_comes_back_once_and_in_order(count: int, sizes: list[int], streams: int) -> None:
+    made = [Stream(str(number), []) for number in range(streams)]
     found = passes.run(images(count), made, sizes)
-    assert found.probability * 255 == pytest.approx(np.arange(count))
-    assert len(found.domain_score) == len(found.cam) == count
-    assert all(size in sizes and size >= part for lane in made for part, size in lane.sizes)
+    assert found.cam[:, 0, 0] * 255 == pytest.approx(np.arange(count))
+    assert len(found.features) == len(found.cam) == count
+    assert all(size in sizes and size >= part for stream in made for part, size in stream.sizes)
 
 
-def test_after_an_error_no_lane_is_busy() -> None:
+def test_after_an_error_no_stream_is_busy() -> None:
     notes: list[str] = []
-    lanes = [Lane("a", notes), Lane("b", notes, fails_at=1)]
+    streams = [Stream("a", notes), Stream("b", notes, fails_at=1)]
     with pytest.raises(RuntimeError, match="gone"):
-        passes.run(images(16), lanes, [4])
-    assert [lane.part for lane in lanes] == [None, None]
-    assert len(passes.run(images(4), lanes, [4]).probability) == 4
+        passes.run(images(16), streams, [4])
+    assert [stream.part for stream in streams] == [None, None]
+    assert len(passes.run(images(4), streams, [4]).logits) == 4
 
 
 def test_the_smallest_batch_that_is_nearly_the_fastest() -> None:

@@ -16,7 +16,7 @@ from core.errors import ModelInvalid
 from model import checkpoint, weights
 from model.card import Card
 from model.registry import DEFAULT, Registry
-from tests.unit.model.factories import LIMIT, make_card, make_domain, make_network, save_model
+from tests.unit.model.factories import LIMIT, make_card, make_network, make_ood, save_model
 
 Tensors = dict[str, NDArray[np.generic]]
 
@@ -40,16 +40,16 @@ def test_the_table_is_that_of_the_network() -> None:
     assert dict(weights.resnet18()) == {name: tuple(tensor.shape) for name, tensor in built.items()}
 
 
-def test_the_table_of_the_statistics_is_that_of_the_domain() -> None:
-    made = make_domain(components=5).state()
-    assert weights.domain(5) == {name: tuple(tensor.shape) for name, tensor in made.items()}
+def test_the_table_of_the_statistics_is_theirs() -> None:
+    made = make_ood(components=5).state()
+    assert weights.ood(5) == {name: array.shape for name, array in made.items()}
 
 
 def test_what_is_shipped_and_what_is_saved_pass(saved: Path, tmp_path: Path) -> None:
     weights.check(DEFAULT, checkpoint.read_card(DEFAULT))
     weights.check(saved, make_card())
-    card = make_card(domain=LIMIT)
-    checkpoint.save(tmp_path / "domain.safetensors", make_network(), card, make_domain())
+    card = make_card(ood=LIMIT)
+    checkpoint.save(tmp_path / "domain.safetensors", make_network(), card, make_ood())
     weights.check(tmp_path / "domain.safetensors", card)
 
 
@@ -74,7 +74,7 @@ def test_a_tensor_that_differs_is_named(saved: Path, change: Callable[[Tensors],
 
 @pytest.mark.parametrize("basis", [None, np.zeros((), np.float16)])
 def test_a_limit_without_its_statistics(saved: Path, basis: NDArray[np.float16] | None) -> None:
-    card = make_card(domain=LIMIT)
+    card = make_card(ood=LIMIT)
     extra = {} if basis is None else {"domain.basis": basis}
     with pytest.raises(ModelInvalid, match="domain"):
         weights.check(changed(saved, lambda tensors: tensors.update(extra), card), card)

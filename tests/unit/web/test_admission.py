@@ -17,9 +17,9 @@ from werkzeug.test import TestResponse
 from core.errors import QueueFull, StorageFull
 from core.settings import Settings
 from db import jobs
-from db.models import Image, User
 from db.session import now
 from db.states import ImageState, Priority
+from db.tables import Image, User
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.testing import factories

@@ -13,7 +13,8 @@ from werkzeug.datastructures import FileStorage
 
 from core.csv_lines import COLUMNS
 from core.errors import CorruptImage
-from db import claims, export
+from db import claims
+from db.listing import export
 from db.session import now
 from tests.testing import factories
 from web.services import Services

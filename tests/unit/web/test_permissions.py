@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from core.errors import ConfigurationError
-from db import users
+from db.accounts import users
 from db.session import now
 from db.states import Role, Scope
 from tests.testing import factories

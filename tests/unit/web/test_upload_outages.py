@@ -12,7 +12,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.test import TestResponse
 
-from db.models import Image, Job
+from db.tables import Image, Job
 from tests.testing import factories
 from web.services import Services
 

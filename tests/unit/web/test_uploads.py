@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from client.http import sendable
 from core.queue import make_celery
 from core.settings import Settings
-from db.models import Image, Job
+from db.tables import Image, Job
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.testing import factories

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from db import claims, workers
 from db.session import Database, now
-from tests.testing.fakes import FAKE_SHA256, FakePredictor
+from tests.testing.fakes import FAKE_SHA256, FakeEngine, fake_model
 from tests.testing.polling import wait_until
 from tests.testing.settings import change
 from tests.unit.worker.conftest import Submit, pngs, rows, states
@@ -54,7 +54,7 @@ def gate() -> threading.Event:
 def held(services: Services, flaky: Flaky, gate: threading.Event) -> Iterator[Pipeline]:
     """A worker with short leases whose forward pass lasts until the gate opens."""
     settings = change(services.settings, lease_s=0.4, heartbeat_s=0.02)
-    pipeline = Pipeline(settings, flaky, services.store, lambda: FakePredictor(gate=gate), "w1")
+    pipeline = Pipeline(settings, flaky, services.store, lambda: fake_model(FakeEngine(gate=gate)), "w1")
     yield pipeline
     pipeline.close()
 

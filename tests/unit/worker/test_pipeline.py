@@ -1,4 +1,4 @@
-"""One worker from claim to finish, on a real database and real files, with a predictor that needs no network."""
+"""One worker from claim to finish, on a real database and real files, with an engine that needs no network."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ from db import claims, previews
 from db.session import now
 from db.states import Priority
 from imaging import cam
-from model.decision import Results
+from model.loaded import LoadedModel
+from model.output import NetworkOutput
 from storage.local import LocalBlobStore
 from tests.testing import factories
-from tests.testing.fakes import FAKE_SHA256, FakePredictor
+from tests.testing.fakes import FAKE_SHA256, FakeEngine, Floats, fake_model
 from tests.testing.polling import wait_until
 from tests.testing.settings import change
 from tests.unit.worker.conftest import Submit, pngs, rows, states
@@ -40,16 +41,17 @@ Make = Callable[..., Pipeline]
 
 
 @pytest.fixture
-def make(services: Services, predictor: FakePredictor, request: pytest.FixtureRequest) -> Make:
-    """`make(predictor=, settings=, store=)`: another worker on the same services."""
+def make(services: Services, engine: FakeEngine, request: pytest.FixtureRequest) -> Make:
+    """`make(engine=, model=, settings=, store=)`: another worker on the same services."""
 
     def _make(
         name: str = "w2",
-        predictor: FakePredictor = predictor,
+        engine: FakeEngine = engine,
+        model: LoadedModel | None = None,
         settings: Settings = services.settings,
         store: LocalBlobStore | None = None,
     ) -> Pipeline:
-        made = Pipeline(settings, services.database, store or services.store, lambda: predictor, name)
+        made = Pipeline(settings, services.database, store or services.store, lambda: model or fake_model(engine), name)
         request.addfinalizer(made.close)
         return made
 
@@ -79,7 +81,7 @@ def test_probability_decision_threshold_and_model_are_kept(
 
 def test_domain_score_map_and_refusal_are_kept(services: Services, submit: Submit, make: Make) -> None:
     submit(factories.png(brightness=0.3), factories.png(brightness=0.95))
-    make(predictor=FakePredictor(domain_limit=0.5)).drain()
+    make(model=fake_model(ood_limit=0.5)).drain()
     known, odd = (row.predictions[0] for row in rows(services))
     assert (known.decision, known.reason, known.domain_limit) == ("normal", None, 0.5)
     assert (odd.decision, odd.domain_limit) == ("refused", 0.5)
@@ -107,41 +109,40 @@ def test_notes_box_and_a_picture_for_the_page_are_kept(services: Services, submi
 
 def test_a_model_without_statistics_refuses_nothing(services: Services, submit: Submit, make: Make) -> None:
     submit(factories.png(brightness=0.95))
-    make(predictor=FakePredictor(domain_limit=None)).drain()
+    make(model=fake_model(ood_limit=None)).drain()
     found = rows(services)[0].predictions[0]
     assert (found.decision, found.domain_score, found.domain_limit) == ("pneumonia", None, None)
 
 
-def test_an_image_at_the_threshold_is_pneumonia(services: Services, submit: Submit, pipeline: Pipeline) -> None:
-    pipeline.predictor.threshold = 0.0
+def test_an_image_at_the_threshold_is_pneumonia(services: Services, submit: Submit, make: Make) -> None:
     submit(*pngs(1))
-    pipeline.drain()
+    make(model=fake_model(threshold=0.0)).drain()
     assert rows(services)[0].predictions[0].decision == "pneumonia"
 
 
-def test_many_single_doorbells_make_few_batches(submit: Submit, pipeline: Pipeline, predictor: FakePredictor) -> None:
+def test_many_single_doorbells_make_few_batches(submit: Submit, pipeline: Pipeline, engine: FakeEngine) -> None:
     for data in pngs(12):
         submit(data)
     for _ in range(12):
         pipeline.drain()
-    assert predictor.batch_sizes == [4, 4, 4]
+    assert engine.batch_sizes == [4, 4, 4]
 
 
 def test_interactive_images_go_before_bulk_ones(submit: Submit, make: Make) -> None:
     order: list[float] = []
 
-    class Noting(FakePredictor):
-        def predict(self, batch: NDArray[np.uint8]) -> Results:
-            order.extend(round(float(image.mean()) / 255, 1) for image in batch)
-            return super().predict(batch)
+    class Noting(FakeEngine):
+        def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
+            order.extend(round(float(image.mean()) / 255, 1) for image in pixels)
+            return super().forward(pixels)
 
     submit(*pngs(4, brightness=0.3))
     submit(*pngs(2, brightness=0.6), priority=Priority.INTERACTIVE)
-    make(predictor=Noting()).drain()
+    make(engine=Noting()).drain()
     assert order == [0.6, 0.6, 0.3, 0.3, 0.3, 0.3]
 
 
-class Arrivals(FakePredictor):
+class Arrivals(FakeEngine):
     """Something happens during its first forward pass; notes how bright the images of each batch are."""
 
     def __init__(self, arrive: Callable[[], object]) -> None:
@@ -149,25 +150,25 @@ class Arrivals(FakePredictor):
         self.order: list[list[float]] = []
         self._arrive = arrive
 
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
         if not self.order:
             self._arrive()
-        self.order.append([round(float(image.mean()) / 255, 1) for image in batch])
-        return super().predict(batch)
+        self.order.append([round(float(image.mean()) / 255, 1) for image in pixels])
+        return super().forward(pixels)
 
 
 def test_an_interactive_image_overtakes_the_bulk_batch_that_is_claimed_already(submit: Submit, make: Make) -> None:
     submit(*pngs(12, brightness=0.3))
-    predictor = Arrivals(lambda: submit(*pngs(1, brightness=0.6), priority=Priority.INTERACTIVE))
-    make(predictor=predictor).drain()
-    assert predictor.order == [[0.3] * 4, [0.6], [0.3] * 4, [0.3] * 4]
+    engine = Arrivals(lambda: submit(*pngs(1, brightness=0.6), priority=Priority.INTERACTIVE))
+    make(engine=engine).drain()
+    assert engine.order == [[0.3] * 4, [0.6], [0.3] * 4, [0.3] * 4]
 
 
 def test_interactive_images_do_not_overtake_one_another(submit: Submit, make: Make) -> None:
     submit(*pngs(8, brightness=0.3), priority=Priority.INTERACTIVE)
-    predictor = Arrivals(lambda: submit(*pngs(2, brightness=0.6), priority=Priority.INTERACTIVE))
-    make(predictor=predictor).drain()
-    assert predictor.order == [[0.3] * 4, [0.3] * 4, [0.6] * 2]
+    engine = Arrivals(lambda: submit(*pngs(2, brightness=0.6), priority=Priority.INTERACTIVE))
+    make(engine=engine).drain()
+    assert engine.order == [[0.3] * 4, [0.3] * 4, [0.6] * 2]
 
 
 def test_a_worker_that_is_stopping_lets_nothing_overtake(submit: Submit, make: Make, services: Services) -> None:
@@ -177,10 +178,10 @@ def test_a_worker_that_is_stopping_lets_nothing_overtake(submit: Submit, make: M
         submit(*pngs(1, brightness=0.6), priority=Priority.INTERACTIVE)
         worker.stop()
 
-    predictor = Arrivals(arrive)
-    worker = make(predictor=predictor)
+    engine = Arrivals(arrive)
+    worker = make(engine=engine)
     worker.drain()
-    assert predictor.order == [[0.3] * 4, [0.3] * 4]
+    assert engine.order == [[0.3] * 4, [0.3] * 4]
     assert states(services)[-1] == "queued"
 
 
@@ -192,45 +193,45 @@ def test_a_suspect_is_tried_with_nothing_else_in_hand(services: Services, submit
     submit(*pngs(6, brightness=0.3))
     running: list[int] = []
 
-    class Noting(FakePredictor):
-        def predict(self, batch: NDArray[np.uint8]) -> Results:
+    class Noting(FakeEngine):
+        def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
             running.append(states(services).count("running"))
-            return super().predict(batch)
+            return super().forward(pixels)
 
     noting = Noting()
-    make(predictor=noting).drain()
+    make(engine=noting).drain()
     assert noting.batch_sizes == [1, 1, 1, 4, 2]
     assert running[:3] == [1, 1, 1]
     assert states(services) == ["done"] * 9
 
 
 def test_urgent_images_do_not_share_a_pass_with_bulk_ones(
-    services: Services, submit: Submit, pipeline: Pipeline, predictor: FakePredictor
+    services: Services, submit: Submit, pipeline: Pipeline, engine: FakeEngine
 ) -> None:
     submit(*pngs(5))
     submit(*pngs(1, first_seed=9), priority=Priority.INTERACTIVE)
     pipeline.drain()
-    assert predictor.batch_sizes == [1, 3, 2]
+    assert engine.batch_sizes == [1, 3, 2]
     assert states(services) == ["done"] * 6
 
 
-def test_an_empty_queue_is_no_work(pipeline: Pipeline, predictor: FakePredictor) -> None:
+def test_an_empty_queue_is_no_work(pipeline: Pipeline, engine: FakeEngine) -> None:
     assert pipeline.drain() == 0
-    assert predictor.batch_sizes == []
+    assert engine.batch_sizes == []
 
 
 def test_the_model_is_loaded_once_and_in_the_thread_that_uses_it(services: Services, submit: Submit) -> None:
     loaded_in: list[int] = []
     used_in: list[int] = []
 
-    class Noting(FakePredictor):
-        def predict(self, batch: NDArray[np.uint8]) -> Results:
+    class Noting(FakeEngine):
+        def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
             used_in.append(threading.get_ident())
-            return super().predict(batch)
+            return super().forward(pixels)
 
-    def load() -> FakePredictor:
+    def load() -> LoadedModel:
         loaded_in.append(threading.get_ident())
-        return Noting()
+        return fake_model(Noting())
 
     pipeline = Pipeline(services.settings, services.database, services.store, load, "w")
     submit(*pngs(9))
@@ -329,12 +330,12 @@ def test_one_unreadable_image_among_readable_ones_fails_alone(
 def test_a_network_that_always_crashes_fails_its_images_in_the_end(
     services: Services, submit: Submit, make: Make
 ) -> None:
-    class Crashing(FakePredictor):
-        def predict(self, batch: NDArray[np.uint8]) -> Results:
+    class Crashing(FakeEngine):
+        def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
             raise RuntimeError("cublas")
 
     submit(*pngs(2))
-    pipeline = make(predictor=Crashing())
+    pipeline = make(engine=Crashing())
     assert [pipeline.drain() for _ in range(4)] == [2, 2, 2, 0]
     assert {(row.state, row.error_code, row.attempt) for row in rows(services)} == {("failed", "worker_error", 3)}
 
@@ -358,7 +359,7 @@ def test_two_workers_screen_each_image_once(services: Services, submit: Submit, 
 
 def test_stop_finishes_what_is_claimed_and_claims_no_more(services: Services, submit: Submit, make: Make) -> None:
     gate = threading.Event()
-    pipeline = make(predictor=FakePredictor(gate=gate))
+    pipeline = make(engine=FakeEngine(gate=gate))
     submit(*pngs(20))
     thread = threading.Thread(target=pipeline.drain)
     thread.start()
@@ -388,7 +389,7 @@ def test_close_hands_back_what_is_still_leased_untried(services: Services, submi
 
 def test_a_result_that_comes_after_its_lease_is_dropped(services: Services, submit: Submit, make: Make) -> None:
     gate = threading.Event()
-    slow = make(predictor=FakePredictor(gate=gate))
+    slow = make(engine=FakeEngine(gate=gate))
     submit(*pngs(1))
     thread = threading.Thread(target=slow.drain)
     thread.start()
@@ -436,19 +437,19 @@ def test_a_failing_image_is_logged_by_id_and_never_by_name(
 
 
 def test_without_a_setting_the_engine_says_how_many(services: Services, submit: Submit, make: Make) -> None:
-    predictor = FakePredictor()
-    free = make(predictor=predictor, settings=change(services.settings, batch_size=0))
+    engine = FakeEngine()
+    free = make(engine=engine, settings=change(services.settings, batch_size=0))
     submit(*pngs(7))
     free.drain()
-    assert predictor.batch_sizes == [3, 3, 1]
+    assert engine.batch_sizes == [3, 3, 1]
 
 
 def test_settings_of_one_worker_do_not_reach_another(services: Services, submit: Submit, make: Make) -> None:
-    predictor = FakePredictor()
-    small = make(predictor=predictor, settings=change(services.settings, batch_size=2))
+    engine = FakeEngine()
+    small = make(engine=engine, settings=change(services.settings, batch_size=2))
     submit(*pngs(5))
     small.drain()
-    assert predictor.batch_sizes == [2, 2, 1]
+    assert engine.batch_sizes == [2, 2, 1]
     assert services.settings.worker.batch_size == 4
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import OperationalError
 
 from core.errors import DeviceLost
-from model.decision import Results
-from tests.testing.fakes import FakePredictor
+from model.output import NetworkOutput
+from tests.testing.fakes import FakeEngine, Floats, fake_model
 from tests.testing.polling import wait_until
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
@@ -85,8 +85,8 @@ class Counting(Pipeline):
 
 
 @pytest.fixture
-def counting(services: Services, predictor: FakePredictor) -> Iterator[Counting]:
-    pipeline = Counting(services.settings, services.database, services.store, lambda: predictor, "counting")
+def counting(services: Services, engine: FakeEngine) -> Iterator[Counting]:
+    pipeline = Counting(services.settings, services.database, services.store, lambda: fake_model(engine), "counting")
     yield pipeline
     pipeline.close()
 
@@ -142,8 +142,8 @@ def test_stop_lets_go_whoever_asks(pipeline: Pipeline, start: Start) -> None:
     assert not stopping.is_alive()
 
 
-class LostPredictor(FakePredictor):
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
+class LostEngine(FakeEngine):
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
         raise DeviceLost("gone")
 
 
@@ -163,7 +163,9 @@ def test_a_lost_device_ends_the_process_and_no_image_is_blamed(
 
     monkeypatch.setattr("worker.screener.os._exit", end)
     submit(*pngs(6))
-    start(NEVER_S, Pipeline(services.settings, services.database, services.store, LostPredictor, "w2"))
+    start(
+        NEVER_S, Pipeline(services.settings, services.database, services.store, lambda: fake_model(LostEngine()), "w2")
+    )
     wait_until(lambda: statuses == [1])
     assert {row.state for row in rows(services)} <= {"running", "queued"}
     assert {row.error_code for row in rows(services)} == {None}

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.decision import Results
+from model.output import NetworkOutput
 from storage import marker
 from storage.local import LocalBlobStore
-from tests.testing.fakes import FakePredictor
+from tests.testing.fakes import FakeEngine, Floats, fake_model
 from tests.testing.polling import wait_until
 from tests.unit.worker.conftest import Submit, pngs, rows, states
 from web.services import Services
@@ -99,7 +99,7 @@ def test_nothing_is_claimed_while_another_store_is_in_its_place(
 def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
     services: Services, submit: Submit, away: Any, request: pytest.FixtureRequest
 ) -> None:
-    class Unmounting(FakePredictor):
+    class Unmounting(FakeEngine):
         """Once, the folder is away from the first forward pass until the worker has noticed."""
 
         def __init__(self) -> None:
@@ -107,21 +107,21 @@ def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
             self.first = threading.Event()
             self.unmounted = threading.Event()
 
-        def predict(self, batch: NDArray[np.uint8]) -> Results:
+        def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
             if not self.first.is_set():
                 self.first.set()
                 assert self.unmounted.wait(60)
-            return super().predict(batch)
+            return super().forward(pixels)
 
-    predictor = Unmounting()
-    pipeline = Pipeline(services.settings, services.database, services.store, lambda: predictor, "w2")
+    engine = Unmounting()
+    pipeline = Pipeline(services.settings, services.database, services.store, lambda: fake_model(engine), "w2")
     request.addfinalizer(pipeline.close)
     submit(*pngs(20))
     thread = threading.Thread(target=pipeline.drain, daemon=True)
     thread.start()
-    assert predictor.first.wait(60)
+    assert engine.first.wait(60)
     with away():
-        predictor.unmounted.set()
+        engine.unmounted.set()
         wait_until(lambda: pipeline.paused_reason, timeout_s=60)
     thread.join(timeout=60)
     assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}

@@ -6,7 +6,7 @@ import pytest
 from celery import Celery
 
 from core.queue import SCREEN_TASK, make_celery, publish
-from tests.testing.fakes import FakePredictor
+from tests.testing.fakes import FakeEngine
 from tests.unit.worker.conftest import Submit, pngs, states
 from web.services import Services
 from worker.pipeline import Pipeline
@@ -47,11 +47,11 @@ def test_a_malformed_message_wakes_the_worker_all_the_same(
 
 
 def test_a_doorbell_rung_twice_screens_once(
-    services: Services, submit: Submit, eager_app: Celery, predictor: FakePredictor
+    services: Services, submit: Submit, eager_app: Celery, engine: FakeEngine
 ) -> None:
     queued = submit(*pngs(2))
     publish(eager_app, queued + queued, "bulk", 2)
-    assert predictor.batch_sizes == [2]
+    assert engine.batch_sizes == [2]
 
 
 def test_the_task_belongs_to_its_application_alone(eager: Services, pipeline: Pipeline) -> None:

@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 
 from db import audit as log
 from db.audit import Action, Filters, Kind
-from db.models import AuditEntry
 from db.queries import Page
+from db.tables import AuditEntry
 from web import audit as our_audit
 from web import searches
 from web.pages.base import MAX_ID, blueprint, cursor

@@ -16,10 +16,10 @@ from flask.typing import ResponseReturnValue
 
 from db import queries
 from db.audit import Kind
-from db.models import Image
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.queries import Page
 from db.states import Decision, ImageState
+from db.tables import Image
 from web import audit, filenames, permissions, searches
 from web.auth import user
 from web.pages.base import API_ROOT, blueprint, cursor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from db.models import Image, Prediction
+from db.tables import Image, Prediction
 
 
 @dataclass(frozen=True, slots=True)

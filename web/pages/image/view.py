@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from core.errors import beyond_retry
 from db import previews, queries, workers
 from db.audit import Kind
-from db.models import Image
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
+from db.tables import Image
 from web import audit, kept, permissions, reviews, uploads
 from web.auth import user
 from web.pages.base import API_ROOT, MAX_ID, blueprint

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from db import queries, rejections, workers
 from db.audit import Kind
-from db.models import Image, Job, Rejection, User
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.queries import Page, Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState
+from db.tables import Image, Job, Rejection, User
 from web import audit, deletion, permissions, uploads
 from web.auth import user
 from web.pages.base import MAX_ID, blueprint, cursor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import abort, render_template
 
-from db.models import Model
+from db.tables import Model
 from web.pages.base import blueprint
 from web.pages.model.card_words import describe
 from web.services import services

@@ -7,10 +7,10 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import ConfigurationError
-from db import throttle, users
+from db.accounts import throttle, users
 from db.audit import Action, Kind
-from db.models import User
 from db.session import now
+from db.tables import User
 from web import audit, sessions
 from web.auth import user
 from web.pages.base import blueprint

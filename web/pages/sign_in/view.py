@@ -11,10 +11,11 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from db import audit, throttle, users
+from db import audit
+from db.accounts import throttle, users
 from db.audit import Action, Actor
-from db.models import User
 from db.session import now
+from db.tables import User
 from web import errors, kept, sessions
 from web.audit import actor
 from web.auth import SAFE_METHODS, NotSignedIn, StaleForm

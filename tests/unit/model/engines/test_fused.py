@@ -1,4 +1,4 @@
-"""What a GPU computes, computed on a CPU: the folded network gives the answers of the network."""
+"""What a GPU computes, computed on a CPU: the fused network gives the answers of the network."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import torch
 
 from model import checkpoint
 from model.checkpoint import Checkpoint
-from model.decision import Results
-from model.engines.common import results
-from model.engines.fused import FoldedNetwork
-from model.fuse import fold
+from model.engines.fused import FusedNetwork
+from model.fuse import fuse
+from model.output import NetworkOutput
 from model.registry import DEFAULT
 from tests.testing.factories import radiograph
 
@@ -29,28 +28,30 @@ def gray() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def expected(shipped: Checkpoint, gray: torch.Tensor) -> Results:
+def expected(shipped: Checkpoint, gray: torch.Tensor) -> NetworkOutput[torch.Tensor]:
     with torch.inference_mode():
-        return results(shipped.network.look(gray), shipped.domain)
+        return shipped.network.forward(gray)
 
 
-def found(shipped: Checkpoint, gray: torch.Tensor, dtype: torch.dtype) -> Results:
-    network = FoldedNetwork(fold(shipped.network), CPU, dtype)
+def computed(shipped: Checkpoint, gray: torch.Tensor, dtype: torch.dtype) -> NetworkOutput[torch.Tensor]:
+    network = FusedNetwork(fuse(shipped.network), CPU, dtype)
     with torch.inference_mode():
         planes = network.planes(len(gray) + 2)
-        network.look(gray.flip(2), planes[: len(gray)])  # nothing of an earlier batch stays in the planes
-        return results(network.look(gray, planes[: len(gray)]), shipped.domain)
+        network.forward(gray.flip(2), planes[: len(gray)])  # nothing of an earlier batch stays in the planes
+        return network.forward(gray, planes[: len(gray)])
 
 
-def test_in_float32_only_the_last_digits_differ(shipped: Checkpoint, gray: torch.Tensor, expected: Results) -> None:
-    ours = found(shipped, gray, torch.float32)
-    assert ours.probability == pytest.approx(expected.probability, abs=1e-5)
-    assert ours.domain_score == pytest.approx(expected.domain_score, abs=1e-4)
-    assert ours.cam == pytest.approx(expected.cam, abs=1e-2)
-
-
-def test_half_precision_is_near(shipped: Checkpoint, gray: torch.Tensor, expected: Results) -> None:
-    ours = found(shipped, gray, torch.float16)
-    assert ours.probability == pytest.approx(expected.probability, abs=5e-3)
-    assert ours.domain_score == pytest.approx(expected.domain_score, abs=2e-2)
-    assert ours.cam == pytest.approx(expected.cam, abs=0.2)
+@pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 1e-4), (torch.float16, 2e-2)])
+def test_it_agrees_with_the_network(
+    shipped: Checkpoint,
+    gray: torch.Tensor,
+    expected: NetworkOutput[torch.Tensor],
+    dtype: torch.dtype,
+    close: float,
+) -> None:
+    assert shipped.ood is not None
+    ours = computed(shipped, gray, dtype)
+    assert ours.logits.sigmoid().tolist() == pytest.approx(expected.logits.sigmoid().tolist(), abs=close / 4)
+    assert torch.allclose(ours.cam, expected.cam, atol=10 * close)
+    scores = (shipped.ood.score(output.features.numpy()) for output in (ours, expected))
+    assert next(scores) == pytest.approx(next(scores), abs=close)

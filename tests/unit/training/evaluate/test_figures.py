@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from model.decision import Results
-from tests.testing.fakes import results
+from tests.testing.fakes import FakeEngine, fake_model
 from training.evaluate import figures as evaluate
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
@@ -78,28 +76,10 @@ def test_intervals_only_where_patients_are_known(figures: evaluate.Figures) -> N
         assert low <= getattr(known, name) <= high
 
 
-class Brightness:
-    """A predictor whose probability is the mean gray value; remembers its batches."""
-
-    engine = "fake"
-    model_name = "brightness"
-    model_sha256 = "0"
-    threshold = 0.5
-    domain_limit: float | None = None
-    batch_size = 1
-
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-
-    def predict(self, batch: NDArray[np.uint8]) -> Results:
-        self.batches.append(len(batch))
-        return results(batch.mean(axis=(1, 2)) / 255)
-
-
 def test_predict_goes_in_batches_and_keeps_the_order() -> None:
     pixels = np.arange(70, dtype=np.uint8)[:, None, None] * np.ones((224, 224), np.uint8)
-    predictor, seen = Brightness(), []
-    result = evaluate.predict(predictor, pixels, lambda done, total: seen.append((done, total)))
-    assert result == pytest.approx(np.arange(70) / 255)
-    assert predictor.batches == [32, 32, 6]
+    engine, seen = FakeEngine(), []
+    result = evaluate.predict(fake_model(engine), pixels, lambda done, total: seen.append((done, total)))
+    assert result == pytest.approx(np.arange(70) / 255, abs=1e-6)
+    assert engine.batch_sizes == [32, 32, 6]
     assert seen == [(32, 70), (64, 70), (70, 70)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import PneumoscreenError
-from tests.unit.training.evaluate.test_figures import Brightness
+from tests.testing.fakes import FakeEngine, fake_model
 from tests.unit.training.synthetic import write_dataset
 from training.evaluate import robustness
 
@@ -27,10 +27,10 @@ def test_figures_by_hand() -> None:
 
 def test_brightness_hardly_depends_on_compression(tmp_path: Path) -> None:
     source = write_dataset(tmp_path, each=2)
-    predictor = Brightness()
-    moved = robustness.measure(predictor, source)
+    engine = FakeEngine()
+    moved = robustness.measure(fake_model(engine), source)
     assert moved.images == 4
-    assert predictor.batches == [1 + len(robustness.QUALITIES)] * 4
+    assert engine.batch_sizes == [1 + len(robustness.QUALITIES)] * 4
     assert 0 < moved.mean_absolute_change < 0.01
 
 
@@ -38,4 +38,4 @@ def test_damaged_file(tmp_path: Path) -> None:
     source = write_dataset(tmp_path, each=1)
     (source / "train" / "NORMAL" / "IM-0000-0000.png").write_bytes(b"")
     with pytest.raises(PneumoscreenError):
-        robustness.measure(Brightness(), source)
+        robustness.measure(fake_model(), source)

@@ -34,7 +34,7 @@ def test_head_on_features_is_the_network(network: GrayResNet, pixels: NDArray[np
     assert extracted.shape == (2, 3, 512)
     fc = network.body.fc
     with torch.inference_mode():
-        expected = network(torch.from_numpy(pixels)).numpy()
+        expected = network.logits(torch.from_numpy(pixels)).numpy()
         assert fc(torch.from_numpy(extracted[0]))[:, 0].numpy() == pytest.approx(expected, abs=1e-4)
     assert not np.allclose(extracted[0], extracted[1])
 

@@ -69,13 +69,6 @@ def test_balanced_loss_by_hand() -> None:
     assert head.balanced_loss(always, fold) == pytest.approx((of_pneumonia + of_normal) / 2)
 
 
-def test_calibrated_head_scales_its_logits() -> None:
-    fold = make_fold(0, count=5)
-    plain = Head(np.random.default_rng(0).normal(size=512).astype(np.float32), bias=0.3)
-    expected = 2 * plain.logits(fold.features) - 1
-    assert plain.calibrated(2, -1).logits(fold.features) == pytest.approx(expected, abs=1e-3)
-
-
 @pytest.fixture(autouse=True)
 def _own_generator() -> None:
     torch.manual_seed(123)

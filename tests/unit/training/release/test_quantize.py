@@ -8,16 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from model import checkpoint, engines
+from model import checkpoint, loaded
 from model.card import ACTIVATIONS, Quantization
 from model.checkpoint import Checkpoint
-from model.decision import Results
-from model.engines import Predictor
-from model.engines.openvino import OpenVinoPredictor, observe
-from model.fuse import fold
+from model.engines.openvino import OpenVinoEngine, observe
+from model.fuse import fuse
+from model.loaded import LoadedModel
+from model.output import NetworkOutput
 from tests.testing.factories import radiograph
+from tests.testing.fakes import FakeEngine, Floats, fake_model, output
 from tests.unit.model.factories import make_card, make_network, save_model
 from tests.unit.training.synthetic import make_dataset
 from training.data.labelled import Dataset
@@ -27,19 +29,20 @@ from training.release import quantize
 COUNT = 40
 
 
-class Fixed:
-    """Gives the probabilities it was made with, and no domain score."""
-
-    engine, model_name, model_sha256, threshold, batch_size = "fake", "fake", "", 0.5, 1
-    domain_limit: float | None = None
+class Fixed(FakeEngine):
+    """Gives the probabilities it was made with."""
 
     def __init__(self, probabilities: list[float]) -> None:
+        super().__init__()
         self._left = list(probabilities)
 
-    def predict(self, batch: np.ndarray) -> Results:
-        taken, self._left = self._left[: len(batch)], self._left[len(batch) :]
-        nothing = np.full(len(batch), np.nan, np.float32)
-        return Results(np.array(taken, np.float32), nothing, np.zeros((len(batch), 7, 7), np.float16))
+    def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
+        taken, self._left = self._left[: len(pixels)], self._left[len(pixels) :]
+        return output(np.array(taken))
+
+
+def on_integers(made: Checkpoint, quantization: Quantization) -> LoadedModel:
+    return LoadedModel.of(made, OpenVinoEngine(made.network, quantization))
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +76,8 @@ def test_a_checkpoint_gets_ranges_and_keeps_everything_else(dataset: Dataset, tm
         "shift": (section.images, section.images),
         **{f"agreement, {part}": (its.images, its.images) for part, its in section.agreement.items()},
     }
-    assert engines.load(out, "openvino-int8").predict(dataset.pixels[:2]).probability == pytest.approx(
-        engines.load(out, "torch-cpu").predict(dataset.pixels[:2]).probability, abs=0.02
+    assert loaded.load(out, "openvino-int8").predict(dataset.pixels[:2]).probability == pytest.approx(
+        loaded.load(out, "torch-cpu").predict(dataset.pixels[:2]).probability, abs=0.02
     )
 
 
@@ -86,8 +89,8 @@ def test_other_images_have_no_validation_part(dataset: Dataset, tmp_path: Path) 
 
 
 def test_agreement() -> None:
-    reference: Predictor = Fixed([0.1] * 98 + [0.49, 0.8])
-    other: Predictor = Fixed([0.1] * 98 + [0.51, 0.9])
+    reference = fake_model(Fixed([0.1] * 98 + [0.49, 0.8]))
+    other = fake_model(Fixed([0.1] * 98 + [0.51, 0.9]))
     found = quantize.agree(reference, other, np.zeros((100, 224, 224), np.uint8), silent)
     assert found.images == 100
     assert found.equal_decisions == pytest.approx(0.99)
@@ -98,10 +101,10 @@ def test_agreement() -> None:
 def test_a_shift_is_measured_and_taken_off(dataset: Dataset) -> None:
     made = Checkpoint(make_network(), make_card(), "")
     section = Quantization(
-        ranges=observe(fold(made.network), dataset.pixels[:4], lambda _: None), images=4, agreement={}
+        ranges=observe(fuse(made.network), dataset.pixels[:4], lambda _: None), images=4, agreement={}
     )
     high = section.model_copy(update={"shift": -0.5})
-    reference, other = OpenVinoPredictor(made, section), OpenVinoPredictor(made, high)
+    reference, other = on_integers(made, section), on_integers(made, high)
     assert quantize.mean_shift(reference, other, dataset.pixels[:4], silent) == pytest.approx(0.5, abs=0.01)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import ConfigurationError, ModelInvalid
 from model import files
-from model.card import DomainLimit, OperatingPoint
+from model.card import OodLimit, OperatingPoint
 from model.registry import DEFAULT
 from tests.unit.model.factories import make_card, save_model
 from training.evaluate import figures as evaluate
@@ -80,8 +80,8 @@ def test_seeds_are_told_with_their_spread() -> None:
 
 
 def test_what_is_refused_is_told_or_that_nothing_is() -> None:
-    domain = DomainLimit(limit=1.0, rule="Set so.", images=9, patients=4, refused={"upside down": 0.875})
-    text = report.render(make_card(metrics=make_metrics(), config=CONFIG, domain=domain), "")
+    limit = OodLimit(limit=1.0, rule="Set so.", images=9, patients=4, refused={"upside down": 0.875})
+    text = report.render(make_card(metrics=make_metrics(), config=CONFIG, ood=limit), "")
     assert "above 1 is not judged. Set so. The statistics come from 9 images of 4 patients." in text
     assert "| upside down | 87.5% |" in text
     assert "Nothing: it carries no statistics" in report.render(make_card(metrics=make_metrics(), config=CONFIG), "")

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from db import audit as log
-from db.models import AuditEntry, Image
 from db.states import ImageState
+from db.tables import AuditEntry, Image
 from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from db import previews
-from db.models import Image, Model, Prediction, Review
 from db.session import now
 from db.states import Decision, ImageState
+from db.tables import Image, Model, Prediction, Review
 from tests.testing.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor

@@ -13,9 +13,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
-from db import sessions
-from db.models import Token, User
+from db.accounts import sessions
 from db.states import Role, Scope
+from db.tables import Token, User
 
 TOKEN_PREFIX = "pns_"  # noqa: S105  # lets secret scanners recognise a leaked token
 MIN_PASSWORD_CHARS = 12

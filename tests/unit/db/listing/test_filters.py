@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from db import claims, narrowing, queries
-from db.models import Image
-from db.narrowing import Filters
+from db import claims, queries
+from db.listing import filters as narrowing
+from db.listing.filters import Filters
 from db.session import Database, now
 from db.states import Decision, ImageState
+from db.tables import Image
 from tests.testing import factories
 from tests.unit.db.conftest import Desk
 from tests.unit.db.test_queries import plans, recorded

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from db import migrate, searches, sessions, users
-from db.models import BrowserSession, Search
+from db import migrate
+from db.accounts import searches, sessions, users
+from db.accounts.sessions import Limits
 from db.session import Database, now
-from db.sessions import Limits
+from db.tables import BrowserSession, Search
 from tests.testing import factories
 
 LIMITS = Limits(idle=timedelta(hours=2), absolute=timedelta(hours=5))

@@ -12,10 +12,10 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from core.csv_lines import Row, model_label
-from db import narrowing
-from db.models import Image, Model, Prediction, Review, User
-from db.narrowing import Filters
+from db.listing import filters as narrowing
+from db.listing.filters import Filters
 from db.queries import Page
+from db.tables import Image, Model, Prediction, Review, User
 
 CSV_CHUNK = 250
 """Rows of a page: made in a few milliseconds, in which nobody else is answered."""

@@ -22,8 +22,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from db.models import Image, Job, UtcDateTime
 from db.states import Decision, ImageState
+from db.tables import Image, Job, UtcDateTime
 
 LOOK_THROUGH = 5_000
 """Rows in which a file name is looked for one by one: some milliseconds."""

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import ConfigurationError
-from db import users
-from db.models import Token
+from db.accounts import users
 from db.session import Database, now
 from db.states import Role, Scope
+from db.tables import Token
 from tests.testing import factories
 
 PASSWORD = "correct horse battery"

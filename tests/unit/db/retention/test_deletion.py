@@ -14,11 +14,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StorageForeign, StorageUnavailable
-from db import audit, claims, erasure, jobs, previews, retention
+from db import audit, claims, jobs, previews
 from db.claims import Scored
-from db.models import AuditEntry, BlobRemoval, Image, Job, Prediction, Preview, RecordedStore, Review
+from db.retention import blobs, deletion, erasure
+from db.retention.blobs import lock_blobs
 from db.session import Database, now
 from db.states import Decision, ImageState, Opinion, Priority
+from db.tables import AuditEntry, BlobRemoval, Image, Job, Prediction, Preview, RecordedStore, Review
 from storage.base import BlobStore
 from tests.testing import factories
 from tests.unit.db.conftest import Desk
@@ -57,7 +59,7 @@ def store(desk: Desk) -> FakeStore:
 
 def mark(desk: Desk, job: Job) -> int:
     with desk.database.begin() as session:
-        return retention.mark_deleted(session, session.get_one(Job, job.id), now(session))
+        return deletion.mark_deleted(session, session.get_one(Job, job.id), now(session))
 
 
 def erase(desk: Desk, store: FakeStore) -> erasure.Erased:
@@ -73,7 +75,7 @@ def count(desk: Desk, table: type[Image | Job | Prediction | Review | BlobRemova
 def adding(desk: Desk, job: Job, store: FakeStore) -> Iterator[bool]:
     """What an upload does once its bytes are stored; the block runs before it commits. Yields whether it may."""
     with desk.database.begin() as session:
-        there = retention.hold(session, [SHARED], store.exists)
+        there = lock_blobs(session, [SHARED], store.exists)
         if there:
             new = jobs.NewImage("again.png", SHARED, "image/png", 10, 4, 4)
             jobs.add_images(session, session.get_one(Job, job.id), [new], now(session))
@@ -114,11 +116,11 @@ def test_a_job_is_erased_a_little_at_a_time(desk: Desk) -> None:
     left = []
     for _ in range(3):
         with desk.database.begin() as session:
-            done = retention.erase_some(session, job.id, now(session), limit=2)
+            done = deletion.erase_some(session, job.id, now(session), limit=2)
         left.append((done, len(desk.images())))
     assert left == [(False, 3), (False, 1), (False, 0)]
     with desk.database.begin() as session:
-        assert retention.erase_some(session, job.id, now(session))
+        assert deletion.erase_some(session, job.id, now(session))
     assert count(desk, Job) == 0
 
 
@@ -129,11 +131,11 @@ def test_two_processes_may_erase_the_same_job(desk: Desk) -> None:
     def erase_all() -> None:
         while True:
             with desk.database.begin() as session:
-                if retention.erase_some(session, job.id, now(session), limit=2):
+                if deletion.erase_some(session, job.id, now(session), limit=2):
                     return
 
     with desk.database.begin() as session:
-        retention.erase_some(session, job.id, now(session), limit=2)
+        deletion.erase_some(session, job.id, now(session), limit=2)
         other = started(erase_all)
         other.join(0.3)
         assert other.is_alive()
@@ -183,7 +185,7 @@ def test_an_upload_before_the_removal_keeps_its_bytes(desk: Desk, store: FakeSto
     other, _ = desk.job(0)
     mark(desk, job)
     with desk.database.begin() as session:
-        retention.erase_some(session, job.id, now(session))
+        deletion.erase_some(session, job.id, now(session))
     with adding(desk, other, store) as there:
         assert there
         remover = started(lambda: erase(desk, store))
@@ -236,11 +238,11 @@ def test_a_removal_that_is_cut_off_between_file_and_commit_is_noticed_too(desk: 
     other, _ = desk.job(0)
     mark(desk, job)
     with desk.database.begin() as session:
-        retention.erase_some(session, job.id, now(session))
+        deletion.erase_some(session, job.id, now(session))
 
     def remove_and_die() -> None:
         with desk.database.begin() as session:
-            retention.remove_some(session, cast(BlobStore, store), now(session))
+            blobs.remove_some(session, cast(BlobStore, store), now(session))
             raise RuntimeError("killed before the commit")
 
     with pytest.raises(RuntimeError):
@@ -295,7 +297,7 @@ def test_what_was_removed_is_remembered_for_a_day(desk: Desk, store: FakeStore) 
     erase(desk, store)
     for age, left in ((timedelta(hours=23), 1), (timedelta(hours=25), 0)):
         with desk.database.begin() as session:
-            retention.forget_removed(session, now(session) + age)
+            blobs.forget_removed(session, now(session) + age)
         assert count(desk, BlobRemoval) == left
 
 
@@ -346,7 +348,7 @@ def test_nothing_is_removed_from_another_store(desk: Desk, store: FakeStore) -> 
         erase(desk, store)
     assert (count(desk, Image), len(store.names)) == (0, 4)
     with pytest.raises(StorageForeign):
-        erasure.find_left_behind(desk.database, cast(BlobStore, store), 0)
+        erasure.mark_orphaned(desk.database, cast(BlobStore, store), 0)
     with desk.database.begin() as session:
         session.get_one(RecordedStore, 1).store_id = STORE_ID
     assert erase(desk, store).blobs == 3

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from db import throttle
-from db.models import SignInFailures
+from db.accounts import throttle
+from db.accounts.throttle import PER_ADDRESS, PER_NAME, PER_NAME_AND_ADDRESS, Attempt
 from db.session import Database
-from db.throttle import PER_ADDRESS, PER_NAME, PER_NAME_AND_ADDRESS, Attempt
+from db.tables import SignInFailures
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PAIR = PER_NAME_AND_ADDRESS.failures

@@ -17,7 +17,7 @@ from sqlalchemy import Update, delete, or_, update
 from sqlalchemy.orm import Session
 
 from core.settings import Settings
-from db.models import BrowserSession, User
+from db.tables import BrowserSession, User
 
 TOUCH_EVERY = timedelta(minutes=1)
 """A session in use is written this often at most: reading a page should not cost a write."""

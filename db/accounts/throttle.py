@@ -16,7 +16,7 @@ from sqlalchemy import case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.models import SignInFailures
+from db.tables import SignInFailures
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from db.models import Search
+from db.tables import Search
 
 KEPT_FOR = timedelta(hours=12)
 MOST_OF_A_USER = 100

@@ -1,0 +1,40 @@
+"""The tables, a file a noun. `from db.tables import Image`; this page knows them all, so `Base.metadata` is complete."""
+
+from db.tables.audit import AuditEntry
+from db.tables.base import MAX_FILENAME, Base, Id, UtcDateTime, is_modelled
+from db.tables.images import Image, Preview, state_is, still
+from db.tables.jobs import Job, Rejection
+from db.tables.models import Deployment, Model
+from db.tables.predictions import Prediction, Review
+from db.tables.sessions import BrowserSession, Search, SignInFailures
+from db.tables.stores import BlobRemoval, RecordedStore
+from db.tables.users import Token, User
+from db.tables.workers import Heartbeat, Worker
+
+__all__ = [
+    "MAX_FILENAME",
+    "AuditEntry",
+    "Base",
+    "BlobRemoval",
+    "BrowserSession",
+    "Deployment",
+    "Heartbeat",
+    "Id",
+    "Image",
+    "Job",
+    "Model",
+    "Prediction",
+    "Preview",
+    "RecordedStore",
+    "Rejection",
+    "Review",
+    "Search",
+    "SignInFailures",
+    "Token",
+    "User",
+    "UtcDateTime",
+    "Worker",
+    "is_modelled",
+    "state_is",
+    "still",
+]

@@ -1,0 +1,100 @@
+"""A model that is ready to predict: its card, and the engine that runs its network."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.engines import EngineName
+from imaging.transform import INPUT_PX
+from model import engines
+from model.card import Card
+from model.decision import Decided, Prediction, Predictions, decide
+from model.engines import Engine
+from model.ood import OodStatistics
+from model.registry import Entry
+
+if TYPE_CHECKING:
+    from model.checkpoint import Checkpoint
+
+HALF_MAX = np.finfo(np.float16).max
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """One checkpoint on one engine. `ood` is None in a model that cannot tell how unlike its training images one is."""
+
+    card: Card
+    sha256: str
+    engine: Engine
+    ood: OodStatistics | None = None
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, engine: Engine) -> LoadedModel:
+        """`engine` must run the network of `checkpoint`."""
+        return cls(checkpoint.card, checkpoint.sha256, engine, checkpoint.ood)
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def threshold(self) -> float:
+        """At or above it an image is called pneumonia."""
+        return self.card.operating_point.threshold
+
+    @property
+    def ood_limit(self) -> float | None:
+        """Above it the model refuses to judge an image; None for a model that refuses nothing."""
+        return None if self.card.ood is None else self.card.ood.limit
+
+    def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """uint8 (N, 224, 224) -> probability, ood score and class activation map of each, in one forward pass.
+
+        Raises:
+            OutOfMemory: the batch is too large for this device; a smaller one may pass.
+            DeviceLost: only a new process can go on.
+        """
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != (INPUT_PX, INPUT_PX):
+            raise ValueError(f"expected uint8 (N, {INPUT_PX}, {INPUT_PX}), got {pixels.dtype} {pixels.shape}")
+        output = self.engine.forward(pixels)
+        # A network that overflowed gives numbers that are none; who uses them checks them (worker/batching.py).
+        with np.errstate(invalid="ignore", over="ignore"):
+            probability = np.exp(-np.logaddexp(np.float32(0), -output.logits))  # the sigmoid, for any logit
+            score = np.full_like(output.logits, np.nan) if self.ood is None else self.ood.score(output.features)
+        return Predictions(probability, score, output.cam.clip(-HALF_MAX, HALF_MAX).astype(np.float16))
+
+    def decide(self, prediction: Prediction) -> Decided:
+        """`refused` above the ood limit; else `pneumonia` at or above the threshold, else `normal`."""
+        return decide(prediction, self.threshold, self.ood_limit)
+
+
+def load(source: Entry | Checkpoint | Path, engine: EngineName = "auto") -> LoadedModel:
+    """Load a model: `auto` takes CUDA where there is a device, else the fastest of the CPU that the model's card
+    allows (model/engines/choice.py), and logs which and why. An Entry's hash is verified again.
+
+    Raises:
+        ModelInvalid: the file is missing, damaged, or not the one its entry names.
+        ConfigurationError: the engine cannot run here, cannot run this model, or finds no memory for it.
+    """
+    checkpoint = _read(source)
+    choice = engines.choose(engine, checkpoint.card)
+    log.info("the engine is %s: %s", choice.engine, choice.reason)
+    return LoadedModel.of(checkpoint, engines.make(choice.engine, checkpoint))
+
+
+def _read(source: Entry | Checkpoint | Path) -> Checkpoint:
+    from model import checkpoint
+
+    if isinstance(source, Entry):
+        return checkpoint.load(source.path, source.sha256)
+    if isinstance(source, Path):
+        return checkpoint.load(source)
+    return source
