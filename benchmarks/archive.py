@@ -32,6 +32,22 @@ NAMES = ("scan", "PA", "AP", "lateral", "thorax", "IMG", "export", "pacs")
 
 Row = tuple[Any, ...]
 
+COLUMNS: dict[type[Base], tuple[str, ...]] = {
+    Job: ("id", "name", "priority", "user_id", "created_at"),
+    Image: (
+        *("id", "job_id", "filename", "sha256", "media_type", "size_bytes", "width_px", "height_px", "state"),
+        *("priority", "user_id", "attempt", "crashes", "decision", "worker", "published_at"),
+        *("error_code", "error_message", "created_at", "finished_at"),
+    ),
+    Prediction: (
+        *("id", "image_id", "model_sha256", "probability", "threshold", "decision"),
+        *("domain_score", "domain_limit", "reason", "cam", "created_at"),
+    ),
+    Review: ("id", "prediction_id", "user_id", "opinion", "note", "created_at"),
+    AuditEntry: ("id", "at", "actor", "user_id", "role", "action", "object_kind", "object_id", "detail", "address"),
+}
+"""What a `Row` of each table holds, in its order; columns that are not named stay NULL."""
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -81,7 +97,7 @@ class Filler:
             priority = "interactive" if size == 1 else "bulk"
             sent_at = self._until - self._step * (self._rows - image_id)
             name = f"{self._random.choice(WARDS)} {number}"
-            self.jobs.append((number, name, priority, user, None, sent_at, None, None, None))
+            self.jobs.append((number, name, priority, user, sent_at))
             for _ in range(size):
                 image_id += 1
                 image, found = self._image(image_id, number, user, priority)
@@ -100,10 +116,9 @@ class Filler:
         )
         decision = pick.choice(DECISIONS) if state == "done" else None
         error = ("corrupt_image", "Its data ends too early.") if state == "failed" else (None, None)
-        # In the order of the table's columns. Which prediction is primary is noted once all are written.
         image = (
             *(image_id, job, filename, f"{image_id:064x}", "image/jpeg", 150_000, 1400, 1100, state, priority, user),
-            *(0 if state == "queued" else 1, 0, None, decision, "w-1" if finished_at else None, None, sent_at),
+            *(0 if state == "queued" else 1, 0, decision, "w-1" if finished_at else None, sent_at),
             *(*error, sent_at, finished_at),
         )
         if decision is None:
@@ -114,7 +129,7 @@ class Filler:
     def _prediction(self, image_id: int, model: str, decision: str, at: datetime | None) -> Row:
         probability = self._random.random()
         reason = "It looks unlike the images that the model was trained on." if decision == "refused" else None
-        return image_id, model, probability, 0.5, decision, 0.4, 1.0, reason, b"\0" * 98, None, None, at
+        return image_id, model, probability, 0.5, decision, 0.4, 1.0, reason, b"\0" * 98, at
 
     def reviews(self, predictions: int) -> Iterator[Row]:
         """Of every twentieth prediction."""
@@ -202,7 +217,7 @@ def _name_primary_predictions(url: str) -> None:
 
 
 class _Bulk:
-    """COPY on PostgreSQL, executemany on SQLite; rows have every column of their table, in its order."""
+    """COPY on PostgreSQL, executemany on SQLite."""
 
     def __init__(self, url: str) -> None:
         self._copies = not url.startswith("sqlite")
@@ -220,7 +235,7 @@ class _Bulk:
         (self._postgresql if self._copies else self._sqlite).close()
 
     def write(self, table: type[Base], rows: Iterable[Row]) -> None:
-        columns = [column.name for column in table.__table__.columns]
+        columns = COLUMNS[table]
         names = f"{table.__tablename__} ({', '.join(columns)})"
         if self._copies:
             with self._postgresql.cursor() as cursor, cursor.copy(f"COPY {names} FROM STDIN") as copy:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from cli import database
 from core.errors import ModelInvalid
-
-if TYPE_CHECKING:
-    from core.settings import Settings
-    from model.registry import Entry, Registry
-    from services.deployments import Deployments
+from core.settings import Settings
+from model.registry import Entry, Registry
+from services import checkpoints
+from services.deployments import Deployments
+from services.schema import sqlite_path
+from storage.open import open_store
 
 
 @contextlib.contextmanager
@@ -22,8 +23,6 @@ def opened(settings: Settings) -> Iterator[Deployments | Registry]:
         ConfigurationError: the database cannot be reached, or lacks a migration.
     """
     if not has_service(settings):
-        from model.registry import Registry
-
         yield Registry(settings.storage.models)
         return
     with service(settings) as deployments:
@@ -37,10 +36,6 @@ def service(settings: Settings) -> Iterator[Deployments]:
     Raises:
         ConfigurationError: there is no database yet, it cannot be reached, or it lacks a migration.
     """
-    from cli import database
-    from services.deployments import Deployments
-    from storage.open import open_store
-
     with database.connected() as open_database:
         yield Deployments(open_database, open_store(settings))
 
@@ -55,10 +50,6 @@ def checkpoint(settings: Settings, key: str) -> Iterator[Entry]:
     Raises:
         ModelInvalid: there is no such model, or it is damaged.
     """
-    from model.registry import Registry
-    from services import checkpoints
-    from storage.open import open_store
-
     registry = Registry(settings.storage.models)
     if not has_service(settings):
         yield registry.get(key or "default")
@@ -81,7 +72,5 @@ def _in_folder(registry: Registry, key: str) -> Entry | None:
 
 def has_service(settings: Settings) -> bool:
     """Whether the settings name a database that can be there: a server, or a file that exists."""
-    from cli.database import sqlite_path
-
     path = sqlite_path(settings.storage.database)
     return path is None or path.exists()

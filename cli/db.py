@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from cli import database
+from core import settings
+from db import audit, migrate, stores
+from db.retention import erasure
+from db.stores import StoreCheck
+from services import schema
+from storage.open import open_store
+
 app = typer.Typer(
     help="Create or upgrade the database's schema; delete what is past its time.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -28,21 +38,10 @@ def upgrade() -> None:
 
       pneumoscreen db upgrade
     """
-    from cli import database
-    from core import settings
-    from db import migrate
-
-    url = database.url()
-    if path := database.sqlite_path(url):
-        database.make_folder(path)
-    with database.explained(url):
-        before, _ = migrate.current(url)
-        migrate.upgrade(url)
-        after, _ = migrate.current(url)
-        typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
-        wrong = database.settle_store(settings.load())
-        for sentence in [wrong] if wrong else database.take_over_models(settings.load()):
-            typer.echo(f"pneumoscreen: {sentence}", err=True)
+    before, after, problems = schema.upgrade(settings.load())
+    typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
+    for problem in problems:
+        typer.echo(f"pneumoscreen: {problem}", err=True)
 
 
 @app.command("adopt-store")
@@ -58,11 +57,6 @@ def adopt_store() -> None:
 
       pneumoscreen db adopt-store
     """
-    from cli import database
-    from core import settings
-    from db import stores
-    from storage.open import open_store
-
     with database.connected() as open_database:
         stores.adopt(open_database, open_store(settings.load()))
     typer.echo("this storage is the one of this database now")
@@ -76,12 +70,9 @@ def current() -> None:
 
       pneumoscreen db current
     """
-    from cli import database
-    from db import migrate
-
     url = database.url()
     database.require_file(url)
-    with database.explained(url):
+    with schema.explained(url):
         at, newest = migrate.current(url)
     suffix = "" if at == newest else f" (this version needs {newest}: run `pneumoscreen db upgrade`)"
     typer.echo(f"{at or 'empty'}{suffix}")
@@ -106,15 +97,6 @@ def purge(
 
       pneumoscreen db purge --older-than-days 365
     """
-    from datetime import timedelta
-
-    from cli import database
-    from core import settings
-    from db import audit
-    from db.retention import erasure
-    from db.stores import StoreCheck
-    from storage.open import open_store
-
     with database.connected() as open_database:
         store = open_store(settings.load())
         StoreCheck(open_database, store).require()

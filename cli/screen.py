@@ -7,21 +7,27 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from io import BytesIO
+from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
-from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from client.sources import Problem, Source, Sources
-    from core.csv_lines import Row
-    from core.settings import Settings
-    from model.loaded import LoadedModel
-    from worker.batching import Outcome
+from cli import catalog, table
+from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
+from client import progress
+from client.csv_file import CsvFile
+from client.rows import REJECTED, Tally
+from client.sources import Problem, Source, Sources, Unreadable
+from core import logs, settings
+from core.csv_lines import Row, model_label
+from core.settings import Settings
+from imaging.media import sniff
+from model import loaded
+from model.decision import Prediction
+from model.loaded import LoadedModel
+from worker.batching import Outcome, decoders, screen_batches
 
 
 def screen(
@@ -46,15 +52,6 @@ def screen(
 
     Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
     """
-    from cli import catalog, table
-    from cli.submit import print_skipped
-    from client import progress
-    from client.csv_file import CsvFile
-    from client.rows import Tally
-    from client.sources import Sources
-    from core import logs, settings
-    from model import loaded
-
     configured = settings.load()
     tally = Tally()
     with ExitStack() as stack:
@@ -90,10 +87,6 @@ class Item:
 
 def screen_rows(sources: Sources, model: LoadedModel, settings: Settings) -> Iterator[Row]:
     """A row for each file, in batches, two of which are in memory at a time."""
-    from client.rows import REJECTED
-    from core.csv_lines import Row
-    from worker.batching import decoders, screen_batches
-
     problems: list[Problem] = []
     with decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
         batches = _batches(sources, settings.worker.batch_size or model.engine.batch_size, problems.append)
@@ -107,8 +100,6 @@ def screen_rows(sources: Sources, model: LoadedModel, settings: Settings) -> Ite
 
 
 def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None]) -> Iterator[list[Item]]:
-    from client.sources import Problem
-
     batch: list[Item] = []
     for item in sources:
         if isinstance(item, Problem):
@@ -124,11 +115,7 @@ def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None])
 
 def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
     """uint8 (224, 224); the same checks in the same order as `submit` and the service make them."""
-    from io import BytesIO
-
-    from client.sources import Unreadable
     from imaging import preprocess
-    from imaging.media import sniff
 
     try:
         with item.source.open() as file:
@@ -144,10 +131,6 @@ def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
 
 
 def _row(item: Item, outcome: Outcome, model: LoadedModel) -> Row:
-    from client.rows import REJECTED
-    from core.csv_lines import Row, model_label
-    from model.decision import Prediction
-
     name, sha256 = item.source.name, item.sha256
     if isinstance(outcome, Prediction):
         decided = model.decide(outcome)

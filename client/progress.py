@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Protocol
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 LINE_EVERY_S = 10.0
 
@@ -82,9 +84,6 @@ class BarMeter:
     """A rich progress bar."""
 
     def __init__(self, label: str, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -20,6 +20,7 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from core.atomic import replacement
 from core.errors import ConfigurationError, PneumoscreenError
 
 DATABASE = "pneumoscreen.db"
@@ -46,20 +47,13 @@ def write(data_dir: Path, file: Path) -> int:
     """
     if not _is_file(data_dir / DATABASE):
         raise ConfigurationError(f"There is no database in {data_dir}: name its folder in PNEUMOSCREEN_DATA_DIR.")
-    draft = file.with_name(f".{file.name}.partial")
     try:
         if file.exists():
             raise ConfigurationError(f"{file} exists already; name another file.")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            count = _write(data_dir, out)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(file)
+        with replacement(file, mode=0o600) as draft, draft.open("wb") as out:
+            return _write(data_dir, out)
     except (OSError, sqlite3.Error) as error:
         raise ConfigurationError(f"Cannot save {data_dir} to {file}: {error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
 
 
 def _write(data_dir: Path, out: io.BufferedWriter) -> int:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from core.atomic import replacement
 from core.errors import ModelInvalid
 from model import files, weights
 from model.card import Card
@@ -123,8 +124,7 @@ class Registry:
         sha256 = files.verify(source, None)
         target = self.models_dir / f"{sha256}.safetensors"
         self.models_dir.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial")
-        shutil.copyfile(source, partial)
-        files.verify(partial, sha256)
-        partial.replace(target)
+        with replacement(target) as draft:
+            shutil.copyfile(source, draft)
+            files.verify(draft, sha256)
         return entry(target, sha256)

@@ -108,6 +108,12 @@ def _quick_password_hashes() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _a_busy_machine_is_no_part_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.storage.LIMIT_S", 60.0)
+    monkeypatch.setattr("web.health.service_health.LIMIT_S", 60.0)
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)

@@ -12,7 +12,7 @@ from argon2.exceptions import VerificationError
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from core.errors import ConfigurationError
+from core.errors import Conflict, InvalidInput, NotFound
 from db.accounts import sessions
 from db.states import Role, Scope
 from db.tables import Token, User
@@ -30,10 +30,10 @@ def named(session: Session, name: str) -> User | None:
 
 
 def find(session: Session, name: str) -> User:
-    """Raises ConfigurationError: there is no such user."""
+    """Raises NotFound: there is no such user."""
     user = named(session, name)
     if user is None:
-        raise ConfigurationError(f"There is no user named {name!r}; see `pneumoscreen user list`.")
+        raise NotFound(f"There is no user named {name!r}; see `pneumoscreen user list`.")
     return user
 
 
@@ -45,12 +45,13 @@ def add_user(session: Session, *, name: str, role: Role, password: str | None, n
     """A new user; without a password, one that can only use tokens.
 
     Raises:
-        ConfigurationError: the name is taken or not 1 to 64 characters, or the password is too short.
+        Conflict: the name is taken.
+        InvalidInput: it is not 1 to 64 characters, or the password is too short.
     """
     if not 1 <= len(name) <= 64:
-        raise ConfigurationError("A user name has 1 to 64 characters.")
+        raise InvalidInput("A user name has 1 to 64 characters.")
     if session.scalars(select(User.id).where(User.name == name)).one_or_none() is not None:
-        raise ConfigurationError(f"There is already a user named {name!r}.")
+        raise Conflict(f"There is already a user named {name!r}.")
     user = User(name=name, role=role, password_hash=None, created_at=now)
     if password is not None:
         user.password_hash = _hashed(password)
@@ -63,7 +64,7 @@ def set_password(session: Session, user: User, password: str, *, but: str | None
     """Give `user` a new password and end all sessions of before, except that of the id `but`. Tokens stay.
 
     Raises:
-        ConfigurationError: the password is shorter than 12 characters.
+        InvalidInput: the password is shorter than 12 characters.
     """
     user.password_hash = _hashed(password)
     sessions.end_all(session, user, but=but)
@@ -71,7 +72,7 @@ def set_password(session: Session, user: User, password: str, *, but: str | None
 
 def _hashed(password: str) -> str:
     if len(password) < MIN_PASSWORD_CHARS:
-        raise ConfigurationError(f"A password has at least {MIN_PASSWORD_CHARS} characters.")
+        raise InvalidInput(f"A password has at least {MIN_PASSWORD_CHARS} characters.")
     return _hasher.hash(password)
 
 

@@ -1,4 +1,4 @@
-"""The tables, a file a noun. `from db.tables import Image`; this page knows them all, so `Base.metadata` is complete."""
+"""The tables, a file a noun: `from db.tables import Image`. All are imported here, so `Base.metadata` is complete."""
 
 from db.tables.audit import AuditEntry
 from db.tables.base import MAX_FILENAME, Base, Id, UtcDateTime, is_modelled

@@ -18,6 +18,12 @@ def test_no_process_but_the_worker_loads_torch() -> None:
     assert loaded(*LIGHT) == ""
 
 
+def test_the_application_needs_neither_the_web_framework_nor_the_queue() -> None:
+    modules = sorted(f"services.{path.stem}" for path in (REPOSITORY / "services").glob("*.py"))
+    assert "services.ingest" in modules
+    assert loaded(*modules, unwanted=("flask", "werkzeug", "celery", "kombu", "redis", "torch")) == ""
+
+
 def test_the_command_line_starts_without_the_web_framework_and_the_database() -> None:
     assert loaded("cli.main", unwanted=("flask", "sqlalchemy", "celery", "numpy")) == ""
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from core.atomic import replacement
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
 from training.augment.distort import DistortConfig
@@ -177,9 +178,8 @@ class Run:
         """One process writes, the others wait."""
         if self._fabric.is_global_zero:
             state.parent.mkdir(parents=True, exist_ok=True)
-            partial = state.with_suffix(".partial")
-            torch.save(self._state(), partial)
-            partial.replace(state)
+            with replacement(state) as draft:
+                torch.save(self._state(), draft)
         self._fabric.barrier()
 
     def _resume(self, state: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from imaging.preprocess import SMALL_PX
 from model.card import Card, OodLimit, Quantization
 from training.evaluate import seeds
 from training.evaluate.bootstrap import DRAWS
@@ -45,6 +46,13 @@ Generated from the checkpoint by `pneumoscreen train --ship`; do not edit.
 | made | {card.created_at:%Y-%m-%d} by pneumoscreen {card.code_version} |
 | sha256 | `{sha256}` |
 | input | {card.preprocessing} |
+
+## What it reads
+
+JPEG of 8 bits and PNG of 1 to 16 bits a sample, gray or in colour; they are made gray, upright as EXIF says and as
+bright as a PNG's gAMA says, and 16 bits become 8 by the window of values that the image's histogram shows to be in use.
+A uniform border is cut off, and a picture with less than {small_px} px left on a side is judged with a note that it is
+small.
 
 ## What it is for
 
@@ -131,6 +139,7 @@ def render(card: Card, sha256: str) -> str:
     return _TEMPLATE.format(
         card=card,
         sha256=sha256,
+        small_px=SMALL_PX,
         data=card.training_data,
         point=card.operating_point,
         prior=card.calibration.prior,

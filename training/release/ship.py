@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from core.atomic import replacement
 from core.errors import ConfigurationError
 from model import files
 from model.registry import DEFAULT
@@ -25,8 +26,7 @@ def ship(source: Path, root: Path = ROOT) -> Path:
     card, sha256 = files.read_card(source), files.file_sha256(source)
     target = root / DEFAULT.relative_to(ROOT)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+    with replacement(target) as draft:
+        shutil.copyfile(source, draft)
     (root / "MODEL_CARD.md").write_text(report.render(card, sha256), encoding="utf-8")
     return target

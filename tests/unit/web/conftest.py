@@ -118,5 +118,5 @@ def deploy(services: Services, sha256: str = FAKE_SHA256) -> None:
 @pytest.fixture(autouse=True)
 def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page tells of what a test did a moment before."""
-    monkeypatch.setattr("web.storage.FRESH_S", 0.0)
+    monkeypatch.setattr("services.storage.FRESH_S", 0.0)
     monkeypatch.setattr("web.health.service_health.FRESH_S", 0.0)

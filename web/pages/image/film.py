@@ -20,6 +20,11 @@ class Film:
     map_height: int
     as_sent: bool
 
+    @property
+    def has_border(self) -> bool:
+        """Whether the model judged only a part of it."""
+        return (self.map_width, self.map_height) != (self.width, self.height)
+
 
 def film(image: Image, newest: Prediction | None, *, file_url: str, picture_url: str, has_picture: bool) -> Film:
     """The upright picture if a worker made one, else the file, which browsers then show alike."""

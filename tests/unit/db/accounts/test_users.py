@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from core.errors import ConfigurationError
+from core.errors import Conflict, InvalidInput, NotFound
 from db.accounts import users
 from db.session import Database, now
 from db.states import Role, Scope
@@ -25,7 +25,7 @@ def test_a_user_is_found_by_name(database: Database) -> None:
 
 
 def test_an_unknown_user_is_named_in_the_error(database: Database) -> None:
-    with database.read() as session, pytest.raises(ConfigurationError, match="no user named 'bob'"):
+    with database.read() as session, pytest.raises(NotFound, match="no user named 'bob'"):
         users.find(session, "bob")
 
 
@@ -39,13 +39,13 @@ def test_everyone_is_listed_by_name(database: Database) -> None:
 def test_a_name_is_taken_once(database: Database) -> None:
     with database.begin() as session:
         factories.user(session)
-        with pytest.raises(ConfigurationError, match="already a user named 'ada'"):
+        with pytest.raises(Conflict, match="already a user named 'ada'"):
             factories.user(session)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65])
 def test_a_name_has_1_to_64_characters(database: Database, name: str) -> None:
-    with database.begin() as session, pytest.raises(ConfigurationError, match="1 to 64"):
+    with database.begin() as session, pytest.raises(InvalidInput, match="1 to 64"):
         factories.user(session, name)
 
 
@@ -58,7 +58,7 @@ def test_the_password_itself_is_not_kept(database: Database) -> None:
 
 
 def test_a_short_password_is_refused(database: Database) -> None:
-    with database.begin() as session, pytest.raises(ConfigurationError, match="at least 12"):
+    with database.begin() as session, pytest.raises(InvalidInput, match="at least 12"):
         factories.user(session, password="x" * 11)
 
 

@@ -283,7 +283,7 @@ def test_a_worker_that_vanishes_while_nothing_waits_is_no_news(fault: Fault, tok
 def test_a_part_that_hangs_is_given_up(fault: Fault, token: str, part: str) -> None:
     over = threading.Event()
     fault.monkeypatch.setattr("web.health.service_health.LIMIT_S", 0.3)
-    fault.monkeypatch.setattr("web.storage.LIMIT_S", 0.3)
+    fault.monkeypatch.setattr("services.storage.LIMIT_S", 0.3)
 
     def hang(*_: Any, **__: Any) -> None:
         over.wait(60)

@@ -1,7 +1,7 @@
 """Whether there is room for more: a queue of bounded length, and a disk that keeps some space free.
 
 Asked before the bytes of an upload are taken. The answer may be a second old, so the queue can grow beyond its limit by
-what arrives in a second at each web process, and by the rest of a request that has begun.
+what arrives in a second at each process that takes images, and by the rest of a request that has begun.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
-
-from flask import Flask, current_app
 
 from core.errors import QueueFull, StorageFull
 from core.settings import Settings
@@ -22,8 +19,6 @@ from db import queries
 from db.session import Database, now
 from db.states import Priority
 from storage.base import BlobStore
-
-_KEY = "pneumoscreen.admission"
 
 FRESH_S = 1.0
 RATE_OVER_S = 60
@@ -46,7 +41,7 @@ class _Queue:
 
 
 class Admission:
-    """One a web process, shared by its threads."""
+    """One a process, shared by its threads."""
 
     def __init__(
         self,
@@ -101,12 +96,3 @@ class Admission:
                     done = queries.done_since(session, now(session) - timedelta(seconds=RATE_OVER_S))
                 self._queue = _Queue(length, done / RATE_OVER_S, self._clock())
             return self._queue
-
-
-def install(app: Flask, settings: Settings, database: Database, store: BlobStore) -> None:
-    app.extensions[_KEY] = Admission(settings, database, store)
-
-
-def admission() -> Admission:
-    """That of the application that handles the current request."""
-    return cast(Admission, current_app.extensions[_KEY])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from cli import catalog
+from core import settings
+from core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from training.calibrate.site_figures import Comparison, PointFigures
 
 
@@ -29,14 +35,6 @@ def calibrate(
     The point maximises the mean of sensitivity and specificity on your images. Figures after the change are
     cross-validated over patients. The weights stay as they are, and so does the version you start from.
     """
-    import tempfile
-
-    from pydantic import ValidationError
-    from rich.console import Console
-
-    from cli import catalog
-    from core import settings
-    from core.errors import ConfigurationError
     from training.bars import Bars
     from training.calibrate import site
     from training.data import labelled as datasets
@@ -76,8 +74,6 @@ def calibrate(
 
 
 def _table(comparison: Comparison) -> Table:
-    from rich.table import Table
-
     before, after = comparison.before, comparison.after
     table = Table("figure", "before", "after, cross-validated", title=f"Your {before.images} images")
     table.add_row("operating point", f"{before.threshold:g}", f"{after.threshold:g}")

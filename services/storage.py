@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from flask import Flask, current_app
-
 from core.errors import StorageUnavailable
 from core.probe import Probe
+from db.session import Database
 from db.stores import StoreCheck
-from web.services import Services
-
-_KEY = "pneumoscreen.storage"
+from storage.base import BlobStore
 
 LIMIT_S = 2.0
 FRESH_S = 1.0
 SILENT = f"The image storage has not answered within {LIMIT_S:g} seconds."
 
 
-class Storage:
-    """One a web process, shared by its threads."""
+class StorageGuard:
+    """One a process, shared by its threads."""
 
-    def __init__(self, ours: Services) -> None:
-        self._check = StoreCheck(ours.database, ours.store, settles=True)
+    def __init__(self, database: Database, store: BlobStore) -> None:
+        self._check = StoreCheck(database, store, settles=True)
         self._probe = Probe(self._check.require, limit_s=LIMIT_S, fresh_s=FRESH_S)
 
     def start(self) -> None:
@@ -44,13 +39,3 @@ class Storage:
     def require_now(self) -> None:
         """The same of this moment: before rows are committed for bytes that were just stored."""
         self._check.require()
-
-
-def install(app: Flask, ours: Services) -> Storage:
-    app.extensions[_KEY] = storage = Storage(ours)
-    return storage
-
-
-def storage() -> Storage:
-    """That of the application that handles the current request."""
-    return cast(Storage, current_app.extensions[_KEY])

@@ -1,21 +1,18 @@
-"""`pneumoscreen model`: which checkpoints there are, and which one screens."""
+"""`pneumoscreen model list|show|import|activate`: which checkpoints there are, and which one screens."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli.calibrate import calibrate
-from cli.domain import add_domain
-from cli.quantize import quantize
+from cli import catalog
+from core import settings
+from model.registry import Entry
+from services.deployments import KnownModel
 
-if TYPE_CHECKING:
-    from model.registry import Entry
-    from services.deployments import KnownModel
-
-app = typer.Typer(no_args_is_help=True, help="List, show, import and activate models.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import and activate models.")
 
 Key = Annotated[str, typer.Argument(help="Name, or first digits of the sha256; `default` is the shipped model.")]
 
@@ -23,9 +20,6 @@ Key = Annotated[str, typer.Argument(help="Name, or first digits of the sha256; `
 @app.command("list")
 def list_() -> None:
     """List all models; the active one has a star."""
-    from cli import catalog
-    from core import settings
-
     with catalog.opened(settings.load()) as models:
         primary = models.primary().sha256
         for model in models.list():
@@ -35,9 +29,6 @@ def list_() -> None:
 @app.command()
 def show(key: Key) -> None:
     """Print a model's card as JSON."""
-    from cli import catalog
-    from core import settings
-
     with catalog.opened(settings.load()) as models:
         typer.echo(models.get(key).card.model_dump_json(indent=2))
 
@@ -53,9 +44,6 @@ def import_(
     service yet it goes to the folder of models, which `pneumoscreen screen`
     reads and `pneumoscreen up` takes over.
     """
-    from cli import catalog
-    from core import settings
-
     configured = settings.load()
     if activate:
         with catalog.service(configured) as service:
@@ -69,16 +57,8 @@ def import_(
 @app.command()
 def activate(key: Key) -> None:
     """Make a model the one that screens; running workers change to it within seconds."""
-    from cli import catalog
-    from core import settings
-
     with catalog.service(settings.load()) as service:
         typer.echo(_line(service.activate(key), active=True))
-
-
-app.command()(calibrate)
-app.command()(add_domain)
-app.command()(quantize)
 
 
 def _line(model: Entry | KnownModel, *, active: bool) -> str:

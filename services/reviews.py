@@ -1,33 +1,28 @@
-"""What a person says of a prediction: the one path of pages and API."""
+"""What a clinician says of a prediction."""
 
 from __future__ import annotations
 
-from werkzeug.exceptions import Conflict, NotFound
-
-from db import queries
+from core.errors import Conflict
 from db.audit import Action, Kind
-from db.session import now
+from db.session import Database, now
 from db.states import Decision, Opinion
 from db.tables import Review
-from web import audit, uploads
-from web.auth import user
-from web.services import services
+from services.caller import Caller
+from services.jobs import Lock, get_image, lock_job
 
 MAX_NOTE_CHARS = 500
 
 
-def review(image_id: int, opinion: Opinion, note: str) -> None:
-    """Add the signed-in user's review of the primary prediction of an image.
+def review(database: Database, caller: Caller, image_id: int, opinion: Opinion, note: str) -> None:
+    """Add the review that `caller` gives of what the newest model said of an image.
 
     Raises:
         NotFound: no such image.
         Conflict: it has no prediction, or the model refused to judge it.
     """
-    with services().database.begin() as session:
-        image = queries.image(session, image_id)
-        if image is None:
-            raise NotFound(f"There is no image {image_id}.")
-        uploads.existing_job(session, image.job_id)  # nobody deletes it under our hands
+    with database.begin() as session:
+        image = get_image(session, image_id)
+        lock_job(session, image.job_id, Lock.ADD)
         primary = image.primary_prediction
         if primary is None:
             raise Conflict(f"There is nothing to review yet: image {image_id} is {image.state}.")
@@ -36,10 +31,10 @@ def review(image_id: int, opinion: Opinion, note: str) -> None:
         session.add(
             Review(
                 prediction_id=primary.id,
-                user_id=user().id,
+                user_id=caller.user_id,
                 opinion=opinion,
                 note=" ".join(note.split())[:MAX_NOTE_CHARS],
                 created_at=now(session),
             )
         )
-        audit.did(session, Action.REVIEWED, Kind.IMAGE, image_id, opinion)
+        caller.record(session, Action.REVIEWED, Kind.IMAGE, image_id, opinion)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import threading
 
-from werkzeug.exceptions import ServiceUnavailable
-
-from core.errors import StorageFull
+from core.errors import StorageFull, TooManyUploads
+from services.admission import Admission
+from services.storage import StorageGuard
+from storage.base import BlobStore
 from storage.spool import Spool
-from web.admission import Admission
-from web.services import Services
-from web.storage import Storage
 
 MAX_OPEN = 8000
 """Of a process: half of the files that it may open (`cli.web`)."""
-RETRY_AFTER_S = 5
 
 
 class _Open:
-    """How many are open, of all requests."""
+    """How many are open, of all uploads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,7 +24,7 @@ class _Open:
     def add(self, count: int) -> None:
         with self._lock:
             if count > 0 and self._count + count > MAX_OPEN:
-                raise ServiceUnavailable("Too many files are being sent at this moment.", retry_after=RETRY_AFTER_S)
+                raise TooManyUploads("Too many files are being sent at this moment.")
             self._count += count
 
 
@@ -37,11 +34,11 @@ _open = _Open()
 class Spools:
     """Those of one upload; `close` removes what did not become a blob."""
 
-    def __init__(self, services: Services, admission: Admission, storage: Storage) -> None:
-        self._store = services.store
-        self._max_bytes = services.settings.limits.max_upload_bytes
+    def __init__(self, store: BlobStore, guard: StorageGuard, admission: Admission, *, max_file_bytes: int) -> None:
+        self._store = store
+        self._guard = guard
         self._admission = admission
-        self._storage = storage
+        self._max_file_bytes = max_file_bytes
         self._spools: list[Spool] = []
 
     def new(self) -> Spool:
@@ -50,19 +47,19 @@ class Spools:
         The storage is recognised anew for each: one that was mounted over a moment ago must get no file of ours.
 
         Raises:
-            ServiceUnavailable: all uploads together hold too many files.
+            TooManyUploads: all uploads together hold too many files.
             StorageUnavailable: the storage refuses, or is missing or foreign.
         """
-        self._storage.require_now()
+        self._guard.require_now()
         _open.add(1)
         try:
-            spool = self._store.spool(self._max_bytes)
+            spool = self._store.spool(self._max_file_bytes)
         except BaseException:
             _open.add(-1)
             raise
         self._spools.append(spool)
         try:
-            if len(self._spools) > 1:  # before the first one the admission of the request has looked
+            if len(self._spools) > 1:  # before the first one the admission of the upload has looked
                 self._admission.check_space()
         except StorageFull:
             spool.give_up()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.remade import Checkpoint, Out, Seed, Ship, TrainingData
+from cli.model.arguments import Checkpoint, Out, Seed, Ship, TrainingData
 
 
 def add_domain(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed = 0, ship: Ship = False) -> None:
