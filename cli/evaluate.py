@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import catalog
 from core import settings
 from model import loaded
-from model.registry import Registry
 
 if TYPE_CHECKING:
     from training.evaluate.figures import Figures
@@ -34,9 +34,8 @@ def evaluate(
     from training.progress import stage
 
     configured = settings.load()
-    registry = Registry(configured.storage.models)
-    entry = registry.get(model) if model else registry.active()
-    loaded_model = loaded.load(entry, configured.worker.engine)
+    with catalog.checkpoint(configured, model or "") as entry:
+        loaded_model = loaded.load(entry, configured.worker.engine)
     with Bars() as bars:
         dataset = read_dataset(data, stage(bars.update, "reading images"), for_training=False)
         probabilities = predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
