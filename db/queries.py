@@ -64,8 +64,8 @@ def progress(session: Session, job: Job) -> Progress:
         if decision is not None:
             decisions[Decision(decision)] += count
         elif image_state is ImageState.DONE:
-            for word, its_count in _decisions_not_noted(session, job):
-                decisions[word] += its_count
+            for word, not_noted in _decisions_not_noted(session, job):
+                decisions[word] += not_noted
     came = arrival(session, job, sum(counts.values()))
     state = _job_state(counts, came, cancelled=job.cancelled_at is not None)
     over = state in (JobState.DONE, JobState.CANCELLED)
