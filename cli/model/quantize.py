@@ -24,10 +24,11 @@ def quantize(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed = 
         card = quantizing.add(checkpoint, out, dataset, seed, bars.update)
     section = card.quantization
     if section is not None:
-        for part, its in section.agreement.items():
+        for part, agreement in section.agreement.items():
             typer.echo(
-                f"{out}: in int8 {its.equal_decisions:.2%} of {its.images} {part} images get the same answer; "
-                f"99 of 100 probabilities change by no more than {its.probability_change_p99:.4f}"
+                f"{out}: in int8 {agreement.equal_decisions:.2%} of {agreement.images} {part} images "
+                "get the same answer; "
+                f"99 of 100 probabilities change by no more than {agreement.probability_change_p99:.4f}"
             )
         typer.echo(f"the engine auto {'takes' if section.good else 'does not take'} int8 for it")
     if ship:
