@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from sqlalchemy import create_mock_engine, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, create_mock_engine, select
 
 from db import dialect
 from db.states import ImageState
 from db.tables import Image, state_is, state_is_unindexed
 
-
-@pytest.mark.parametrize(("name", "hint"), [("sqlite", "+"), ("postgresql+psycopg", "")])
-def test_sqlite_is_told_which_condition_no_index_answers(name: str, hint: str) -> None:
-    queried = select(Image.id).where(state_is_unindexed(ImageState.QUEUED))
-    sql = str(queried.compile(dialect=create_mock_engine(f"{name}://", print).dialect))
-    assert f"WHERE {hint}images.state = " in sql
+SQLITE, POSTGRESQL = "sqlite://", "postgresql+psycopg://"
 
 
-def test_the_word_of_a_state_stands_in_the_sql_where_partial_indexes_see_it() -> None:
-    queried = select(Image.id).where(state_is(ImageState.QUEUED))
-    options = {"render_postcompile": True}
-    assert "images.state = 'queued'" in str(queried.compile(dialect=sqlite.dialect(), compile_kwargs=options))
+def sql(query: Select[Any], url: str) -> str:
+    compiled = query.compile(
+        dialect=create_mock_engine(url, print).dialect, compile_kwargs={"render_postcompile": True}
+    )
+    return " ".join(str(compiled).split())
 
 
-def test_rows_that_another_claims_are_passed_over_on_postgresql_alone() -> None:
-    picked = dialect.skip_locked(select(Image.id))
-    assert str(picked.compile(dialect=postgresql.dialect())).endswith("FOR UPDATE SKIP LOCKED")  # type: ignore[no-untyped-call]
-    assert "FOR UPDATE" not in str(picked.compile(dialect=sqlite.dialect()))
+@pytest.mark.parametrize(("url", "hint"), [(SQLITE, "+"), (POSTGRESQL, "")])
+def test_sqlite_alone_is_told_which_condition_no_index_answers(url: str, hint: str) -> None:
+    assert f"WHERE {hint}images.state = 'queued'" in sql(
+        select(Image.id).where(state_is_unindexed(ImageState.QUEUED)), url
+    )
+
+
+@pytest.mark.parametrize("url", [SQLITE, POSTGRESQL])
+def test_the_word_of_a_state_stands_in_the_sql_where_partial_indexes_see_it(url: str) -> None:
+    assert "WHERE images.state = 'queued'" in sql(select(Image.id).where(state_is(ImageState.QUEUED)), url)
+
+
+@pytest.mark.parametrize(("url", "locks"), [(SQLITE, False), (POSTGRESQL, True)])
+def test_rows_that_another_claims_are_passed_over_where_rows_have_locks(url: str, locks: bool) -> None:
+    assert sql(dialect.skip_locked(select(Image.id)), url).endswith("FOR UPDATE SKIP LOCKED") is locks
