@@ -12,8 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from core.csv_lines import Row, model_label
-from db.listing import filters as narrowing
-from db.listing.filters import Filters
+from db.listing.filters import Filters, filtered, start_after
 from db.queries import Page
 from db.tables import Image, Model, Prediction, Review, User
 
@@ -41,25 +40,24 @@ _COLUMNS = (
 def page(
     session: Session, filters: Filters, cursor: int | None, *, newest_first: bool = True, limit: int | None = None
 ) -> Page[Row]:
-    """`limit` (CSV_CHUNK) matching images, what the newest model said of each, and what a person last said of that.
+    """`limit` (CSV_CHUNK) matching images, what the primary model said of each, and what a person last said of that.
 
     It passes over the rows: the index of names, which `queries.images` asks, would be asked anew for every page.
     """
     limit = limit or CSV_CHUNK
-    start = narrowing.start(session, filters, cursor, newest_first=newest_first)
-    query = _with_results(narrowing.narrowed(filters, start, newest_first=newest_first)).limit(limit + 1)
+    start = start_after(session, filters, cursor, newest_first=newest_first)
+    query = _with_results(filtered(filters, start, newest_first=newest_first)).limit(limit + 1)
     rows = session.execute(query).all()
     last_id = rows[limit - 1].id if len(rows) > limit else None
     return Page([_row(values) for values in rows[:limit]], last_id)
 
 
 def _with_results(images: Select[Image]) -> Select[Any, *tuple[Any, ...]]:
-    newest = select(func.max(Prediction.id)).where(Prediction.image_id == Image.id).correlate(Image)
     last_said = select(func.max(Review.id)).where(Review.prediction_id == Prediction.id).correlate(Prediction)
     return (
         images.with_only_columns(*_COLUMNS)
         .select_from(Image)
-        .outerjoin(Prediction, Prediction.id == newest.scalar_subquery())
+        .outerjoin(Prediction, Prediction.id == Image.primary_prediction_id)
         .outerjoin(Model, Model.sha256 == Prediction.model_sha256)
         .outerjoin(Review, Review.id == last_said.scalar_subquery())
         .outerjoin(User, User.id == Review.user_id)

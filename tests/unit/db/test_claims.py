@@ -6,10 +6,14 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from db import claims, jobs, queries
+from db.claims import Scored
 from db.session import now
 from db.states import Decision, ImageState, Priority
+from db.tables import Image, Job
+from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.db.conftest import LEASE_S, MAX_ATTEMPTS, Desk
 
@@ -109,7 +113,7 @@ def test_another_worker_cannot_finish_it(desk: Desk) -> None:
 def test_a_worker_whose_lease_expired_is_fenced_out_after_the_next_claim(desk: Desk) -> None:
     desk.job(1)
     late = desk.claim(worker="w1")
-    assert desk.reap() == (1, 0)
+    assert desk.requeue_expired() == (1, 0)
     current = desk.claim(worker="w1")  # even under its own name
     assert desk.finish(late, probability=0.1) == 0
     assert desk.finish(current, probability=0.9) == 1
@@ -119,7 +123,7 @@ def test_a_worker_whose_lease_expired_is_fenced_out_after_the_next_claim(desk: D
 def test_a_late_failure_is_fenced_out_too(desk: Desk) -> None:
     desk.job(1)
     (late,) = desk.claim()
-    desk.reap()
+    desk.requeue_expired()
     desk.claim(worker="w2")
     desk.fail(late, transient=False)
     assert desk.states() == ["running"]
@@ -179,14 +183,14 @@ def test_an_expired_lease_is_taken_back(desk: Desk) -> None:
     desk.job(2)
     desk.claim(1, lease_s=5)
     desk.claim(1, lease_s=100)
-    assert desk.reap(after_s=50) == (1, 0)
+    assert desk.requeue_expired(after_s=50) == (1, 0)
     assert desk.states() == ["queued", "running"]
 
 
 def test_a_lease_in_force_is_left_alone(desk: Desk) -> None:
     desk.job(1)
     desk.claim()
-    assert desk.reap(after_s=LEASE_S - 1) == (0, 0)
+    assert desk.requeue_expired(after_s=LEASE_S - 1) == (0, 0)
 
 
 def test_renewing_pushes_out_the_leases_of_one_worker(desk: Desk) -> None:
@@ -195,7 +199,7 @@ def test_renewing_pushes_out_the_leases_of_one_worker(desk: Desk) -> None:
     with desk.database.begin() as session:
         later = now(session) + timedelta(seconds=LEASE_S)
         claims.renew(session, worker="w1", image_ids=ids(held), lease_s=LEASE_S, now=later)
-    assert desk.reap() == (1, 0)
+    assert desk.requeue_expired() == (1, 0)
     assert desk.states() == ["running", "queued"]
 
 
@@ -205,7 +209,7 @@ def test_an_image_that_the_worker_no_longer_has_in_hand_is_not_renewed(desk: Des
     with desk.database.begin() as session:
         later = now(session) + timedelta(seconds=LEASE_S)
         claims.renew(session, worker="w1", image_ids=[first.image_id], lease_s=LEASE_S, now=later)
-    assert desk.reap() == (1, 0)
+    assert desk.requeue_expired() == (1, 0)
     assert desk.states() == ["running", "queued"]
 
 
@@ -305,15 +309,15 @@ def test_a_doorbell_that_rang_is_not_rung_again_unless_it_may_be_lost(desk: Desk
     _, queued = desk.job(1)
     desk.publish(queued)
     assert desk.unpublished() == []
-    assert desk.unpublished(rung_s=60) == []
-    assert desk.unpublished(rung_s=0) == [(queued[0], "bulk")]
+    assert desk.unpublished(published_s=60) == []
+    assert desk.unpublished(published_s=0) == [(queued[0], "bulk")]
 
 
 def test_what_is_held_or_over_is_not_rung_for(desk: Desk) -> None:
     desk.job(2)
     desk.finish(desk.claim(1))
     desk.claim(1)
-    assert desk.unpublished(rung_s=0) == []
+    assert desk.unpublished(published_s=0) == []
 
 
 def test_a_doorbell_that_could_not_be_rung_is_left_to_the_next_sweep(desk: Desk) -> None:
@@ -345,3 +349,39 @@ def test_work_waits_as_long_as_an_image_is_queued(desk: Desk) -> None:
     assert waits()
     desk.claim(1)
     assert not waits()
+
+
+def test_an_image_names_the_prediction_that_finished_it(desk: Desk) -> None:
+    desk.job(3)
+    desk.finish(desk.claim())
+    named = {image.id: image.primary_prediction_id for image in desk.images()}
+    assert named == {prediction.image_id: prediction.id for prediction in desk.predictions()}
+    assert [image.decision for image in desk.images()] == ["pneumonia"] * 3
+
+
+def test_a_lost_lease_names_nothing(desk: Desk) -> None:
+    desk.job(2)
+    held = desk.claim()
+    desk.fail(held[1], transient=False)
+    assert desk.finish(held) == 1
+    assert [image.primary_prediction_id is None for image in desk.images()] == [False, True]
+
+
+def test_a_retry_keeps_the_primary_prediction_until_there_is_a_new_one(desk: Desk) -> None:
+    """Only an image without one can be retried today; should that change, the page goes on showing what it has."""
+    job, _ = desk.job(1)
+    desk.finish(desk.claim())
+    (before,) = (image.primary_prediction_id for image in desk.images())
+    with desk.database.begin() as session:
+        factories.model(session, "e" * 64, "another")
+        session.execute(update(Image).values(state=ImageState.FAILED))
+        jobs.retry(session, session.get_one(Job, job.id))
+    assert [image.primary_prediction_id for image in desk.images()] == [before]
+    with desk.database.begin() as session:
+        at = now(session)
+        held = claims.claim(session, worker="w1", limit=1, lease_s=60, now=at)
+        scored = [Scored(claim, 0.2, Decision.NORMAL) for claim in held]
+        claims.finish(session, scored, model_sha256="e" * 64, threshold=0.5, worker="w1", now=at)
+    (image,) = desk.images()
+    assert image.primary_prediction_id == max(prediction.id for prediction in desk.predictions()) != before
+    assert image.decision == "normal"

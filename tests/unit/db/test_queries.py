@@ -107,7 +107,8 @@ def test_an_image_is_read_with_its_job_prediction_and_model(desk: Desk) -> None:
     with desk.database.read() as session:
         image = queries.image(session, image_id)
     assert image is not None
-    assert (image.job.name, image.predictions[0].model.name) == (job.name, "fake-brightness")
+    assert image.primary_prediction is not None
+    assert (image.job.name, image.primary_prediction.model.name) == (job.name, "fake-brightness")
 
 
 def test_an_image_that_is_not_there_is_none(desk: Desk) -> None:
@@ -240,13 +241,13 @@ def look(session: Session) -> None:
     claims.work_waits(session)
 
 
-def reap(session: Session) -> None:
-    claims.reap(session, max_attempts=3, now=now(session))
+def requeue_expired(session: Session) -> None:
+    claims.requeue_expired(session, max_attempts=3, now=now(session))
 
 
 def sweep(session: Session) -> None:
     at = now(session)
-    jobs.take_unpublished(session, older_than=at, limit=10, rung_before=None, now=at)
+    jobs.take_unpublished(session, older_than=at, limit=10, published_before=None, now=at)
 
 
 def oldest(session: Session) -> None:
@@ -279,7 +280,7 @@ def test_a_few_ids_are_not_looked_for_among_all_queued_images(desk: Desk, action
     assert "ix_images_state" not in plans(desk, action)
 
 
-@pytest.mark.parametrize("action", [claim, sweep, reap, oldest])
+@pytest.mark.parametrize("action", [claim, sweep, requeue_expired, oldest])
 def test_the_work_in_hand_is_found_without_reading_the_archive(desk: Desk, action: Callable[[Session], None]) -> None:
     desk.job(3)
     found_by = plans(desk, action)
