@@ -23,14 +23,18 @@ def image_id(database: Database, caller: Caller) -> int:
 
 def predict(database: Database, image_id: int, decision: Decision) -> None:
     with database.begin() as session:
-        model = factories.model(session)
-        at = now(session)
-        session.add(
-            Prediction(
-                image_id=image_id, model_sha256=model, probability=0.9, threshold=0.5, decision=decision, created_at=at
-            )
+        prediction = Prediction(
+            image_id=image_id,
+            model_sha256=factories.model(session),
+            probability=0.9,
+            threshold=0.5,
+            decision=decision,
+            created_at=now(session),
         )
-        session.get_one(Image, image_id).decision = decision
+        session.add(prediction)
+        session.flush()
+        image = session.get_one(Image, image_id)
+        image.decision, image.primary_prediction_id = decision, prediction.id
 
 
 def test_each_review_is_kept_with_its_author(database: Database, caller: Caller, image_id: int) -> None:
