@@ -62,6 +62,11 @@ class Archive:
     big_job: int
     queued_job: int
 
+    @property
+    def queued(self) -> int:
+        """Images of `queued_job`."""
+        return self.rows // 10
+
 
 class Filler:
     """Rows of every table, in the order of their ids: jobs of all sizes, one of a tenth of all images, one queued."""

@@ -14,9 +14,8 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from cli import catalog, table
+from cli import catalog, progress, table
 from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
-from client import progress
 from client.csv_file import CsvFile
 from client.rows import REJECTED, Tally
 from client.sources import Problem, Source, Sources, Unreadable

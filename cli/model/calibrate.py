@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cli import catalog
 from core import settings
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from training.calibrate.site_figures import Comparison, PointFigures
@@ -37,7 +37,7 @@ def calibrate(
     """
     from training.bars import Bars
     from training.calibrate import site
-    from training.data import labelled as datasets
+    from training.data.dataset import read_dataset
     from training.progress import stage
     from training.release import quantize
 
@@ -47,12 +47,12 @@ def calibrate(
             pass  # that there is none is told now, not after minutes
     with catalog.checkpoint(configured, model) as entry, tempfile.TemporaryDirectory() as scratch:
         with Bars() as bars:
-            dataset = datasets.read(folder, stage(bars.update, "reading images"), for_training=False)
+            dataset = read_dataset(folder, stage(bars.update, "reading images"), for_training=False)
             scores = site.judge(entry, configured.worker.engine, dataset, stage(bars.update, "predicting"))
         try:
             proposal = site.propose(entry, scores, name or f"{entry.name}-site", platt=platt)
         except ValidationError as error:
-            raise ConfigurationError(
+            raise InvalidInput(
                 f"{name or entry.name!r} cannot be a model's name: {error.errors()[0]['msg']}."
             ) from None
         Console().print(_table(proposal.comparison))

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from db import dialect
 from db.tables import SignInFailures
 
 
@@ -70,8 +70,7 @@ def forget(session: Session, now: datetime) -> None:
 
 def _count(session: Session, key: str, limit: Limit, now: datetime) -> tuple[int, datetime]:
     """One more in the present window, or the first of a new one; in one statement, so none is lost."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(SignInFailures).values(key=key, count=1, window_ends_at=now + limit.window)
+    insert = dialect.insert(session, SignInFailures).values(key=key, count=1, window_ends_at=now + limit.window)
     over = SignInFailures.window_ends_at <= now
     counted = insert.on_conflict_do_update(
         index_elements=["key"],

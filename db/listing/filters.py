@@ -17,11 +17,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, column, false, literal, select, table, tuple_
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Session
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
+from db import dialect
 from db.states import Decision, ImageState
 from db.tables import Image, Job, UtcDateTime
 
@@ -30,23 +28,6 @@ LOOK_THROUGH = 5_000
 
 INDEXED_PIECE = 3
 """Characters; a shorter part of a name is in no index."""
-
-
-class _RowByRow(FunctionElement[Any]):
-    """A column in a condition that is not to be looked up in an index."""
-
-    inherit_cache = True
-
-
-@compiles(_RowByRow)
-def _as_it_is(element: _RowByRow, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.clauses, **options)
-
-
-@compiles(_RowByRow, "sqlite")
-def _beside_all_indexes(element: _RowByRow, compiler: SQLCompiler, **options: Any) -> str:
-    """SQLite's own way to say so (The SQLite Query Optimizer Overview, 8.1, "Disqualifying WHERE Clause Terms")."""
-    return f"+{compiler.process(element.clauses, **options)}"
 
 
 _names = table("image_names", column("rowid"), column("image_names"))
@@ -173,8 +154,8 @@ def _leading(filters: Filters) -> tuple[str, ...]:
 
 def _equals(attribute: InstrumentedAttribute[Any], value: int | StrEnum, *, leads: bool) -> ColumnElement[bool]:
     """With the words of enums in the SQL, for partial indexes and for PostgreSQL's statistics."""
-    known = value if isinstance(value, int) else literal(value, attribute.type, literal_execute=True)
-    return attribute == known if leads else _RowByRow(attribute) == known
+    known = value if isinstance(value, int) else dialect.inline(value, attribute)
+    return attribute == known if leads else dialect.unindexed(attribute) == known
 
 
 def _named(filters: Filters) -> ColumnElement[bool]:

@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
-from db import previews
+from db import dialect, previews
 from db.tables import BlobRemoval, Image, Model
 from storage.base import BlobStore
 
@@ -37,8 +36,7 @@ def ask_removal(session: Session, sha256s: Iterable[str], now: datetime) -> None
     rows = [{"sha256": sha256, "asked_at": now, "removed_at": None} for sha256 in sorted(set(sha256s))]
     if not rows:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(BlobRemoval)
+    insert = dialect.insert(session, BlobRemoval)
     again = {"asked_at": insert.excluded.asked_at, "removed_at": None}
     session.execute(insert.on_conflict_do_update(index_elements=["sha256"], set_=again), rows)
 
@@ -55,7 +53,7 @@ def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int
     Raises:
         StorageUnavailable: it refused all of them; roll back and try again later.
     """
-    _lock(session, "pg_advisory_xact_lock")
+    dialect.lock(session.connection(), _LOCK_KEY)
     pending = session.scalars(
         select(BlobRemoval).where(BlobRemoval.removed_at.is_(None)).order_by(BlobRemoval.asked_at).limit(limit)
     ).all()
@@ -87,7 +85,7 @@ def lock_blobs(session: Session, sha256s: Iterable[str], is_there: Callable[[str
 
     False: some were removed since they were stored. The store is asked only for what a removal has been asked for.
     """
-    _lock(session, "pg_advisory_xact_lock_shared")
+    dialect.lock(session.connection(), _LOCK_KEY, shared=True)
     doubtful = session.scalars(select(BlobRemoval.sha256).where(BlobRemoval.sha256.in_(set(sha256s))))
     return all(is_there(sha256) for sha256 in doubtful)
 
@@ -102,8 +100,3 @@ def _referenced(session: Session, sha256s: Sequence[str]) -> set[str]:
     images = session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s)))
     checkpoints = session.scalars(select(Model.sha256).where(Model.sha256.in_(sha256s)))
     return {*images, *checkpoints}
-
-
-def _lock(session: Session, function: str) -> None:
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(f"SELECT {function}(:key)"), {"key": _LOCK_KEY})  # one of two words of ours

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from db import jobs, rejections
+from db import dialect, jobs, rejections
 from db.retention.blobs import ask_removal
 from db.states import ImageState
 from db.tables import Image, Job, Prediction, Review
@@ -60,9 +60,8 @@ def mark_abandoned(session: Session, now: datetime) -> list[int]:
     """Mark the uploads that were declared long ago and of which no image ever came: no list shows them. Their ids."""
     empty = ~exists().where(Image.job_id == Job.id)
     declared = Job.expected_images.is_not(None) & (Job.created_at < now - ABANDONED_FOR) & Job.deleted_at.is_(None)
-    declared_jobs = session.scalars(
-        select(Job).where(declared, empty).limit(ERASE_LIMIT).with_for_update(skip_locked=True)
-    ).all()
+    some = dialect.skip_locked(select(Job).where(declared, empty).limit(ERASE_LIMIT))
+    declared_jobs = session.scalars(some).all()
     # Uploads wait for these locks. What one of them added just before is seen only by a second query.
     filled = set(session.scalars(select(Image.job_id).where(Image.job_id.in_([job.id for job in declared_jobs]))))
     abandoned = [job for job in declared_jobs if job.id not in filled]

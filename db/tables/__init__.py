@@ -2,7 +2,7 @@
 
 from db.tables.audit import AuditEntry
 from db.tables.base import MAX_FILENAME, Base, Id, UtcDateTime, is_modelled
-from db.tables.images import Image, Preview, state_is, still
+from db.tables.images import Image, Preview, state_is, state_is_unindexed
 from db.tables.jobs import Job, Rejection
 from db.tables.models import Deployment, Model
 from db.tables.predictions import Prediction, Review
@@ -36,5 +36,5 @@ __all__ = [
     "Worker",
     "is_modelled",
     "state_is",
-    "still",
+    "state_is_unindexed",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, LargeBinary, String, func, literal
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from db import dialect
 from db.states import ImageState, Priority
 from db.tables.base import MAX_FILENAME, Base, Id, partial_index
 from db.tables.jobs import Job
@@ -98,13 +99,10 @@ class Preview(Base):
 
 
 def state_is(state: ImageState) -> ColumnElement[bool]:
-    """`state = 'queued'` with the word itself in the SQL: a bound value could not use the partial indexes."""
-    return Image.state == literal(state, Image.state.type, literal_execute=True)
+    """The condition `state = 'queued'`, which the partial indexes of that state answer."""
+    return Image.state == dialect.inline(state, Image.state)
 
 
-def still(state: ImageState) -> ColumnElement[bool]:
-    """`state_is` for rows that are named by their ids, in a form that no index answers.
-
-    SQLite, which keeps no statistics, would else walk all rows in that state, be they a million, to find the few ids.
-    """
-    return func.coalesce(Image.state, "") == literal(state, Image.state.type, literal_execute=True)
+def state_is_unindexed(state: ImageState) -> ColumnElement[bool]:
+    """`state_is` for rows that are named by their ids: no index of the state is asked."""
+    return dialect.unindexed(Image.state) == dialect.inline(state, Image.state)

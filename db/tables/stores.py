@@ -21,7 +21,7 @@ class RecordedStore(Base):
 
 
 class BlobRemoval(Base):
-    """Bytes that no image named when this row was written, to be removed or just removed (`db.retention.blobs`)."""
+    """A blob that no image referred to when this was written: to be removed or just removed (`db/retention`)."""
 
     __tablename__ = "blob_removals"
 

@@ -19,9 +19,9 @@ from tests.testing.polling import wait_until
 
 pytestmark = pytest.mark.integration
 
-IMAGES = 400
+IMAGES = 240
 FORWARD_S = 0.1
-"""Of 4 images: the job lasts for at least 5 s with two workers."""
+"""Of 4 images: the job lasts for at least 3 s with two workers."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The archive that the history is measured on is one that the service could have made."""
+"""The archive that the benchmarks fill is one that the application can read."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from benchmarks.archive import fill
-from db import migrate
+from db import migrate, queries
+from db.listing.filters import Filters
 from db.session import Database
-from db.states import ImageState
-from db.tables import Image, Prediction
-
-ROWS = 400
+from db.states import Decision, ImageState
+from db.tables import Image, Job, Prediction
 
 
-def test_every_image_that_is_done_names_a_prediction_of_its_own_with_its_decision(tmp_path: Path) -> None:
+def test_it_fills_the_schema_of_today(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'archive.db'}"
     migrate.upgrade(url)
-    fill(url, ROWS, note=lambda _: None)
+    archive = fill(url, 600, lambda _: None)
     database = Database(url)
     with database.read() as session:
-        assert session.scalars(select(func.count()).select_from(Image)).one() == ROWS
+        assert session.scalars(select(func.count()).select_from(Image)).one() == 600
+        queued = queries.progress(session, session.get_one(Job, archive.queued_job))
+        assert queued.counts[ImageState.QUEUED] == queued.total > 0
+        refused = queries.images(session, Filters(decision=Decision.REFUSED)).items
+        assert {image.primary_prediction and image.primary_prediction.decision for image in refused} == {
+            Decision.REFUSED
+        }
         done = select(func.count()).where(Image.state == ImageState.DONE)
-        named = done.where(
-            Prediction.id == Image.primary_prediction_id,
-            Prediction.image_id == Image.id,
-            Prediction.decision == Image.decision,
-        )
+        named = done.where(Prediction.id == Image.primary_prediction_id, Prediction.image_id == Image.id)
         assert session.scalars(named).one() == session.scalars(done).one() > 0
     database.dispose()

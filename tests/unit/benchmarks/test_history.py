@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks import history
-from benchmarks.archive import MODELS
 
 ROWS = 400
 
@@ -31,8 +30,7 @@ def test_the_csv_has_every_image(site: history.Site) -> None:
     assert history.export_growth_mb(site) >= 0
 
 
-def test_a_batch_is_claimed_and_finished_by_the_functions_of_the_worker(site: history.Site) -> None:
-    claim, finish = history.work_off(site.database, MODELS[1])
-    claim()
-    finish()
-    claim()
+def test_batches_are_claimed_and_finished_until_too_few_images_are_queued(site: history.Site, tmp_path: Path) -> None:
+    with history.site(f"sqlite:///{tmp_path / 'other.db'}", ROWS, tmp_path / "other") as other:
+        claimed, finished = history.compare_work("sqlite", site, other, repeats=40)
+    assert len(claimed.small_ms) == len(finished.large_ms) == 2
