@@ -238,7 +238,7 @@ def export_growth_mb(site: Site) -> float:
 
 @contextmanager
 def site(url: str, rows: int, directory: Path) -> Iterator[Site]:
-    print(f"filling {rows:,} images", flush=True)
+    print(f"declared {rows:,} images", flush=True)
     migrate.upgrade(url)
     archive = fill(url, rows, lambda line: print(line, flush=True))
     settings = Settings(

@@ -14,9 +14,8 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from cli import table
+from cli import catalog, progress, table
 from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
-from client import progress
 from client.csv_file import CsvFile
 from client.rows import REJECTED, Tally
 from client.sources import Problem, Source, Sources, Unreadable
@@ -27,7 +26,6 @@ from imaging.media import sniff
 from model import loaded
 from model.decision import Prediction
 from model.loaded import LoadedModel
-from model.registry import Registry
 from worker.batching import Outcome, decoders, screen_batches
 
 
@@ -60,8 +58,8 @@ def screen(
         sources = stack.enter_context(
             Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
         )
-        registry = Registry(configured.storage.models)
-        loaded_model = loaded.load(registry.get(model) if model else registry.active(), configured.worker.engine)
+        with catalog.checkpoint(configured, model) as entry:
+            loaded_model = loaded.load(entry, configured.worker.engine)
         logs.configure(configured, "screen")
         total = sources.count()
         meter = stack.enter_context(progress.meter("Screening", total))

@@ -10,12 +10,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import table
-from client import progress
+from cli import progress, table
 from client.csv_file import CsvFile
+from client.declared_job import DeclaredJob
 from client.folders import LINKS
 from client.http import Client, check_url, is_loopback
-from client.job import Filling
 from client.rows import Tally, from_api, without_image
 from client.sources import Sources, absolute, display_name
 from client.upload import Hashed, Sent, Uploader
@@ -108,14 +107,14 @@ class Submission:
         self.limits = limits
         self.table = table
         self.tally: Tally = Tally()
-        self._filling: Filling | None = None
+        self._job: DeclaredJob | None = None
         self._names: dict[int, list[str]] = {}
         """By the id of an image of the job, what this run calls it: the job may hold earlier versions of files too."""
 
     @property
     def job_id(self) -> int | None:
         """None until the first file can be sent."""
-        return None if self._filling is None else self._filling.job_id
+        return None if self._job is None else self._job.job_id
 
     def run(self, sources: Sources, *, concurrency: int, wait: bool) -> int:
         """Send, wait, report; how many files have no result."""
@@ -138,24 +137,25 @@ class Submission:
         total = sources.count()
         with progress.meter("Sending", total) as meter:
             self.client.on_wait = meter.waiting
-            job = {"name": self.name, "priority": self.priority, "key": self.key}
-            self._filling = filling = Filling(self.client, **job, total=total, note=meter.note)
+            self._job = job = DeclaredJob(
+                self.client, name=self.name, priority=self.priority, key=self.key, total=total, note=meter.note
+            )
 
             def show(sent: Sent) -> None:
                 meter.show(sent.done, max(total, sent.done))
 
             uploader = Uploader(
                 self.client,
-                filling.open,
+                job.open,
                 concurrency=concurrency,
                 max_pixels=self.limits.max_pixels,
                 accept=self._accept,
                 reject=self._reject,
                 progress=show,
-                tell=filling.tell,
+                tell=job.tell,
             )
             uploader.run(sources)
-            filling.close()
+            job.close()
         sent = uploader.sent
         known = f" ({sent.accepted - sent.uploaded:,} were there already)" if sent.accepted > sent.uploaded else ""
         files = "file" if sent.uploaded == 1 else "files"
@@ -174,13 +174,13 @@ class Submission:
 
     def _accept(self, file: Hashed, image_id: int) -> None:
         self._names.setdefault(image_id, []).append(file.source.name)
-        if self._filling is not None:
-            self._filling.accepted(file.source.name, image_id)
+        if self._job is not None:
+            self._job.accepted(file.source.name, image_id)
 
     def _reject(self, row: Row, known: bool) -> None:
         self._add(row)
-        if known and self._filling is not None:
-            self._filling.rejected(row.filename)
+        if known and self._job is not None:
+            self._job.rejected(row.filename)
 
     def _add(self, row: Row) -> None:
         self.tally.add(row)

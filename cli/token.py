@@ -8,7 +8,7 @@ import typer
 
 from cli import database
 from cli.table import print_rows
-from core.errors import ConfigurationError
+from core.errors import NotFound
 from db.accounts import users
 from db.audit import Action, Kind, record_command
 from db.session import now
@@ -91,7 +91,7 @@ def revoke(
         user = users.find(session, name)
         count = users.revoke_tokens(session, user, token_id=number)
         if number is not None and count == 0:
-            raise ConfigurationError(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
+            raise NotFound(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
         if count:
             record_command(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{count} tokens")
     typer.echo(f"revoked {count} token{'' if count == 1 else 's'} of {name!r}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.atomic import replacement
 from core.csv_lines import COLUMNS, Row, cells
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 
 
 class CsvFile:
@@ -22,17 +22,17 @@ class CsvFile:
     def __init__(self, path: Path) -> None:
         """
         Raises:
-            ConfigurationError: the place cannot be written.
+            InvalidInput: the place cannot be written.
         """
         self.path = path
         self._exit = ExitStack()
         if path.is_dir():
-            raise ConfigurationError(f"{path} is a folder: give --csv a file name.")
+            raise InvalidInput(f"{path} is a folder: give --csv a file name.")
         try:
             draft = self._exit.enter_context(replacement(path))
             file = self._exit.enter_context(draft.open("w", encoding="utf-8", newline=""))
         except OSError as error:
-            raise ConfigurationError(f"Cannot write {path}: {error.strerror}.") from error
+            raise InvalidInput(f"Cannot write {path}: {error.strerror}.") from error
         self._writer: Any = csv.writer(file)
         self._writer.writerow(COLUMNS)
 

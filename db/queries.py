@@ -115,12 +115,12 @@ def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Pag
     query = select(Job).where(Job.deleted_at.is_(None), begun).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
-    found = session.scalars(query).all()
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+    rows = session.scalars(query).all()
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def image(session: Session, image_id: int) -> Image | None:
-    """One image with its job, predictions and reviews."""
+    """One image with its job, primary prediction and the reviews of that."""
     query = filtered(Filters(), None, newest_first=True).where(Image.id == image_id)
     return session.scalars(_with_results(query)).one_or_none()
 
@@ -128,7 +128,7 @@ def image(session: Session, image_id: int) -> Image | None:
 def images(
     session: Session, filters: Filters, *, cursor: int | None = None, limit: int = 50, newest_first: bool = True
 ) -> Page[Image]:
-    """Images with job, predictions and reviews; `cursor` is the id of the last one on the page before."""
+    """Images with job, primary prediction and reviews; `cursor` is the id of the last one on the page before."""
     start = start_after(session, filters, cursor, newest_first=newest_first)
 
     def read(query: Select[Image]) -> Sequence[Image]:
@@ -136,22 +136,22 @@ def images(
 
     if filters.filename and filters.job_id is None:
         near = search.nearby(session, filters, start, newest_first=newest_first)
-        found = read(near.images)
-        if near.are_all or len(found) > limit:
-            return _page(found, limit)
+        rows = read(near.images)
+        if near.are_all or len(rows) > limit:
+            return _page(rows, limit)
         if len(filters.filename) >= search.INDEXED_PIECE:
             return _page(read(search.by_name(session, filters, start, newest_first=newest_first)), limit)
     return _page(read(filtered(filters, start, newest_first=newest_first)), limit)
 
 
-def _page(found: Sequence[Image], limit: int) -> Page[Image]:
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+def _page(rows: Sequence[Image], limit: int) -> Page[Image]:
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def _with_results(query: Select[Image]) -> Select[Image]:
     return query.options(
         joinedload(Image.job),
-        selectinload(Image.predictions).options(
+        joinedload(Image.primary_prediction).options(
             joinedload(Prediction.model), selectinload(Prediction.reviews).joinedload(Review.user)
         ),
     )

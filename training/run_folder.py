@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from model.card import Card
 from training.data import split
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.data.sources import CLASSES
 from training.evaluate import plots
-from training.finetune.history import Epoch
+from training.history import Epoch
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a run found: `out_of_fold` (k,) are probabilities of the training and validation parts' images as they are,
-    `test` (m,) those of the test part by the final model.
+    """What a run measured: `out_of_fold` (k,) are probabilities of the training and validation parts' images as they
+    are, `test` (m,) those of the test part by the final model.
     """
 
     dataset: Dataset

@@ -53,7 +53,8 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     """A Flask application; `services` stands in for the real ones in tests.
 
     Raises:
-        ConfigurationError: there is no secret key to make CSRF tokens of, or a route has no permission.
+        ConfigurationError: there is no secret key to make CSRF tokens of.
+        RuntimeError: a route has no permission.
     """
     app = OpenAPI(
         __name__,
@@ -74,7 +75,6 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.security.session_absolute_hours),
         WTF_CSRF_CHECK_DEFAULT=False,  # web.auth checks it, once it knows that a cookie and no token is used
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
-        JSON_SORT_KEYS=False,
     )
     if settings.security.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.security.trusted_proxies, x_proto=0)  # type: ignore[method-assign]

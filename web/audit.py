@@ -13,9 +13,10 @@ def record_view(deps: Dependencies, kind: Kind, object_id: int | None, part: str
     One short insert of its own. If it fails the request fails: nothing is shown without a trace.
     """
     who = caller()
-    if (who.user_id, kind, object_id, part) in deps.recently_seen:
-        return
+    with deps.seen_lock:
+        if (who.user_id, kind, object_id, part) in deps.recently_seen:
+            return
     with deps.database.begin() as session:
         who.record(session, Action.SAW, kind, object_id, part)
-    for shown in (part, *included):
-        deps.recently_seen.add((who.user_id, kind, object_id, shown))
+    with deps.seen_lock:
+        deps.recently_seen.update({(who.user_id, kind, object_id, shown): True for shown in (part, *included)})

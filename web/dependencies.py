@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import cast
 
 import redis
+from cachetools import TTLCache
 from flask import Flask, current_app
 
 from core.queue import CeleryPublisher
@@ -15,10 +18,14 @@ from services.ingest import Ingest
 from services.jobs import Jobs
 from storage.base import BlobStore
 from web.health.service_health import ServiceHealth
-from web.recently import Recently
 from web.services import Services
 
 _KEY = "pneumoscreen"
+
+SAME_VIEW_S = 60.0
+"""A page that renews itself is one view, not one a second: what a user saw this long ago is not written again."""
+
+MAX_SEEN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,10 @@ class Dependencies:
     ingest: Ingest
     jobs: Jobs
     health: ServiceHealth
-    recently_seen: Recently
+    recently_seen: TTLCache[Hashable, bool]
+    """Which user saw what within the last `SAME_VIEW_S`; a forgotten one costs an entry too many in the audit log."""
+    seen_lock: threading.Lock
+    """Held by whoever reads or changes `recently_seen`."""
 
 
 def install(app: Flask, settings: Settings, services: Services) -> Dependencies:
@@ -46,7 +56,8 @@ def install(app: Flask, settings: Settings, services: Services) -> Dependencies:
         ingest=ingest,
         jobs=Jobs(database, publisher),
         health=ServiceHealth(settings, database, store, services.broker, ingest.guard),
-        recently_seen=Recently(),
+        recently_seen=TTLCache(MAX_SEEN, ttl=SAME_VIEW_S),
+        seen_lock=threading.Lock(),
     )
     return made
 

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from flask import Flask, abort, request
 from sqlalchemy import select
 
-from core.errors import ConfigurationError
 from db.session import Database
 from db.states import Role, Scope
 from db.tables import Image, Job
@@ -148,14 +147,14 @@ class Asking(Protocol):
 
 
 def check_routes(app: Flask) -> None:
-    """Raises ConfigurationError: a route has no permission, a permission no route, or nobody could tell whose it is."""
+    """Raises RuntimeError: a route has no permission, a permission no route, or nobody could tell whose it is."""
     served = {rule.endpoint for rule in app.url_map.iter_rules()}
     if wrong := served ^ ROUTES.keys():
-        raise ConfigurationError(f"web/permissions.py and the routes disagree about: {', '.join(sorted(wrong))}.")
+        raise RuntimeError(f"web/permissions.py and the routes disagree about: {', '.join(sorted(wrong))}.")
     for rule in app.url_map.iter_rules():
         permission = ROUTES[rule.endpoint]
         if _may_be_own(permission) and not rule.arguments & {"job_id", "image_id"}:
-            raise ConfigurationError(f"{rule.endpoint} is for some users' own jobs only, and its address names no job.")
+            raise RuntimeError(f"{rule.endpoint} is for some users' own jobs only, and its address names no job.")
 
 
 def _may_be_own(permission: Permission) -> bool:

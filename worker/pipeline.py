@@ -29,6 +29,7 @@ from model.loaded import LoadedModel
 from storage.base import BlobStore, storage_errors
 from worker import outage
 from worker.batching import Outcome, WorkerError, decoders, screen_batches
+from worker.deployed_model import DeployedModel
 from worker.outage import Outage
 
 log = structlog.get_logger()
@@ -44,8 +45,10 @@ class Pipeline:
         store: BlobStore,
         load_model: Callable[[], LoadedModel],
         name: str,
+        deployed: DeployedModel | None = None,
     ) -> None:
         self.name = name
+        self.deployed = deployed
         self.batches = 0
         self.images = 0
         self._settings = settings
@@ -71,11 +74,23 @@ class Pipeline:
         """Screen until nothing is queued. Returns how many left our hands."""
         before = self.images
         try:
+            self.change_model()
             self._screen()
+            while self._is_change_due() and not self._stop.is_set():  # it kept `_screen` from claiming more
+                self.change_model()
+                self._screen()
         finally:
             self._prepared.clear()
             self._in_hand = frozenset()  # on an error the leases of these run out, and the sweeper queues them again
         return self.images - before
+
+    def change_model(self) -> None:
+        """Take the deployed model if it is another one. Nothing is in hand, so no batch is lost or of two models."""
+        if self._is_change_due() and self.deployed is not None:
+            self._model = self._network.submit(self.deployed.replacement).result() or self._model
+
+    def _is_change_due(self) -> bool:
+        return self.deployed is not None and self.deployed.is_due(self.model.sha256)
 
     def _screen(self) -> None:
         started_at = time.monotonic()
@@ -119,8 +134,11 @@ class Pipeline:
             claims.renew(session, worker=self.name, image_ids=held, lease_s=lease_s, now=now(session))
 
     def _claims(self) -> Iterator[list[Claim]]:
-        """Batches until nothing is queued; an empty one asks that all before it be finished first."""
-        while not self._stop.is_set():
+        """Batches until nothing is queued, or another model is to take over what is.
+
+        An empty one asks that all before it be finished first.
+        """
+        while not self._stop.is_set() and not self._is_change_due():
             if self._in_hand and self._outage.lasts():
                 yield []  # what is in hand is finished, or goes back, before the wait
             if not self._outage.wait_until_over(self._stop):

@@ -58,6 +58,7 @@ class Sweeper:
             at = now(session)
             clamped = claims.clamp_leases(session, lease_s=self._settings.worker.lease_s, now=at)
             requeued, failed = claims.requeue_expired(session, max_attempts=self._settings.worker.max_attempts, now=at)
+            claims.name_primary_predictions(session)
             workers.forget(session, at)
             heartbeats.beat(session, heartbeats.SWEEPER, at)
         if clamped:

@@ -33,8 +33,8 @@ from tests.faults.process import Process
 from tests.faults.profile import Profile
 from tests.testing import factories, postgres, valkey
 from tests.testing.frozen_link import Link, link
+from tests.testing.polling import wait_until
 from tests.testing.postgres import PostgresServer
-from tests.testing.service import wait_until
 from tests.testing.settings import environment, make_settings
 from tests.testing.valkey import ValkeyServer
 

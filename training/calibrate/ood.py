@@ -1,7 +1,7 @@
-"""Adds to a checkpoint the statistics by which it refuses what it was not made for.
+"""Add to a checkpoint the statistics by which it refuses images that are unlike its training images.
 
-Nothing but training images is looked at. Patients are split: statistics come from two thirds, the limit from the
-rest, so that the limit is that of images the statistics never saw.
+Only training images are used. Their patients are split: the statistics come from two thirds of them, the limit from
+the other third, so that the limit holds for images that the statistics were not computed from.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from model import checkpoint
 from model.card import Card, OodLimit
 from model.ood import OodStatistics
 from model.resnet import GrayResNet
-from training.calibrate import variants
-from training.data.labelled import Dataset
+from training.batches import in_batches
+from training.calibrate import ood_copies
+from training.data.dataset import Dataset
 from training.progress import Progress, silent
 
 IMAGES = 1200
@@ -33,7 +34,6 @@ DISTANCE_MARGIN, CONTRAST_MARGIN = 2.5, 1.25
 """The limits are this much further from the median than that quantile: files at full size, and other devices, are
 further away than copies at 224 px can show. Photos, hands and documents are at several times the limit even so.
 """
-BATCH = 32
 RULE = (
     "Two scores, of which the larger counts: distance to the training images, and contrast with spoilt copies of them. "
     "Each has its limit at the 99.75 % quantile of held-out patients' images and copies of them (cropped, turned, "
@@ -41,7 +41,7 @@ RULE = (
 )
 
 TWO_ANSWERS = "It knows two answers."
-"""How the limit begins that a model without these statistics has in its card."""
+"""A model without these statistics has a limit in its card that begins so."""
 LIMIT = (
     "It knows two answers: any other disease is called normal or pneumonia too. Images that are no upright frontal "
     "chest X-ray are refused as far as the domain score tells; most chest X-rays of adults pass, though it knows none."
@@ -68,7 +68,7 @@ class Sample:
         return np.concatenate([features[members] for features in self.spoilt.values()])
 
 
-def add(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Progress = silent) -> Card:
+def add_ood_statistics(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Progress = silent) -> Card:
     """Write the checkpoint `source` with domain statistics of `dataset` to `out` (which may be the same file).
 
     Weights, calibration and operating point stay as they are; statistics that are there are replaced.
@@ -76,16 +76,16 @@ def add(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Prog
     Raises:
         ModelInvalid: `source` is no checkpoint that this version can run.
     """
-    made = checkpoint.load(source)
-    sample = draw(made.network, dataset, seed, progress)
+    original = checkpoint.load(source)
+    sample = draw(original.network, dataset, seed, progress)
     statistics = fit(sample, seed)
-    limits = tuple(LIMIT if its.startswith(TWO_ANSWERS) else its for its in made.card.limits)
-    section = made.card.quantization
+    limits = tuple(LIMIT if text.startswith(TWO_ANSWERS) else text for text in original.card.limits)
+    section = original.card.quantization
     if section is not None:  # what is refused is part of the decisions that were compared
         section = section.model_copy(update={"agreement": {}})
     changes = {"ood": limit(statistics, sample), "limits": limits, "quantization": section}
-    card = made.card.model_copy(update=changes)
-    checkpoint.save(out, made.network.cpu(), card, statistics)
+    card = original.card.model_copy(update=changes)
+    checkpoint.save(out, original.network.cpu(), card, statistics)
     return card
 
 
@@ -98,12 +98,12 @@ def draw(network: GrayResNet, dataset: Dataset, seed: int, progress: Progress = 
     some = slice(0, max(2, len(images) // 8))
     batches = {
         "plain": images,
-        "kept": np.stack([variants.kept(image, rng) for image in images]),
-        **{name: np.stack([make(i, rng) for i in images[some]]) for name, make in variants.SPOILT.items()},
+        "kept": np.stack([ood_copies.kept(image, rng) for image in images]),
+        **{name: np.stack([make(i, rng) for i in images[some]]) for name, make in ood_copies.SPOILT.items()},
     }
-    found = _pooled_all(network, batches, progress)
-    spoilt = {name: found[name] for name in variants.SPOILT}
-    return Sample(found["plain"], found["kept"], spoilt, held, held[some], len(set(patients.tolist())))
+    features = _pooled_all(network, batches, progress)
+    spoilt = {name: features[name] for name in ood_copies.SPOILT}
+    return Sample(features["plain"], features["kept"], spoilt, held, held[some], len(set(patients.tolist())))
 
 
 def hold_out(patients: Sequence[str], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -155,16 +155,16 @@ def _range(values: Floats, margin: float) -> tuple[float, float]:
 
 def _pooled_all(network: GrayResNet, kinds: dict[str, NDArray[np.uint8]], progress: Progress) -> dict[str, Floats]:
     total, done = sum(len(images) for images in kinds.values()), 0
-    found = {}
+    features = {}
     network.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack memory_format
     for name, images in kinds.items():
         parts = []
-        for start in range(0, len(images), BATCH):
-            parts.append(_pooled(network, images[start : start + BATCH]))
-            done += len(parts[-1])
+        for batch in in_batches(images):
+            parts.append(_pooled(network, batch))
+            done += len(batch)
             progress(done, total)
-        found[name] = np.concatenate(parts)
-    return found
+        features[name] = np.concatenate(parts)
+    return features
 
 
 def _pooled(network: GrayResNet, images: NDArray[np.uint8]) -> Floats:

@@ -1,4 +1,4 @@
-"""Adds to a checkpoint what it needs to run on 8-bit integers, and how far it then agrees with itself in float32.
+"""Add to a checkpoint what it needs to run on 8-bit integers, and how far it then agrees with itself in float32.
 
 Ranges come from training images. The agreement is that of the validation part, by which `auto` decides, and of the
 test part, which is reported. Weights, calibration and operating point stay as they are.
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model import checkpoint
 from model.card import SITE, VALIDATION, Agreement, Card, Quantization
 from model.checkpoint import Checkpoint
@@ -20,8 +20,9 @@ from model.engines.openvino import OpenVinoEngine, observe
 from model.engines.runtime import has_bfloat16
 from model.fuse import fuse
 from model.loaded import LoadedModel
+from training.batches import in_batches
 from training.data import split
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.progress import Progress, StageProgress, stage
 
 IMAGES = 300
@@ -34,37 +35,38 @@ BATCH = 16
 PARTS = (VALIDATION, "test")
 
 
-def add(source: Path, out: Path, dataset: Dataset, seed: int, progress: StageProgress) -> Card:
+def add_quantization(source: Path, out: Path, dataset: Dataset, seed: int, progress: StageProgress) -> Card:
     """Write the checkpoint `source` with a section on quantisation to `out` (which may be the same file).
 
     Raises:
-        ConfigurationError: the data set is not the one that the model was trained on, so its parts are unknown.
+        InvalidInput: the data set is not the one that the model was trained on, so its parts are unknown.
         ModelInvalid: `source` is no checkpoint that this version can run.
     """
-    made = checkpoint.load(source)
-    if dataset.digest != made.card.training_data.digest:
-        raise ConfigurationError(
-            f"These images are not those that {made.card.name} was trained on, so its validation part cannot be told."
+    original = checkpoint.load(source)
+    if dataset.digest != original.card.training_data.digest:
+        raise InvalidInput(
+            f"These images are not those that {original.card.name} was trained on, "
+            "so its validation part cannot be told."
         )
-    section = measure(made, dataset, seed, progress)
-    card = made.card.model_copy(update={"quantization": section})
-    checkpoint.save(out, made.network, card, made.ood)
+    section = measure(original, dataset, seed, progress)
+    card = original.card.model_copy(update={"quantization": section})
+    checkpoint.save(out, original.network, card, original.ood)
     return card
 
 
-def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgress) -> Quantization:
+def measure(original: Checkpoint, dataset: Dataset, seed: int, progress: StageProgress) -> Quantization:
     """Ranges from the training part of the model's own split, agreement on its other parts."""
-    parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, made.card.config["seed"]))
+    parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, original.card.config["seed"]))
     known = np.flatnonzero(parts == "train")
     drawn = np.sort(np.random.default_rng(seed).permutation(known)[:IMAGES])
     ranging = stage(progress, "ranges")
-    highest = observe(fuse(made.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
+    highest = observe(fuse(original.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
     ranges = {name: KEPT * high for name, high in highest.items()}
     raw = Quantization(ranges=ranges, images=len(drawn), bfloat16=has_bfloat16(), agreement={})
-    floating, shifted = _loaded(made, None), _loaded(made, raw)
+    floating, shifted = _loaded(original, None), _loaded(original, raw)
     shift = mean_shift(floating, shifted, dataset.pixels[drawn], stage(progress, "shift"))
     section = raw.model_copy(update={"shift": shift})
-    integer = _loaded(made, section)
+    integer = _loaded(original, section)
     agreement = {
         part: agree(floating, integer, dataset.pixels[parts == part], stage(progress, f"agreement, {part}"))
         for part in PARTS
@@ -73,13 +75,11 @@ def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgre
 
 
 def mean_shift(reference: LoadedModel, other: LoadedModel, pixels: NDArray[np.uint8], progress: Progress) -> float:
-    """By how much the logits of `other` are higher, over images uint8 (N, 224, 224). A logit is the mean of its map."""
+    """Return how much higher the logits of `other` are on uint8 (N, 224, 224). A logit is the mean of a CAM."""
     changes: list[float] = []
-    for start in range(0, len(pixels), BATCH):
-        batch = pixels[start : start + BATCH]
+    for batch in in_batches(pixels, progress, BATCH):
         ours, theirs = (model.predict(batch).cam.astype(np.float64) for model in (reference, other))
         changes.extend((theirs - ours).mean((1, 2)))
-        progress(len(changes), len(pixels))
     return float(np.mean(changes))
 
 
@@ -87,12 +87,10 @@ def agree(reference: LoadedModel, other: LoadedModel, pixels: NDArray[np.uint8],
     """Compare one model on two engines on images uint8 (N, 224, 224)."""
     equal: list[bool] = []
     changes: list[float] = []
-    for start in range(0, len(pixels), BATCH):
-        batch = pixels[start : start + BATCH]
+    for batch in in_batches(pixels, progress, BATCH):
         for ours, theirs in zip(reference.predict(batch), other.predict(batch), strict=True):
             equal.append(_decision(ours, reference) == _decision(theirs, reference))
             changes.append(abs(ours.probability - theirs.probability))
-        progress(len(equal), len(pixels))
     return Agreement(
         images=len(pixels),
         equal_decisions=float(np.mean(equal)),
@@ -106,19 +104,19 @@ def measure_site(file: Path, pixels: NDArray[np.uint8], progress: Progress) -> N
 
     The ranges hold, as the weights are its parent's. A checkpoint that cannot run on integers is left as it is.
     """
-    made = checkpoint.load(file)
-    section = made.card.quantization
+    original = checkpoint.load(file)
+    section = original.card.quantization
     if section is None or not section.complete:
         return
     section = section.model_copy(update={"bfloat16": has_bfloat16()})
-    floating, integer = _loaded(made, None), _loaded(made, section)
+    floating, integer = _loaded(original, None), _loaded(original, section)
     agreement = {SITE: agree(floating, integer, pixels, progress)}
     section = section.model_copy(update={"agreement": agreement})
-    checkpoint.save(file, made.network, made.card.model_copy(update={"quantization": section}), made.ood)
+    checkpoint.save(file, original.network, original.card.model_copy(update={"quantization": section}), original.ood)
 
 
-def _loaded(made: Checkpoint, quantization: Quantization | None) -> LoadedModel:
-    return LoadedModel.of(made, OpenVinoEngine(made.network, quantization))
+def _loaded(original: Checkpoint, quantization: Quantization | None) -> LoadedModel:
+    return LoadedModel.of(original, OpenVinoEngine(original.network, quantization))
 
 
 def _decision(prediction: Prediction, model: LoadedModel) -> str:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from cli import commands, main
-from core.errors import ConfigurationError, CorruptImage
+from core.errors import ConfigurationError, Conflict, CorruptImage, InvalidInput, NotFound
 from tests.unit.cli.conftest import Invoke
 
 COMMANDS = [
@@ -85,7 +85,14 @@ def test_version_of_a_tree_that_was_never_installed(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(ConfigurationError("Set the thing."), 2), (CorruptImage("It is damaged."), 1)]
+    ("error", "status"),
+    [
+        (ConfigurationError("Set the thing."), 2),
+        (NotFound("There is no user named 'bob'."), 2),
+        (Conflict("There is already a user named 'ada'."), 2),
+        (InvalidInput("A password has at least 12 characters."), 2),
+        (CorruptImage("It is damaged."), 1),
+    ],
 )
 def test_an_expected_error_is_one_sentence(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int

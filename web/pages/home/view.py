@@ -57,7 +57,6 @@ def home() -> str:
         service=service_lines(deps.health.report()),
         jobs=jobs,
         max_file_bytes=deps.settings.limits.max_upload_bytes,
-        user=user(),
     )
 
 

@@ -12,13 +12,13 @@ CHANGED = "The file changed while it was being sent: send it again once nothing 
 class Unsendable(Exception):
     """Ends a request whose `file` is not what it was, before the service has all of it and can take it."""
 
-    def __init__(self, file: BoundFile, message: str) -> None:
+    def __init__(self, file: UnchangedFile, message: str) -> None:
         super().__init__(message)
         self.file = file
         self.message = message
 
 
-class BoundFile:
+class UnchangedFile:
     """What httpx reads of `file`: exactly `size_bytes` with the hash `sha256`, as often as it begins again."""
 
     def __init__(self, file: BinaryIO, size_bytes: int, sha256: str) -> None:

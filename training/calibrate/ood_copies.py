@@ -6,7 +6,6 @@ re-encoded. *Spoilt* copies keep the texture of an X-ray and lose what makes it 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from imaging.preprocess import preprocess
+from training.augment.jpeg import recompress
 
 Gray = NDArray[np.uint8]
 """(H, W)."""
@@ -36,14 +36,7 @@ def kept(gray: Gray, rng: np.random.Generator) -> Gray:
     if rng.random() < 0.5:  # files at full size, once scaled down, are sharper than copies that were 224 px before
         image = image.filter(ImageFilter.UnsharpMask(1, int(rng.uniform(30, 150)), 0))
     exposed = _exposed(np.asarray(image), rng)
-    return encoded(exposed, int(rng.integers(*QUALITY))) if rng.random() < 0.7 else exposed
-
-
-def encoded(gray: Gray, quality: int) -> Gray:
-    """What JPEG of this quality leaves of it."""
-    out = io.BytesIO()
-    Image.fromarray(gray).save(out, "JPEG", quality=quality)
-    return np.asarray(Image.open(io.BytesIO(out.getvalue())), dtype=np.uint8)
+    return recompress(exposed, int(rng.integers(*QUALITY))) if rng.random() < 0.7 else exposed
 
 
 def _exposed(gray: Gray, rng: np.random.Generator) -> Gray:

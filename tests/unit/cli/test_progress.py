@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.progress import LINE_EVERY_S, BarMeter, LineMeter, meter
+from cli.progress import LINE_EVERY_S, BarMeter, LineMeter, meter
 
 
 class Clock:

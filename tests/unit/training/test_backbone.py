@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from tests.unit.training.synthetic import write_backbone
-from training.frozen import backbone
+from training import backbone
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +47,12 @@ def test_other_architectures(file: Path, tmp_path: Path, change: str) -> None:
     else:
         weights["conv1.weight" if change == "shape" else "layer9.weight"] = torch.zeros(2)
     save_file(weights, tmp_path / "other.safetensors")
-    with pytest.raises(ConfigurationError, match="ResNet-18"):
+    with pytest.raises(InvalidInput, match="ResNet-18"):
         backbone.load(tmp_path / "other.safetensors")
 
 
 def test_no_weights_at_all(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     for path in (tmp_path / "text", tmp_path / "missing"):
-        with pytest.raises(ConfigurationError, match="Cannot read the backbone"):
+        with pytest.raises(InvalidInput, match="Cannot read the backbone"):
             backbone.load(path)

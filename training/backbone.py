@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.models import ResNet18_Weights
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model import resnet
 
 
@@ -21,7 +21,7 @@ def load(file: Path | None) -> tuple[resnet.GrayResNet, str]:
         file: torchvision's keys without `fc.*` as safetensors; None downloads IMAGENET1K_V1.
 
     Raises:
-        ConfigurationError: the file is missing, damaged, or no ResNet-18.
+        InvalidInput: the file is missing, damaged, or no ResNet-18.
     """
     weights = _download() if file is None else _read(file)
     weights = {name: tensor for name, tensor in weights.items() if not name.startswith("fc.")}
@@ -29,9 +29,9 @@ def load(file: Path | None) -> tuple[resnet.GrayResNet, str]:
     try:
         unmatched = network.body.load_state_dict(weights, strict=False)
     except RuntimeError as error:
-        raise ConfigurationError(f"{file} does not hold the weights of a ResNet-18.") from error
+        raise InvalidInput(f"{file} does not hold the weights of a ResNet-18.") from error
     if set(unmatched.missing_keys) != {"fc.weight", "fc.bias"} or unmatched.unexpected_keys:
-        raise ConfigurationError(f"{file} does not hold the weights of a ResNet-18.")
+        raise InvalidInput(f"{file} does not hold the weights of a ResNet-18.")
     return network.requires_grad_(False), _digest(weights)
 
 
@@ -39,7 +39,7 @@ def _read(file: Path) -> dict[str, Tensor]:
     try:
         return load_file(file)
     except (OSError, SafetensorError) as error:
-        raise ConfigurationError(f"Cannot read the backbone {file}: {error}.") from error
+        raise InvalidInput(f"Cannot read the backbone {file}: {error}.") from error
 
 
 def _download() -> dict[str, Tensor]:

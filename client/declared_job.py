@@ -20,7 +20,7 @@ OLDER_WORDS = (
 )
 
 
-class Filling:
+class DeclaredJob:
     """`open` the job, tell of each file, `close` it once all have been dealt with. One call at a time, but for `tell`.
 
     A run that stops before `close` leaves the job "incomplete"; the same command takes it up.

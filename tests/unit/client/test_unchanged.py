@@ -11,17 +11,17 @@ from typing import Any
 import httpx
 import pytest
 
-from client.bound import CHANGED, BoundFile, Unsendable
+from client.unchanged import CHANGED, UnchangedFile, Unsendable
 
 DATA = bytes(range(256)) * 1000
 
 
-def bound(now: bytes, then: bytes = DATA) -> BoundFile:
+def unchanged_file(now: bytes, then: bytes = DATA) -> UnchangedFile:
     """A file that held `then` when it was hashed and holds `now`."""
-    return BoundFile(io.BytesIO(now), len(then), hashlib.sha256(then).hexdigest())
+    return UnchangedFile(io.BytesIO(now), len(then), hashlib.sha256(then).hexdigest())
 
 
-def body_of(file: BoundFile) -> bytes:
+def body_of(file: UnchangedFile) -> bytes:
     """Of the request in which httpx sends `file`."""
     files: Any = {"files": ("a.png", file, "application/octet-stream")}
     request = httpx.Request("POST", "http://x", files=files)
@@ -31,7 +31,7 @@ def body_of(file: BoundFile) -> bytes:
 
 
 def test_an_unchanged_file_is_sent_whole_as_often_as_asked() -> None:
-    file = bound(DATA)
+    file = unchanged_file(DATA)
     assert DATA in body_of(file)
     assert DATA in body_of(file)
 
@@ -42,7 +42,7 @@ def test_an_unchanged_file_is_sent_whole_as_often_as_asked() -> None:
     ids=["longer", "shorter", "empty", "end", "start"],
 )
 def test_a_changed_file_ends_its_request(now: bytes) -> None:
-    file = bound(now)
+    file = unchanged_file(now)
     with pytest.raises(Unsendable) as caught:
         body_of(file)
     assert (caught.value.file, caught.value.message) == (file, CHANGED)
@@ -54,9 +54,9 @@ def test_a_file_that_cannot_be_read_any_more_ends_its_request() -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with pytest.raises(Unsendable, match="cannot be read: Input/output error"):
-        body_of(BoundFile(Broken(), 10, "0" * 64))
+        body_of(UnchangedFile(Broken(), 10, "0" * 64))
 
 
 def test_it_goes_to_its_ends_only() -> None:
     with pytest.raises(ValueError, match="from its start"):
-        bound(DATA).seek(5)
+        unchanged_file(DATA).seek(5)
