@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, text, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
+from db import dialect
 from db.states import ModelRole
 from db.tables import Deployment, Model
 
 _OPEN = Deployment.until.is_(None)
+_LOCK_KEY = 0x6D6F64656C73  # "models": any number that nothing else in the database uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def deploy(session: Session, model_sha256: str | None, *, by: str, now: datetime
 
     Returns False if it is that already.
     """
-    _lock(session)
+    dialect.lock(session.connection(), _LOCK_KEY)  # one after the other; who reads waits for nobody
     if wanted(session).primary == model_sha256:
         return False
     session.execute(
@@ -67,9 +69,3 @@ def any_ever(session: Session) -> bool:
 def models(session: Session) -> Sequence[Model]:
     """Every model that was imported or that a worker has loaded, in the order of import."""
     return session.scalars(select(Model).order_by(Model.created_at, Model.sha256)).all()
-
-
-def _lock(session: Session) -> None:
-    """Let one after the other change deployments; who reads them waits for nobody."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("LOCK TABLE deployments IN SHARE ROW EXCLUSIVE MODE"))

@@ -115,8 +115,8 @@ def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Pag
     query = select(Job).where(Job.deleted_at.is_(None), begun).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
-    found = session.scalars(query).all()
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+    rows = session.scalars(query).all()
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def image(session: Session, image_id: int) -> Image | None:
@@ -136,16 +136,16 @@ def images(
 
     if filters.filename and filters.job_id is None:
         near = search.nearby(session, filters, start, newest_first=newest_first)
-        found = read(near.images)
-        if near.are_all or len(found) > limit:
-            return _page(found, limit)
+        rows = read(near.images)
+        if near.are_all or len(rows) > limit:
+            return _page(rows, limit)
         if len(filters.filename) >= search.INDEXED_PIECE:
             return _page(read(search.by_name(session, filters, start, newest_first=newest_first)), limit)
     return _page(read(filtered(filters, start, newest_first=newest_first)), limit)
 
 
-def _page(found: Sequence[Image], limit: int) -> Page[Image]:
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+def _page(rows: Sequence[Image], limit: int) -> Page[Image]:
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def _with_results(query: Select[Image]) -> Select[Image]:

@@ -22,7 +22,9 @@ class Storage(Group):
     storage_url: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]+(/[\w./-]*)?)?$")] = Field(
         "", description="`s3://bucket/prefix` keeps image bytes in S3-compatible object storage instead of `blob_dir`."
     )
-    models_dir: Path | None = Field(None, description="Imported checkpoints; default: models/ in the data directory.")
+    models_dir: Path | None = Field(
+        None, description="Checkpoints that a service takes over; default: models/ in the data directory."
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -24,7 +24,7 @@ from db.tables import Image, Job, UtcDateTime
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the images of a list have in common; None means no limit. `until` is exclusive, `decision` the primary's."""
+    """What the images of a list share; None means no limit. `until` is exclusive. `decision` is the primary's."""
 
     job_id: int | None = None
     state: ImageState | None = None

@@ -21,9 +21,8 @@ from tests.unit.cli.conftest import Invoke
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The registry has models `active` and `other`, which load as the fake; notes which was loaded."""
+    """The registry has models `default` and `other`, which load as the fake; notes which was loaded."""
     loaded: list[str] = []
-    monkeypatch.setattr("model.registry.Registry.active", lambda _self: SimpleNamespace(name="active"))
     monkeypatch.setattr("model.registry.Registry.get", lambda _self, key: SimpleNamespace(name=key))
     monkeypatch.setattr("core.logs.configure", lambda *_: None)
 
@@ -104,7 +103,7 @@ def test_the_command(invoke: Invoke, registry: list[str], folder: Path, tmp_path
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["filename"] for row in rows] == ["a.png", "b.png", "below/d.jpg", "below/e.jpg", "c.png"]
-    assert registry == ["active on auto"]
+    assert registry == ["default on auto"]
 
 
 def test_a_file_without_a_result_is_exit_status_3(invoke: Invoke, registry: list[str], tmp_path: Path) -> None:

@@ -181,10 +181,13 @@ def test_valkey_may_hold_more_than_it_keeps(services: dict[str, dict[str, Any]])
     assert services["valkey"]["mem_limit"] == "1g"
 
 
-def test_imported_models_are_written_by_web_and_read_by_workers(services: dict[str, dict[str, Any]]) -> None:
+def test_workers_only_read_the_folder_of_models(
+    services: dict[str, dict[str, Any]],
+) -> None:
     mounts = {name: [v for v in service.get("volumes", []) if "models" in v] for name, service in services.items()}
 
     assert {name: volumes for name, volumes in mounts.items() if volumes} == {
+        "migrate": ["models:/var/lib/pneumoscreen/models"],
         "web": ["models:/var/lib/pneumoscreen/models"],
         "worker": ["models:/var/lib/pneumoscreen/models:ro"],
         "worker-cpu": ["models:/var/lib/pneumoscreen/models:ro"],
