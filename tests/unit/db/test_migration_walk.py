@@ -132,7 +132,12 @@ def test_whoever_waits_for_a_migration_holds_up_no_index_that_it_makes(
     """An index that is made concurrently waits for all statements that began before: also for one that waits for us."""
     waits = threading.Event()
     sleep = time.sleep
-    monkeypatch.setattr("db.migrate.time.sleep", lambda seconds: (waits.set(), sleep(seconds)))
+
+    def wait(seconds: float) -> None:
+        waits.set()
+        sleep(seconds)
+
+    monkeypatch.setattr("db.migrate.time.sleep", wait)
     with postgresql.database() as url:
         migrate.upgrade(url, "0001")
         database = Database(url)
