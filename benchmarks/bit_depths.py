@@ -1,15 +1,18 @@
 """`python -m benchmarks.bit_depths DATA`: whether the 16-bit file of a radiograph gets the answer of its 8-bit file.
 
 DATA holds `adult_chest` and `originals`. Each radiograph is stored as detectors of several depths would have, and
-judged by the model that ships. A row tells by how much its probability differs, and how many decisions change.
+judged by the model that ships. A row tells by how much its probability differs from that of the 8-bit file with the
+same mark, if it has one, so that depth alone is measured, and how many decisions change.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,39 +28,58 @@ from model.registry import DEFAULT
 
 Gray = NDArray[np.uint8]
 Deep = NDArray[np.uint16]
+Depth = TypeVar("Depth", np.uint8, np.uint16)
 MAX_SIDE_PX = 1000
 """Larger radiographs are made smaller, to save time."""
 
 
-def scaled(top: float, offset: int = 0) -> Callable[[Gray], Deep]:
-    """Stored so that white is `top` above black, which is `offset`."""
-    return lambda gray: (np.rint(gray / 255 * top) + offset).astype(np.uint16)
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A rectangle overwritten by one value, which is `gray` in the file of 8 bits."""
+
+    gray: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def put(self, pixels: NDArray[Depth], value: int) -> NDArray[Depth]:
+        marked = pixels.copy()
+        marked[self.top : self.bottom, self.left : self.right] = value
+        return marked
 
 
-def marked(store: Callable[[Gray], Deep], value: int, rows: slice, columns: slice) -> Callable[[Gray], Deep]:
-    """Stored, and a rectangle overwritten by `value`."""
-
-    def mark(gray: Gray) -> Deep:
-        deep = store(gray)
-        deep[rows, columns] = value
-        return deep
-
-    return mark
+PIXEL = Mark(255, 99, 100, 99, 100)
+LABEL = Mark(255, 10, 40, 10, 60)
+EDGE = Mark(0, 0, MAX_SIDE_PX, 0, 12)
 
 
-PIXEL, LABEL, EDGE = (slice(99, 100),) * 2, (slice(10, 40), slice(10, 60)), (slice(None), slice(0, 12))
-KINDS: dict[str, Callable[[Gray], Deep]] = {
-    **{f"{bits} bit": scaled((1 << bits) - 1) for bits in (10, 12, 13, 14, 15, 16)},
-    **{f"12 bit, up to {share} of it": scaled(share * 4095) for share in (0.9, 0.8, 0.7, 0.6, 0.5)},
-    "12 bit, up to 1500": scaled(1500),
-    "13 bit, up to 0.8 of it": scaled(0.8 * 8191),
-    "12 bit, a pixel of 5000": marked(scaled(4095), 5000, *PIXEL),
-    "12 bit, a pixel of 65535": marked(scaled(4095), 65535, *PIXEL),
-    "12 bit, a label of 65535": marked(scaled(4095), 65535, *LABEL),
-    "12 bit from 1024": scaled(4095, 1024),
-    "16 bit, an edge of 0": marked(scaled(65535), 0, *EDGE),
-    "12 bit from 1024, an edge of 0": marked(scaled(4095, 1024), 0, *EDGE),
-    "12 bit from 32768": scaled(4095, 32768),
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Stored so that white is `top` above black, which is `offset`; `mark`, if any, has the value `marked`."""
+
+    top: float
+    offset: int = 0
+    mark: Mark | None = None
+    marked: int = 0
+
+    def deep(self, gray: Gray) -> Deep:
+        deep = (np.rint(gray / 255 * self.top) + self.offset).astype(np.uint16)
+        return self.mark.put(deep, self.marked) if self.mark else deep
+
+
+KINDS = {
+    **{f"{bits} bit": Kind((1 << bits) - 1) for bits in (10, 12, 13, 14, 15, 16)},
+    **{f"12 bit, up to {share} of it": Kind(share * 4095) for share in (0.9, 0.8, 0.7, 0.6, 0.5)},
+    "12 bit, up to 1500": Kind(1500),
+    "13 bit, up to 0.8 of it": Kind(0.8 * 8191),
+    "12 bit, a pixel of 5000": Kind(4095, mark=PIXEL, marked=5000),
+    "12 bit, a pixel of 65535": Kind(4095, mark=PIXEL, marked=65535),
+    "12 bit, a label of 65535": Kind(4095, mark=LABEL, marked=65535),
+    "12 bit from 1024": Kind(4095, 1024),
+    "16 bit, an edge of 0": Kind(65535, mark=EDGE),
+    "12 bit from 1024, an edge of 0": Kind(4095, 1024, mark=EDGE),
+    "12 bit from 32768": Kind(4095, 32768),
 }
 
 
@@ -73,26 +95,29 @@ def radiograph(file: Path) -> Gray:
     return np.asarray(image)
 
 
-def probabilities(
-    model: LoadedModel, radiographs: list[Gray], store: Callable[[Gray], Gray | Deep]
-) -> NDArray[np.float32]:
-    inputs = np.stack([preprocess.read(as_png(store(gray))) for gray in radiographs])
-    return model.predict(inputs).probability
+def probabilities(predictor: LoadedModel, pictures: Iterable[Gray | Deep]) -> NDArray[np.float32]:
+    return predictor.predict(np.stack([preprocess.read(as_png(picture)) for picture in pictures])).probability
 
 
-def compare(model: LoadedModel, sets: dict[str, list[Gray]], kinds: dict[str, Callable[[Gray], Deep]]) -> Table:
+def of_8_bit(predictor: LoadedModel, radiographs: list[Gray], mark: Mark | None) -> NDArray[np.float32]:
+    """What a kind with this mark is compared with."""
+    return probabilities(predictor, [mark.put(gray, mark.gray) if mark else gray for gray in radiographs])
+
+
+def compare(predictor: LoadedModel, sets: dict[str, list[Gray]], kinds: dict[str, Kind]) -> Table:
     table = Table("stored as")
     for name, radiographs in sets.items():
         table.add_column(f"{name}: largest difference")
         table.add_column(f"decisions changed of {len(radiographs)}")
-    of_8_bit = {name: probabilities(model, radiographs, lambda gray: gray) for name, radiographs in sets.items()}
-    for kind, store in kinds.items():
+    marks = {kind.mark for kind in kinds.values()}
+    expected = {(name, mark): of_8_bit(predictor, sets[name], mark) for name in sets for mark in marks}
+    for name_of_kind, kind in kinds.items():
         cells = []
         for name, radiographs in sets.items():
-            probability, expected = probabilities(model, radiographs, store), of_8_bit[name]
-            changed = (probability >= model.threshold) != (expected >= model.threshold)
-            cells += [f"{np.abs(probability - expected).max():.2f}", str(changed.sum())]
-        table.add_row(kind, *cells)
+            probability, of_same_mark = probabilities(predictor, map(kind.deep, radiographs)), expected[name, kind.mark]
+            changed = (probability >= predictor.threshold) != (of_same_mark >= predictor.threshold)
+            cells += [f"{np.abs(probability - of_same_mark).max():.2f}", str(changed.sum())]
+        table.add_row(name_of_kind, *cells)
     return table
 
 

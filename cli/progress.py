@@ -26,8 +26,8 @@ class Meter(Protocol):
 
     def show(self, done: int, total: int) -> None: ...
 
-    def waiting(self, words: str) -> None:
-        """Say beside the count why it stands still, until it moves again."""
+    def waiting(self, reason: str) -> None:
+        """Show beside the count why it does not move, until it does."""
         ...
 
     def note(self, line: str) -> None: ...
@@ -46,7 +46,7 @@ class LineMeter:
         self._clock = clock
         self._done, self._total = 0, total
         self._shown: tuple[int, int] | None = None
-        self._words = ""
+        self._reason = ""
         self._next_s = clock() + LINE_EVERY_S
 
     def __enter__(self) -> LineMeter:
@@ -60,13 +60,13 @@ class LineMeter:
 
     def show(self, done: int, total: int) -> None:
         self._done, self._total = done, total
-        self._words = ""
+        self._reason = ""
         if self._clock() >= self._next_s:
             self._print()
 
-    def waiting(self, words: str) -> None:
-        first = not self._words
-        self._words = words
+    def waiting(self, reason: str) -> None:
+        first = not self._reason
+        self._reason = reason
         if first or self._clock() >= self._next_s:
             self._print()
 
@@ -76,8 +76,8 @@ class LineMeter:
     def _print(self) -> None:
         self._next_s = self._clock() + LINE_EVERY_S
         self._shown = (self._done, self._total)
-        words = f" ({self._words})" if self._words else ""
-        typer.echo(f"{self._label}: {self._done:,} of {self._total:,}{words}", err=True)
+        reason = f" ({self._reason})" if self._reason else ""
+        typer.echo(f"{self._label}: {self._done:,} of {self._total:,}{reason}", err=True)
 
 
 class BarMeter:
@@ -106,8 +106,8 @@ class BarMeter:
     def show(self, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total, description=self._label)
 
-    def waiting(self, words: str) -> None:
-        self._progress.update(self._task, description=f"{self._label} ({words})")
+    def waiting(self, reason: str) -> None:
+        self._progress.update(self._task, description=f"{self._label} ({reason})")
 
     def note(self, line: str) -> None:
         self._progress.console.print(line, markup=False)

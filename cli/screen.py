@@ -75,7 +75,7 @@ def screen(
 
 
 @dataclass(slots=True)
-class Item:
+class ScreenedFile:
     """A file on its way through the pipeline; the rest is set while it is read."""
 
     source: Source
@@ -90,21 +90,21 @@ def screen_rows(sources: Sources, model: LoadedModel, settings: Settings) -> Ite
     with decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
         batches = _batches(sources, settings.worker.batch_size or model.engine.batch_size, problems.append)
         for outcomes in screen_batches(
-            batches, lambda item: _read(item, settings.limits.max_pixels), model, pool, network
+            batches, lambda file: _read(file, settings.limits.max_pixels), model, pool, network
         ):
-            for item, outcome in outcomes:
-                yield _row(item, outcome, model)
+            for file, outcome in outcomes:
+                yield _row(file, outcome, model)
     for problem in problems:
         yield Row(problem.name, REJECTED, error=problem.message)
 
 
-def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None]) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    for item in sources:
-        if isinstance(item, Problem):
-            on_problem(item)
+def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None]) -> Iterator[list[ScreenedFile]]:
+    batch: list[ScreenedFile] = []
+    for source in sources:
+        if isinstance(source, Problem):
+            on_problem(source)
             continue
-        batch.append(Item(item))
+        batch.append(ScreenedFile(source))
         if len(batch) == size:
             yield batch
             batch = []
@@ -112,29 +112,29 @@ def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None])
         yield batch
 
 
-def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
+def _read(file: ScreenedFile, max_pixels: int) -> NDArray[np.uint8]:
     """uint8 (224, 224); the same checks in the same order as `submit` and the service make them."""
     from imaging import preprocess
 
     try:
-        with item.source.open() as file:
-            data = file.read()
+        with file.source.open() as opened:
+            data = opened.read()
     except OSError as error:
         raise Unreadable(f"The file cannot be read: {error.strerror}.") from error
-    item.sha256 = hashlib.sha256(data).hexdigest()
+    file.sha256 = hashlib.sha256(data).hexdigest()
     sniff(BytesIO(data), max_pixels=max_pixels)
-    item.accepted = True
+    file.accepted = True
     prepared = preprocess.prepare(data, max_pixels=max_pixels, with_preview=False)
-    item.notes = " ".join(prepared.notes)
+    file.notes = " ".join(prepared.notes)
     return prepared.pixels
 
 
-def _row(item: Item, outcome: Outcome, model: LoadedModel) -> Row:
-    name, sha256 = item.source.name, item.sha256
+def _row(file: ScreenedFile, outcome: Outcome, model: LoadedModel) -> Row:
+    name, sha256 = file.source.name, file.sha256
     if isinstance(outcome, Prediction):
         decided = model.decide(outcome)
         label = model_label(model.name, model.sha256)
         reason = decided.reason or ""
-        return Row(name, "done", sha256, outcome.probability, decided.decision, label, reason=reason, notes=item.notes)
-    state = "failed" if item.accepted else REJECTED
+        return Row(name, "done", sha256, outcome.probability, decided.decision, label, reason=reason, notes=file.notes)
+    state = "failed" if file.accepted else REJECTED
     return Row(name, state, sha256, error=outcome.message)

@@ -110,8 +110,8 @@ class Folder:
             mode = target.stat().st_mode
         except (OSError, RuntimeError) as error:
             raise DeadLink from error
-        around = target.is_relative_to(self._real_root) or self._real_root.is_relative_to(target)
-        if stat.S_ISDIR(mode) and around:
+        overlaps = target.is_relative_to(self._real_root) or self._real_root.is_relative_to(target)
+        if stat.S_ISDIR(mode) and overlaps:
             self._skipped[SEEN_FOLDER] += 1
             return 0
         if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):

@@ -17,7 +17,7 @@ from imaging.archives import Archive, open_archive
 
 
 class Unreadable(Permanent):
-    """The operating system or the archive does not hand the bytes over."""
+    """The operating system or the archive does not give the bytes."""
 
     code = "unreadable"
 

@@ -11,7 +11,7 @@ from client.http import Client
 DEFAULT_POLL_S = 1.0
 MAX_POLL_S = 30.0
 STALL_S = 15.0
-"""Without progress for this long, look whether a worker runs at all."""
+"""Without progress for this long, ask whether a worker runs at all."""
 
 
 class Progress(Protocol):

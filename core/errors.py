@@ -135,11 +135,6 @@ class DeviceLost(PneumoscreenError):
     code = "device_lost"
 
 
-class AttemptsExhausted(Permanent):
-    code = "attempts_exhausted"
-    retry_helps = True
-
-
 CONFIGURATION_STATUS = 2
 """Exit status of a process that ends with a ConfigurationError: starting it again would not help."""
 

@@ -1,7 +1,8 @@
-"""The Celery application and the doorbell. A message only wakes a worker: the database says what is to be done.
+"""The Celery application and its messages. A message only wakes a worker: the database says what is to be done.
 
 Redis does not deliver at least once (a worker killed between taking a message and noting it as unacknowledged
-loses it), so nothing here has to: a doorbell lost is rung again by the sweeper, one too many finds nothing to claim.
+loses it), so nothing here has to: the sweeper publishes again what was lost, and one message too many finds nothing
+to claim.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ QUEUES = ("interactive", "bulk")
 """In the order in which a worker empties them."""
 
 PUBLISH_TIMEOUT_S = 2.0
-"""An upload waits no longer than this for a broker that does not answer; the sweeper rings later."""
+"""An upload waits no longer than this for a broker that does not answer; the sweeper publishes later."""
 
 WRITE_TEST_KEY = "pneumoscreen:write-test"
 WRITE_TEST_EXPIRY_S = 10
@@ -70,11 +71,11 @@ def make_celery(settings: Settings, *, consumer: bool = False, **overrides: Any)
 
 
 def publish(app: Celery, image_ids: Iterable[int], queue: str, chunk: int) -> list[int]:
-    """Ring for `image_ids`, at most `chunk` to a message. Returns those whose doorbell the broker took.
+    """Send messages that name `image_ids`, at most `chunk` in each. Return the ids that the broker took.
 
-    A broker that is down is not an error here: the rows are `queued`, and the sweeper rings for them later.
+    A broker that is down is not an error here: the rows are `queued`, and the sweeper publishes them later.
     """
-    rung: list[int] = []
+    published: list[int] = []
     for ids in _chunks(image_ids, chunk):
         try:
             # A signature runs in place when Celery is eager, which send_task never does.
@@ -82,8 +83,8 @@ def publish(app: Celery, image_ids: Iterable[int], queue: str, chunk: int) -> li
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("broker_unreachable", error=type(error).__name__, images=len(ids))
             break
-        rung += ids
-    return rung
+        published += ids
+    return published
 
 
 class CeleryPublisher:

@@ -1,7 +1,7 @@
 """Kombu's Redis transport, but that neither a message nobody can read nor a full broker ends the worker.
 
 Kombu takes a list's next item off the broker, parses it, and lets what goes wrong end the process: seven junk
-items cost seven restarts of a worker. The item is gone from the broker by then, and a doorbell too few is rung again.
+items cost seven restarts of a worker. The item is gone from the broker by then; the sweeper sends it again.
 
 A broker that has reached its `maxmemory` refuses what Kombu writes beside the messages (which of them are not yet
 acknowledged, which queue is bound), and that ends the process too. We need none of it: a message is only a hint.

@@ -126,5 +126,5 @@ def entries(session: Session, filters: Filters, *, cursor: int | None = None, li
         query = query.where(AuditEntry.at < filters.until)
     if cursor is not None:
         query = query.where(AuditEntry.id < cursor)
-    found = session.scalars(query).all()
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+    rows = session.scalars(query).all()
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)

@@ -87,7 +87,7 @@ def claim(
     alone: bool = True,
     priorities: Sequence[Priority] = IN_ORDER,
 ) -> list[Claim]:
-    """Lease up to `limit` queued images to `worker`, interactive first, the places of a batch dealt out between users.
+    """Lease up to `limit` queued images to `worker`, interactive first, the places of a batch shared between users.
 
     Images that another worker is claiming at this moment are passed over (`SKIP LOCKED`), not waited for.
 
@@ -162,12 +162,12 @@ def _any_queued(session: Session, condition: ColumnElement[bool]) -> bool:
 
 
 def _claim_fairly(lease: _Lease, condition: ColumnElement[bool], limit: int) -> list[Claim]:
-    """Places dealt out in turn to the users whose images wait; what is left over then, oldest first.
+    """Give places in turn to the users whose images wait; what is left over then, oldest first.
 
     Something is left over for a single user, when another worker was faster, and for rows without a user, which the
     release of before wrote.
     """
-    shares = deal(_waiting(lease.session, condition, limit), limit)
+    shares = fair_shares(_waiting(lease.session, condition, limit), limit)
     claims: list[Claim] = []
     if len(shares) > 1:
         # Named by their places, not by the users, so that SQLAlchemy compiles the statement once.
@@ -189,18 +189,18 @@ def _waiting(session: Session, condition: ColumnElement[bool], limit: int) -> li
     return [(user, n) for user, n in session.execute(select(User.id, count).where(theirs.exists()))]
 
 
-def deal(waiting: Sequence[tuple[int, int]], limit: int) -> dict[int, int]:
+def fair_shares(waiting: Sequence[tuple[int, int]], limit: int) -> dict[int, int]:
     """How many of `limit` places each user gets: one each in turn as long as they have images, from a random start."""
-    hands = list(waiting)
-    random.shuffle(hands)  # more users than places: each claim starts with others
+    waiting_users = list(waiting)
+    random.shuffle(waiting_users)  # more users than places: each claim starts with others
     shares: dict[int, int] = {}
     places = limit
-    while places and hands:
-        hands = hands[:places]
-        for user, _ in hands:
+    while places and waiting_users:
+        waiting_users = waiting_users[:places]
+        for user, _ in waiting_users:
             shares[user] = shares.get(user, 0) + 1
-        places -= len(hands)
-        hands = [(user, count) for user, count in hands if count > shares[user]]
+        places -= len(waiting_users)
+        waiting_users = [(user, count) for user, count in waiting_users if count > shares[user]]
     return shares
 
 
@@ -337,7 +337,7 @@ def release(session: Session, *, worker: str, image_ids: Iterable[int] | None = 
     return len(_requeue(session, held, attempt=Image.attempt - 1))
 
 
-def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[list[int], list[int]]:
+def requeue_expired(session: Session, *, max_attempts: int, now: datetime) -> tuple[list[int], list[int]]:
     """Take back expired leases: the images that were queued again as suspects, and those that failed.
 
     The first crash of an image says little, for it was in a batch; every later one hit it while it was alone. So it
@@ -363,7 +363,7 @@ def reap(session: Session, *, max_attempts: int, now: datetime) -> tuple[list[in
     return _requeue(session, expired, crashes=Image.crashes + 1), list(exhausted)
 
 
-def pull_back(session: Session, *, lease_s: float, now: datetime) -> int:
+def clamp_leases(session: Session, *, lease_s: float, now: datetime) -> int:
     """After the clock was set back: leases that end later than any made now would, cut to `lease_s`; how many.
 
     Else an image whose worker died before the jump would wait for as long as the jump was.

@@ -87,10 +87,10 @@ def add_images(
     }
     rows = [common | {name: getattr(image, name) for name in NewImage.__slots__} for image in new]
     session.execute(dialect.insert(session, Image).on_conflict_do_nothing(), rows)
-    found = session.scalars(
+    stored = session.scalars(
         select(Image).where(Image.job_id == job.id, Image.sha256.in_({image.sha256 for image in new}))
     )
-    by_key = {(image.sha256, image.filename): image for image in found}
+    by_key = {(image.sha256, image.filename): image for image in stored}
     return [by_key[image.sha256, image.filename] for image in new]
 
 
@@ -106,22 +106,22 @@ def known(session: Session, *, user_id: int, sha256s: Iterable[str]) -> dict[str
 
 
 def take_unpublished(
-    session: Session, *, older_than: datetime, limit: int, rung_before: datetime | None, now: datetime
+    session: Session, *, older_than: datetime, limit: int, published_before: datetime | None, now: datetime
 ) -> list[tuple[int, Priority]]:
-    """Queued images whose doorbell never rang, stamped as published: the caller rings right after the commit.
+    """Queued images that were never published, stamped as published: the caller publishes right after the commit.
 
-    With `rung_before`, also those whose doorbell rang before then, for when the broker has lost its messages.
-    What lies as far in the future is as old: its clock has been set back since.
+    With `published_before`, also those that were published before then, for when the broker has lost its messages.
+    What lies as far in the future is as old: the clock has been set back since.
     """
-    silent: list[ColumnElement[bool]] = [
+    conditions: list[ColumnElement[bool]] = [
         Image.published_at.is_(None) & ~Image.created_at.between(older_than, now + (now - older_than))
     ]
-    if rung_before is not None:
-        silent.append(~Image.published_at.between(rung_before, now + (now - rung_before)))
-    found: list[tuple[int, Priority]] = []
+    if published_before is not None:
+        conditions.append(~Image.published_at.between(published_before, now + (now - published_before)))
+    due: list[tuple[int, Priority]] = []
     for priority in (Priority.INTERACTIVE, Priority.BULK):
-        for condition in silent:  # one after the other: an OR would use no index
-            picked = pick_queued((Image.priority == priority) & condition, limit - len(found))
+        for condition in conditions:  # one after the other: an OR would use no index
+            picked = pick_queued((Image.priority == priority) & condition, limit - len(due))
             rows = session.scalars(
                 update(Image)
                 .where(Image.id.in_(picked), state_is_unindexed(ImageState.QUEUED))
@@ -129,12 +129,12 @@ def take_unpublished(
                 .returning(Image.id)
                 .execution_options(synchronize_session=False)
             )
-            found += [(image_id, priority) for image_id in sorted(rows)]
-    return found
+            due += [(image_id, priority) for image_id in sorted(rows)]
+    return due
 
 
 def unpublish(session: Session, image_ids: Sequence[int]) -> None:
-    """The doorbell could not be rung after all: leave the images to the next sweep."""
+    """The broker did not take these images after all: leave them to the next sweep."""
     queued = Image.id.in_(image_ids) & state_is_unindexed(ImageState.QUEUED)
     session.execute(update(Image).where(queued).values(published_at=None))
 

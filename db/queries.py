@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from core import errors
 from db.arrival import NOTHING_DECLARED, Arrival, arrival
-from db.listing import filters as narrowing
-from db.listing.filters import Filters
+from db.listing import search
+from db.listing.filters import Filters, filtered, start_after
 from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 from db.tables import Image, Job, Prediction, Review, state_is
 
@@ -64,8 +64,8 @@ def progress(session: Session, job: Job) -> Progress:
         if decision is not None:
             decisions[Decision(decision)] += count
         elif image_state is ImageState.DONE:
-            for word, its_count in _decisions_not_noted(session, job):
-                decisions[word] += its_count
+            for word, not_noted in _decisions_not_noted(session, job):
+                decisions[word] += not_noted
     came = arrival(session, job, sum(counts.values()))
     state = _job_state(counts, came, cancelled=job.cancelled_at is not None)
     over = state in (JobState.DONE, JobState.CANCELLED)
@@ -115,13 +115,13 @@ def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Pag
     query = select(Job).where(Job.deleted_at.is_(None), begun).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
-    found = session.scalars(query).all()
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+    rows = session.scalars(query).all()
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def image(session: Session, image_id: int) -> Image | None:
     """One image with its job, primary prediction and the reviews of that."""
-    query = narrowing.narrowed(Filters(), None, newest_first=True).where(Image.id == image_id)
+    query = filtered(Filters(), None, newest_first=True).where(Image.id == image_id)
     return session.scalars(_with_results(query)).one_or_none()
 
 
@@ -129,23 +129,23 @@ def images(
     session: Session, filters: Filters, *, cursor: int | None = None, limit: int = 50, newest_first: bool = True
 ) -> Page[Image]:
     """Images with job, primary prediction and reviews; `cursor` is the id of the last one on the page before."""
-    start = narrowing.start(session, filters, cursor, newest_first=newest_first)
+    start = start_after(session, filters, cursor, newest_first=newest_first)
 
     def read(query: Select[Image]) -> Sequence[Image]:
         return session.scalars(_with_results(query).limit(limit + 1)).all()
 
     if filters.filename and filters.job_id is None:
-        near = narrowing.nearby(session, filters, start, newest_first=newest_first)
-        found = read(near.images)
-        if near.are_all or len(found) > limit:
-            return _page(found, limit)
-        if len(filters.filename) >= narrowing.INDEXED_PIECE:
-            return _page(read(narrowing.by_name(session, filters, start, newest_first=newest_first)), limit)
-    return _page(read(narrowing.narrowed(filters, start, newest_first=newest_first)), limit)
+        near = search.nearby(session, filters, start, newest_first=newest_first)
+        rows = read(near.images)
+        if near.are_all or len(rows) > limit:
+            return _page(rows, limit)
+        if len(filters.filename) >= search.INDEXED_PIECE:
+            return _page(read(search.by_name(session, filters, start, newest_first=newest_first)), limit)
+    return _page(read(filtered(filters, start, newest_first=newest_first)), limit)
 
 
-def _page(found: Sequence[Image], limit: int) -> Page[Image]:
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+def _page(rows: Sequence[Image], limit: int) -> Page[Image]:
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def _with_results(query: Select[Image]) -> Select[Image]:

@@ -57,10 +57,10 @@ def adopt(database: Database, store: BlobStore, *, replace: bool = True) -> None
     Raises:
         StorageUnavailable: the place cannot be read or written.
     """
-    found = store.store_id()
-    store_id = found or marker.new_id()
+    present = store.store_id()
+    store_id = present or marker.new_id()
     with database.begin() as session:
-        if _record(session, store_id, replace=replace) and found is None:
+        if _record(session, store_id, replace=replace) and present is None:
             store.make(store_id)
 
 
@@ -104,18 +104,18 @@ class StoreCheck:
             StorageForeign: there is another one.
             StorageUnavailable: the place cannot be read.
         """
-        found = self._store.store_id()
-        if found is not None and found == self._expected:
+        present = self._store.store_id()
+        if present is not None and present == self._expected:
             return
         with self._lock:
             if self._settles and self._expected is None:
                 settle(self._database, self._store)
-                found = self._store.store_id()
+                present = self._store.store_id()
             with self._database.read() as session:
                 self._expected = recorded_id(session)
-            if found is None:
+            if present is None:
                 raise StorageMissing(_missing(self._expected))
-            if found != self._expected:
+            if present != self._expected:
                 raise StorageForeign(_foreign(self._expected))
 
 

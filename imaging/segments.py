@@ -89,27 +89,31 @@ def jpeg_head(file: BinaryIO, start: int = 0) -> Iterator[Part]:
     raise too_many("segments")
 
 
-def end_of_jpeg(data: bytes, first_scan: int) -> int:
-    """Where a JPEG ends whose first scan starts at `first_scan`; what may follow is no part of the picture.
+def jpeg_scans(data: bytes, first_scan: int) -> tuple[list[bytes], int]:
+    """The headers of the scans of a JPEG whose first one starts at `first_scan`, without markers and lengths.
+
+    And where the JPEG ends: what may follow is no part of the picture.
 
     Raises:
         CorruptImage: it has more than `MAX_SCANS` scans, or too many segments.
     """
-    position, scans = first_scan, 0
+    position, headers = first_scan, list[bytes]()
     for _ in range(MAX_PARTS):
         found = _MARKER.search(data, position)
         if found is None:
-            return len(data)
+            return headers, len(data)
         kind, position = found[1][0], found.end()
         if kind == END_OF_IMAGE:
-            return position
-        scans += kind == START_OF_SCAN
-        if scans > MAX_SCANS:
+            return headers, position
+        end = position + int.from_bytes(data[position : position + 2], "big")
+        if kind == START_OF_SCAN:
+            headers.append(data[position + 2 : end])
+        if len(headers) > MAX_SCANS:
             raise CorruptImage(
                 f"The JPEG image has more than {MAX_SCANS} scans, which would take too long to decode. Save it anew."
             )
         if kind not in _STANDALONE:
-            position += int.from_bytes(data[position : position + 2], "big")
+            position = end
     raise too_many("segments")
 
 

@@ -64,6 +64,8 @@ def of_embedded(settings: Settings) -> Path:
 def locked(path: Path, *, notify: Callable[[str], None], wait_s: float = STALE_WAIT_S) -> Iterator[int]:
     """Hold `<path>/lock`; yields its file descriptor, which children inherit so that it outlives a killed launcher.
 
+    Own code and not filelock, which keeps its descriptor to itself and unlocks it at the end, for the children too.
+
     Raises:
         ConfigurationError: a running launcher holds it, or what one left behind did not stop in `wait_s`.
     """

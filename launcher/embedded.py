@@ -111,9 +111,9 @@ class EmbeddedService:
 
     def _wait_until_ready(self) -> None:
         progress = readiness.Progress(lambda line: self.say(line, err=True))
-        while not (seen := readiness.ask(self.url)).ready:
+        while not (state := readiness.ask(self.url)).ready:
             self._check()
-            progress.tell(seen, self.supervisor.running(), self.data_dir / "logs")
+            progress.tell(state, self.supervisor.running(), self.data_dir / "logs")
             time.sleep(READY_POLL_S)
 
     def _greet(self, admin: FirstAdmin) -> None:

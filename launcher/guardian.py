@@ -26,7 +26,7 @@ def run(command: Sequence[str]) -> int:
     Raises:
         OSError: the program cannot be started.
     """
-    # Blocked from here on and taken one by one, so that none can arrive between a look and the wait that follows it.
+    # Blocked from here on and taken one by one, so that none can arrive between a check and the wait that follows it.
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     signal.signal(signal.SIGCHLD, _nothing)  # one without a handler may be dropped rather than held back

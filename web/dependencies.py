@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import cast
 
 import redis
-from cachetools import TTLCache
 from flask import Flask, current_app
 
 from core.queue import CeleryPublisher
@@ -16,16 +13,12 @@ from core.settings import Settings
 from db.session import Database
 from services.ingest import Ingest
 from services.jobs import Jobs
+from services.view_log import ViewLog
 from storage.base import BlobStore
 from web.health.service_health import ServiceHealth
 from web.services import Services
 
 _KEY = "pneumoscreen"
-
-SAME_VIEW_S = 60.0
-"""A page that renews itself is one view, not one a second: what a user saw this long ago is not written again."""
-
-MAX_SEEN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +30,7 @@ class Dependencies:
     ingest: Ingest
     jobs: Jobs
     health: ServiceHealth
-    recently_seen: TTLCache[Hashable, bool]
-    """Which user saw what within the last `SAME_VIEW_S`; a forgotten one costs an entry too many in the audit log."""
-    seen_lock: threading.Lock
-    """Held by whoever reads or changes `recently_seen`."""
+    view_log: ViewLog
 
 
 def install(app: Flask, settings: Settings, services: Services) -> Dependencies:
@@ -56,8 +46,7 @@ def install(app: Flask, settings: Settings, services: Services) -> Dependencies:
         ingest=ingest,
         jobs=Jobs(database, publisher),
         health=ServiceHealth(settings, database, store, services.broker, ingest.guard),
-        recently_seen=TTLCache(MAX_SEEN, ttl=SAME_VIEW_S),
-        seen_lock=threading.Lock(),
+        view_log=ViewLog(database),
     )
     return made
 

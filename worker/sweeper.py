@@ -1,6 +1,6 @@
-"""Leaves no image behind: takes back expired leases and rings for queued images whose doorbell was lost.
+"""Leaves no image behind: takes back expired leases, and publishes queued images whose message was lost.
 
-Any number of sweepers may run: each step is a conditional UPDATE, and a doorbell too many finds nothing to do.
+Any number of sweepers may run: each step is a conditional UPDATE, and a message too many finds nothing to do.
 Imports no torch.
 """
 
@@ -30,10 +30,10 @@ from storage.open import open_store
 from worker.janitor import Janitor
 
 GRACE_S = 2.0
-"""Whoever queued an image rings for it within this time; after it, we do."""
+"""Whoever queued an image publishes it within this time; after it, the sweeper does."""
 
-RING_LIMIT = 1000
-"""Images rung for in one sweep: a worker that wakes takes the rest by itself."""
+PUBLISH_LIMIT = 1000
+"""Images published in one sweep: a worker that wakes takes the rest by itself."""
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 class Swept:
     requeued: int
     failed: int
-    rung: int
+    published: int
 
 
 class Sweeper:
@@ -56,44 +56,44 @@ class Sweeper:
         """One round. A broker that does not answer leaves the images to the next one."""
         with self._database.begin() as session:
             at = now(session)
-            pulled_back = claims.pull_back(session, lease_s=self._settings.worker.lease_s, now=at)
-            requeued, failed = claims.reap(session, max_attempts=self._settings.worker.max_attempts, now=at)
+            clamped = claims.clamp_leases(session, lease_s=self._settings.worker.lease_s, now=at)
+            requeued, failed = claims.requeue_expired(session, max_attempts=self._settings.worker.max_attempts, now=at)
             claims.name_primary_predictions(session)
             workers.forget(session, at)
             heartbeats.beat(session, heartbeats.SWEEPER, at)
-        if pulled_back:
-            log.warning("clock_was_set_back", images=pulled_back)
+        if clamped:
+            log.warning("clock_was_set_back", images=clamped)
         if requeued or failed:
             log.warning("leases_expired", queued_image_ids=requeued, failed_image_ids=failed)
-        rung = self._ring()
-        if rung:
-            log.info("published_again", image_ids=sorted(rung))
-        return Swept(len(requeued), len(failed), len(rung))
+        published = self._publish()
+        if published:
+            log.info("published_again", image_ids=sorted(published))
+        return Swept(len(requeued), len(failed), len(published))
 
-    def _ring(self) -> set[int]:
+    def _publish(self) -> set[int]:
         try:
-            lost = depth(self._broker) == 0  # rows wait and no message does: their doorbells are gone
+            lost = depth(self._broker) == 0  # rows wait and no message does: theirs are gone
         except redis.RedisError as error:
             log.warning("broker_unreachable", error=type(error).__name__)
             return set()
         with self._database.begin() as session:
             at = now(session)
-            found = jobs.take_unpublished(
+            due = jobs.take_unpublished(
                 session,
                 older_than=at - timedelta(seconds=GRACE_S),
-                limit=RING_LIMIT,
-                rung_before=at - timedelta(seconds=self._settings.queue.stale_s) if lost else None,
+                limit=PUBLISH_LIMIT,
+                published_before=at - timedelta(seconds=self._settings.queue.stale_s) if lost else None,
                 now=at,
             )
-        rung: set[int] = set()
+        published: set[int] = set()
         for priority in Priority:
-            ids = [image_id for image_id, its_priority in found if its_priority is priority]
-            rung.update(publish(self._celery, ids, priority, self._settings.images_per_message))
-        silent = [image_id for image_id, _ in found if image_id not in rung]
-        if silent:
+            ids = [image_id for image_id, of_priority in due if of_priority is priority]
+            published.update(publish(self._celery, ids, priority, self._settings.images_per_message))
+        refused = [image_id for image_id, _ in due if image_id not in published]
+        if refused:
             with self._database.begin() as session:
-                jobs.unpublish(session, silent)
-        return rung
+                jobs.unpublish(session, refused)
+        return published
 
 
 def run(settings: Settings) -> None:

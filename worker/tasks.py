@@ -1,4 +1,4 @@
-"""The one Celery task: a doorbell that wakes the worker."""
+"""The one Celery task: its message wakes the worker."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Drains(Protocol):
 
 
 def register(app: Celery, worker: Drains) -> None:
-    """Make `app` answer doorbells with `worker`."""
+    """Let messages to `app` wake `worker`."""
 
     # Not shared: Celery would hand the task, and with it this worker, to every other application of the process.
     @app.task(name=SCREEN_TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]  # no types
     def screen(image_ids: object) -> None:
-        """Which images rang is for whoever reads the broker: what comes next is decided by the claim, for all users."""
+        """The ids are for people who read the broker: the claim decides what comes next, for all users."""
         worker.drain()

@@ -1,4 +1,4 @@
-"""What commands that make a checkpoint anew from another one and its training images are given."""
+"""Arguments of the commands that make a new checkpoint from another one and from the images it was trained on."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def _table(comparison: Comparison) -> Table:
     for figure in ("sensitivity", "specificity", "accuracy"):
         table.add_row(figure, _figure(before, figure), _figure(after, figure))
     for row, label in enumerate(("NORMAL", "PNEUMONIA")):
-        counts = (" / ".join(map(str, its.confusion[row])) for its in (before, after))
+        counts = (" / ".join(map(str, figures.confusion[row])) for figures in (before, after))
         table.add_row(f"{label} called normal / pneumonia", *counts)
     return table
 

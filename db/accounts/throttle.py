@@ -86,10 +86,10 @@ def _count(session: Session, key: str, limit: Limit, now: datetime) -> tuple[int
 def _place(address: str) -> str:
     """The address; of IPv6 the network, since everybody has 2**64 addresses of one."""
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address  # of a Unix socket: empty
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
 
 
 def _key(*parts: str) -> str:

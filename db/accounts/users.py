@@ -119,10 +119,10 @@ def create_token(
 
 def check_token(session: Session, token: str, now: datetime) -> Token | None:
     """The token's row with its user, unless it has expired or the user is disabled."""
-    found = session.scalars(select(Token).where(Token.token_sha256 == _digest(token))).one_or_none()
-    if found is None or (found.expires_at is not None and found.expires_at <= now):
+    row = session.scalars(select(Token).where(Token.token_sha256 == _digest(token))).one_or_none()
+    if row is None or (row.expires_at is not None and row.expires_at <= now):
         return None
-    return found if found.user.disabled_at is None else None
+    return row if row.user.disabled_at is None else None
 
 
 def scopes_of(token: Token) -> frozenset[Scope] | None:

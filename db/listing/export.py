@@ -12,8 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from core.csv_lines import Row, model_label
-from db.listing import filters as narrowing
-from db.listing.filters import Filters
+from db.listing.filters import Filters, filtered, start_after
 from db.queries import Page
 from db.tables import Image, Model, Prediction, Review, User
 
@@ -46,8 +45,8 @@ def page(
     It passes over the rows: the index of names, which `queries.images` asks, would be asked anew for every page.
     """
     limit = limit or CSV_CHUNK
-    start = narrowing.start(session, filters, cursor, newest_first=newest_first)
-    query = _with_results(narrowing.narrowed(filters, start, newest_first=newest_first)).limit(limit + 1)
+    start = start_after(session, filters, cursor, newest_first=newest_first)
+    query = _with_results(filtered(filters, start, newest_first=newest_first)).limit(limit + 1)
     rows = session.execute(query).all()
     last_id = rows[limit - 1].id if len(rows) > limit else None
     return Page([_row(values) for values in rows[:limit]], last_id)

@@ -76,21 +76,21 @@ def erase_some(session: Session, job_id: int, now: datetime, *, limit: int = ERA
     The rows are locked first: a worker that finishes one of them at this moment is waited for, and a later one finds
     nothing to finish, so no prediction is ever left without its image.
     """
-    found = session.execute(
+    images = session.execute(
         select(Image.id, Image.sha256).where(Image.job_id == job_id).order_by(Image.id).limit(limit).with_for_update()
     ).all()
-    ids = [row.id for row in found]
+    ids = [row.id for row in images]
     if ids:
         of_these = select(Prediction.id).where(Prediction.image_id.in_(ids))
         unread = {"synchronize_session": False}
         session.execute(delete(Review).where(Review.prediction_id.in_(of_these)).execution_options(**unread))
         session.execute(delete(Prediction).where(Prediction.image_id.in_(ids)).execution_options(**unread))
         session.execute(delete(Image).where(Image.id.in_(ids)).execution_options(**unread))
-        ask_removal(session, (row.sha256 for row in found), now)
+        ask_removal(session, (row.sha256 for row in images), now)
         return False
     if rejections.erase_some(session, job_id, limit=limit):
         return False
-    # None found may also mean that another process was just erasing these: then others may be left.
+    # No image may also mean that another process was just erasing these: then others may be left.
     emptied = ~exists().where(Image.job_id == Job.id)
     session.execute(
         delete(Job)

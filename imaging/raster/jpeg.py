@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imaging import orientation, segments
+from imaging.raster import scans
 from imaging.raster.picture import Picture
 
 _EXIF = b"Exif\0\0"
@@ -38,6 +39,8 @@ class _Stripped:
     data: bytes
     turn: int
     frame: int
+    frame_body: bytes
+    scan_bodies: list[bytes]
     adobe: bool
 
 
@@ -63,6 +66,8 @@ def decode(data: bytes, size: tuple[int, int], at_least_px: int | None) -> Pictu
         )
     except ValueError as error:
         raise segments.damaged(_share(stripped)) from error
+    if (share := scans.share(stripped.frame, stripped.frame_body, stripped.scan_bodies)) < 1:
+        raise segments.damaged(share)
     gray = _gray_of_inks(pixels, inverted=stripped.adobe) if inks else pixels[..., 0]
     shown = stripped.frame in _SHOWN_BY_BROWSERS and not inks
     return Picture(gray, stripped.turn, as_browsers_show=shown, scale=scale)
@@ -73,7 +78,8 @@ def _scale(size: tuple[int, int], at_least_px: int) -> int:
 
 
 def _strip(data: bytes) -> _Stripped:
-    kept, turn, frame, adobe, last = [b"\xff\xd8"], orientation.UPRIGHT, 0, False, 0
+    kept, turn, adobe, last = [b"\xff\xd8"], orientation.UPRIGHT, False, 0
+    frame, frame_body = 0, b""
     for part in segments.jpeg_head(io.BytesIO(data)):
         last = part.start
         body = data[part.body : part.end]
@@ -82,12 +88,13 @@ def _strip(data: bytes) -> _Stripped:
         elif part.for_pixels and part.kind != segments.START_OF_SCAN:
             kept.append(data[part.start : part.end])
         if part.kind in segments.FRAMES and isinstance(part.kind, int):
-            frame = part.kind
+            frame, frame_body = part.kind, body
         adobe = adobe or (part.kind == _ADOBE and body.startswith(b"Adobe"))
-    scans = data[last : segments.end_of_jpeg(data, last)]
+    scan_bodies, end = segments.jpeg_scans(data, last)
+    pixels = data[last:end]
     # A file that lacks nothing but its end is whole: the decoder warns if pixels are missing too.
-    kept.append(scans if scans.endswith(_END) else scans + _END)
-    return _Stripped(b"".join(kept), turn, frame, adobe)
+    kept.append(pixels if pixels.endswith(_END) else pixels + _END)
+    return _Stripped(b"".join(kept), turn, frame, frame_body, scan_bodies, adobe)
 
 
 def _gray_of_inks(pixels: NDArray[np.uint8], *, inverted: bool) -> NDArray[np.uint8]:

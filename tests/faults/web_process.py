@@ -1,4 +1,4 @@
-"""`pneumoscreen web` that passes the moments of `points` between a file's arrival and its doorbell."""
+"""`pneumoscreen web` that passes the moments of `points` between a file's arrival and its message."""
 
 from __future__ import annotations
 

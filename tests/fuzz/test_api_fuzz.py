@@ -34,11 +34,11 @@ def test_it_does_so_on_postgresql_and_valkey(
 ) -> None:
     with postgresql.database(migrated_postgresql) as url, deployed(settings, url) as ours:
         report = api.fuzz(ours.app, ours.token, ours.ids, examples=FEW)
-        rung = depth(ours.services.broker)
+        messages = depth(ours.services.broker)
     assert report.findings == []
     assert max(max(statuses) for statuses in report.statuses.values()) < 500
     assert report.requests > FEW * len(report.statuses)
-    assert rung > len(ours.ids), "the uploads among the requests rang at the broker"
+    assert messages > len(ours.ids), "the uploads among the requests put messages on the broker"
 
 
 def test_an_answer_that_breaks_the_document_is_found(

@@ -44,7 +44,7 @@ def broken(data, first_scan):
     raise RuntimeError("a bug of the test")
 
 
-imaging.segments.end_of_jpeg = broken
+imaging.segments.jpeg_scans = broken
 """
 
 

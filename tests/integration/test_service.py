@@ -1,4 +1,4 @@
-"""Doorbells through a real broker to a real worker process: everything is screened, and once."""
+"""Messages through a real broker to a real worker process: everything is screened, and once."""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ from core.errors import NotFound
 from db import previews
 from db.audit import Kind
 from services.jobs import get_image
-from web import audit, heat_map
+from web import heat_map
 from web.api.base import blueprint, conditional
 from web.api.fields import ImagePath, Problem
+from web.auth import caller
 from web.dependencies import dependencies
 
 FILE: Any = {"content": {"image/jpeg": {}, "image/png": {}}}
@@ -24,7 +25,7 @@ def read_image_file(path: ImagePath) -> Response:
     deps = dependencies()
     with deps.database.read() as session:
         row = get_image(session, path.image_id)
-    audit.record_view(deps, Kind.IMAGE, path.image_id, "file")
+    deps.view_log.record(caller(), Kind.IMAGE, path.image_id, "file")
     response = send_file(
         deps.store.open(row.sha256),
         mimetype=row.media_type,
@@ -46,7 +47,7 @@ def read_image_picture(path: ImagePath) -> Response:
         jpeg = previews.picture(session, get_image(session, path.image_id).sha256)
     if jpeg is None:
         raise NotFound(f"There is no picture of image {path.image_id} beside its file.")
-    audit.record_view(deps, Kind.IMAGE, path.image_id, "picture")
+    deps.view_log.record(caller(), Kind.IMAGE, path.image_id, "picture")
     return conditional(Response(jpeg, mimetype="image/jpeg"))
 
 
@@ -59,6 +60,6 @@ def read_image_cam(path: ImagePath) -> Response:
     primary = row.primary_prediction
     if primary is None or primary.cam is None:
         raise NotFound(f"There is no activation map of image {path.image_id}.")
-    audit.record_view(deps, Kind.IMAGE, path.image_id, "map")
+    deps.view_log.record(caller(), Kind.IMAGE, path.image_id, "map")
     response = Response(heat_map.render(primary.cam, primary.threshold), mimetype="image/png")
     return conditional(response)

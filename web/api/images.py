@@ -12,7 +12,6 @@ from db import tables
 from db.audit import Kind
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
 from services.jobs import get_image
-from web import audit
 from web.api.base import as_json, blueprint, conditional
 from web.api.fields import Changed, Error, ImagePath, Schema
 from web.auth import caller
@@ -106,7 +105,7 @@ def read_image(path: ImagePath) -> Response:
     deps = dependencies()
     with deps.database.read() as session:
         image = Image.of(get_image(session, path.image_id))
-    audit.record_view(deps, Kind.IMAGE, path.image_id, "result")
+    deps.view_log.record(caller(), Kind.IMAGE, path.image_id, "result")
     response = as_json(image)
     if image.state not in FINAL_STATES:
         response.headers["Retry-After"] = "1"

@@ -12,9 +12,9 @@ from db import rejections
 from db.audit import Kind
 from services.files import Rejected
 from services.jobs import get_job
-from web import audit
 from web.api.base import as_json, blueprint
 from web.api.fields import JobPath, PageQuery, Schema
+from web.auth import caller
 from web.dependencies import dependencies
 
 
@@ -48,7 +48,7 @@ def list_rejected(path: JobPath, query: PageQuery) -> Response:
         get_job(session, path.job_id)
         page = rejections.page(session, path.job_id, cursor=query.cursor, limit=query.limit)
         items = [Rejection.model_validate(row, from_attributes=True) for row in page.items]
-    audit.record_view(deps, Kind.JOB, path.job_id, "list")
+    deps.view_log.record(caller(), Kind.JOB, path.job_id, "list")
     return as_json(RejectionList(items=items, next_cursor=page.next_cursor))
 
 

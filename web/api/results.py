@@ -14,11 +14,11 @@ from db.listing.filters import Filters
 from db.states import Decision, ImageState
 from services import searches
 from services.jobs import get_job
-from web import audit, csv_export, permissions
+from web import csv_export, permissions
 from web.api.base import as_json, blueprint
 from web.api.fields import Cursor, JobPath, Limit, Schema
 from web.api.images import Image
-from web.auth import user
+from web.auth import caller, user
 from web.dependencies import Dependencies, dependencies
 
 
@@ -98,7 +98,7 @@ def _listed(deps: Dependencies, query: ImageQuery, filters: Filters, csv_name: s
     with deps.database.read() as session:
         page = queries.images(session, filters, cursor=query.cursor, limit=query.limit, newest_first=newest_first)
         items = [Image.of(row) for row in page.items]
-    audit.record_view(deps, *csv_export.subject(filters), "list")
+    deps.view_log.record(caller(), *csv_export.subject(filters), "list")
     return as_json(ImageList(items=items, next_cursor=page.next_cursor))
 
 

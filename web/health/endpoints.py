@@ -69,7 +69,7 @@ def _figures(report: Report, broker: redis.Redis) -> dict[str, tuple[str, float]
         figures["disk_free_bytes"] = ("Free space of the image storage.", facts.free_bytes)
     if facts.broker:
         with contextlib.suppress(redis.RedisError):
-            figures["broker_messages"] = ("Doorbells waiting in the broker.", depth(broker))
+            figures["broker_messages"] = ("Messages waiting in the broker.", depth(broker))
     return figures
 
 

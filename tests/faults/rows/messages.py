@@ -12,7 +12,7 @@ from tests.faults.matrix import Row, Run
 NOT_MESSAGES = (b"", b"\x00\xff", b"not json", b"[]", b"{}", b'{"body": 1}', b'{"properties": {}}')
 
 
-def ring(run: Run, argument: Any, *, task: str = SCREEN_TASK, queue: str = QUEUES[0]) -> None:
+def send(run: Run, argument: Any, *, task: str = SCREEN_TASK, queue: str = QUEUES[0]) -> None:
     run.stack.celery.signature(task, args=[argument], queue=queue).apply_async()
 
 
@@ -23,13 +23,13 @@ def accepted(run: Run) -> list[int]:
 def twice_and_reversed(run: Run) -> None:
     for image_id in reversed(accepted(run)):
         for queue in QUEUES:
-            ring(run, [image_id, image_id], queue=queue)
+            send(run, [image_id, image_id], queue=queue)
 
 
 def about_nothing(run: Run) -> None:
     for argument in ([], [0], [-1], [10**12], [2**63], [10**30], None, "1", {"a": 1}, [None, "x", 1.5, [1]]):
-        ring(run, argument)
-    ring(run, [1], task="pneumoscreen.unheard_of")
+        send(run, argument)
+    send(run, [1], task="pneumoscreen.unheard_of")
     run.stack.celery.send_task(SCREEN_TASK, args=[], queue=QUEUES[0])
     run.stack.celery.send_task(SCREEN_TASK, args=[[1], [2]], kwargs={"more": 1}, queue=QUEUES[1])
 

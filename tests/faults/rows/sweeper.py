@@ -18,7 +18,7 @@ def kill_sweeper(run: Run) -> None:
 
 
 def two_sweepers(run: Run) -> None:
-    """Both find the same expired leases and the same lost doorbells."""
+    """Both find the same expired leases and the same lost messages."""
     second = run.stack.second_sweeper()
     second.start()
     time.sleep(run.profile.spread_s)

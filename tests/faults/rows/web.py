@@ -1,4 +1,4 @@
-"""The web process killed between a file's first byte and its doorbell."""
+"""The web process killed between a file's first byte and its message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from web.intake.multipart import PIECE_BYTES
 MOMENTS = {
     "after_blob": "bytes stored, no row",
     "after_row": "row written, not committed",
-    "before_publish": "after the commit, before the doorbell",
+    "before_publish": "after the commit, before the message",
 }
 
 

@@ -82,10 +82,10 @@ def test_records_of_libraries_have_the_same_form(capsys: pytest.CaptureFixture[s
 
 def test_text_logs_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(Settings(), "sweeper")
-    structlog.get_logger().info("swept", rung=3)
+    structlog.get_logger().info("swept", published=3)
     written = capsys.readouterr().err
     assert "swept" in written
-    assert "rung=3" in written.replace("\x1b[0m", "")
+    assert "published=3" in written.replace("\x1b[0m", "")
 
 
 def test_what_is_below_the_level_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Doorbells: in chunks, on the right queue, and never a reason for an upload to fail or to hang."""
+"""Messages: in chunks, on the right queue, and never a reason for an upload to fail or to hang."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.testing.settings import make_settings
 def in_memory() -> Iterator[Celery]:
     app = make_celery(Settings(), broker_url="memory://")
     for queue in QUEUES:
-        messages(app, queue)  # the broker in memory is one for the whole process: others have rung before
+        messages(app, queue)  # the broker in memory is one for the whole process: others have published before
     yield app
     app.close()
 

@@ -58,11 +58,11 @@ class Desk:
         with self.database.begin() as session:
             claims.fail(session, failed, worker=worker, max_attempts=MAX_ATTEMPTS, now=now(session))
 
-    def reap(self, *, after_s: float = LEASE_S + 1) -> tuple[int, int]:
+    def requeue_expired(self, *, after_s: float = LEASE_S + 1) -> tuple[int, int]:
         """What the sweeper does, `after_s` from now."""
         with self.database.begin() as session:
             at = now(session) + timedelta(seconds=after_s)
-            requeued, failed = claims.reap(session, max_attempts=MAX_ATTEMPTS, now=at)
+            requeued, failed = claims.requeue_expired(session, max_attempts=MAX_ATTEMPTS, now=at)
         return len(requeued), len(failed)
 
     def release(self, worker: str = "w1") -> int:
@@ -77,8 +77,10 @@ class Desk:
         with self.database.begin() as session:
             return jobs.retry(session, session.get_one(Job, job.id))
 
-    def unpublished(self, *, age_s: float = 0, limit: int = 100, rung_s: float | None = None) -> list[tuple[int, str]]:
-        """What a sweep would ring for: rows at least `age_s` old, and those rung for `rung_s` ago."""
+    def unpublished(
+        self, *, age_s: float = 0, limit: int = 100, published_s: float | None = None
+    ) -> list[tuple[int, str]]:
+        """What a sweep would publish: rows at least `age_s` old, and those published `published_s` ago."""
         with self.database.begin() as session:
             at = now(session) + timedelta(seconds=0.001)  # the rows may be as young as the clock's next tick
             return [
@@ -87,7 +89,7 @@ class Desk:
                     session,
                     older_than=at - timedelta(seconds=age_s),
                     limit=limit,
-                    rung_before=None if rung_s is None else at - timedelta(seconds=rung_s),
+                    published_before=None if published_s is None else at - timedelta(seconds=published_s),
                     now=at,
                 )
             ]

@@ -113,7 +113,7 @@ def test_another_worker_cannot_finish_it(desk: Desk) -> None:
 def test_a_worker_whose_lease_expired_is_fenced_out_after_the_next_claim(desk: Desk) -> None:
     desk.job(1)
     late = desk.claim(worker="w1")
-    assert desk.reap() == (1, 0)
+    assert desk.requeue_expired() == (1, 0)
     current = desk.claim(worker="w1")  # even under its own name
     assert desk.finish(late, probability=0.1) == 0
     assert desk.finish(current, probability=0.9) == 1
@@ -123,7 +123,7 @@ def test_a_worker_whose_lease_expired_is_fenced_out_after_the_next_claim(desk: D
 def test_a_late_failure_is_fenced_out_too(desk: Desk) -> None:
     desk.job(1)
     (late,) = desk.claim()
-    desk.reap()
+    desk.requeue_expired()
     desk.claim(worker="w2")
     desk.fail(late, transient=False)
     assert desk.states() == ["running"]
@@ -183,14 +183,14 @@ def test_an_expired_lease_is_taken_back(desk: Desk) -> None:
     desk.job(2)
     desk.claim(1, lease_s=5)
     desk.claim(1, lease_s=100)
-    assert desk.reap(after_s=50) == (1, 0)
+    assert desk.requeue_expired(after_s=50) == (1, 0)
     assert desk.states() == ["queued", "running"]
 
 
 def test_a_lease_in_force_is_left_alone(desk: Desk) -> None:
     desk.job(1)
     desk.claim()
-    assert desk.reap(after_s=LEASE_S - 1) == (0, 0)
+    assert desk.requeue_expired(after_s=LEASE_S - 1) == (0, 0)
 
 
 def test_renewing_pushes_out_the_leases_of_one_worker(desk: Desk) -> None:
@@ -199,7 +199,7 @@ def test_renewing_pushes_out_the_leases_of_one_worker(desk: Desk) -> None:
     with desk.database.begin() as session:
         later = now(session) + timedelta(seconds=LEASE_S)
         claims.renew(session, worker="w1", image_ids=ids(held), lease_s=LEASE_S, now=later)
-    assert desk.reap() == (1, 0)
+    assert desk.requeue_expired() == (1, 0)
     assert desk.states() == ["running", "queued"]
 
 
@@ -209,7 +209,7 @@ def test_an_image_that_the_worker_no_longer_has_in_hand_is_not_renewed(desk: Des
     with desk.database.begin() as session:
         later = now(session) + timedelta(seconds=LEASE_S)
         claims.renew(session, worker="w1", image_ids=[first.image_id], lease_s=LEASE_S, now=later)
-    assert desk.reap() == (1, 0)
+    assert desk.requeue_expired() == (1, 0)
     assert desk.states() == ["running", "queued"]
 
 
@@ -309,15 +309,15 @@ def test_a_doorbell_that_rang_is_not_rung_again_unless_it_may_be_lost(desk: Desk
     _, queued = desk.job(1)
     desk.publish(queued)
     assert desk.unpublished() == []
-    assert desk.unpublished(rung_s=60) == []
-    assert desk.unpublished(rung_s=0) == [(queued[0], "bulk")]
+    assert desk.unpublished(published_s=60) == []
+    assert desk.unpublished(published_s=0) == [(queued[0], "bulk")]
 
 
 def test_what_is_held_or_over_is_not_rung_for(desk: Desk) -> None:
     desk.job(2)
     desk.finish(desk.claim(1))
     desk.claim(1)
-    assert desk.unpublished(rung_s=0) == []
+    assert desk.unpublished(published_s=0) == []
 
 
 def test_a_doorbell_that_could_not_be_rung_is_left_to_the_next_sweep(desk: Desk) -> None:

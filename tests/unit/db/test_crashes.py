@@ -19,7 +19,7 @@ def ids(held: list[Claim]) -> list[int]:
 def test_after_a_crash_each_image_of_the_batch_is_claimed_alone(desk: Desk) -> None:
     _, queued = desk.job(3)
     desk.claim()
-    desk.reap()
+    desk.requeue_expired()
     seen: list[int] = []
     for _ in queued:
         (claim,) = desk.claim()
@@ -33,7 +33,7 @@ def test_after_a_crash_each_image_of_the_batch_is_claimed_alone(desk: Desk) -> N
 def test_suspects_go_before_the_others_of_their_priority_but_after_what_is_urgent(desk: Desk) -> None:
     _, suspects = desk.job(2)
     desk.claim()
-    desk.reap()
+    desk.requeue_expired()
     _, bulk = desk.job(2)
     _, interactive = desk.job(2, Priority.INTERACTIVE)
     assert [ids(desk.claim()) for _ in range(4)] == [interactive, suspects[:1], suspects[1:], bulk]
@@ -42,7 +42,7 @@ def test_suspects_go_before_the_others_of_their_priority_but_after_what_is_urgen
 def test_a_batch_of_urgent_images_is_not_topped_up_past_a_suspect(desk: Desk) -> None:
     desk.job(1)
     desk.claim()
-    desk.reap()
+    desk.requeue_expired()
     desk.job(2)
     _, interactive = desk.job(1, Priority.INTERACTIVE)
     assert ids(desk.claim()) == interactive
@@ -51,7 +51,7 @@ def test_a_batch_of_urgent_images_is_not_topped_up_past_a_suspect(desk: Desk) ->
 def test_a_worker_with_images_in_hand_gets_no_suspect_and_nothing_in_its_stead(desk: Desk) -> None:
     _, suspects = desk.job(1)
     desk.claim()
-    desk.reap()
+    desk.requeue_expired()
     desk.job(2)
     assert desk.claim(alone=False) == []
     assert ids(desk.claim(alone=True)) == suspects
@@ -62,7 +62,7 @@ def test_a_suspect_that_another_worker_is_claiming_does_not_keep_the_others_wait
         pytest.skip("SQLite has one writer at a time")
     desk.job(1)
     desk.claim()
-    desk.reap()
+    desk.requeue_expired()
     _, bulk = desk.job(2)
     with desk.database.begin() as session:
         claims.claim(session, worker="w1", limit=2, lease_s=9, now=now(session))
@@ -73,10 +73,10 @@ def test_the_poison_fails_and_its_mates_do_not_even_of_a_batch_that_crashes_agai
     _, queued = desk.job(4)
     poison = queued[1]
     desk.claim()
-    results = [desk.reap()]
+    results = [desk.requeue_expired()]
     while held := desk.claim():
         if poison in ids(held):
-            results.append(desk.reap())
+            results.append(desk.requeue_expired())
         else:
             desk.finish(held)
     image = desk.images()[1]
@@ -92,11 +92,11 @@ def test_the_poison_fails_and_its_mates_do_not_even_of_a_batch_that_crashes_agai
 def test_a_worker_killed_again_and_again_counts_against_one_image_after_the_other(desk: Desk) -> None:
     _, queued = desk.job(4)
     desk.claim()
-    desk.reap()
+    desk.requeue_expired()
     hit = []
     for _ in queued:
         hit += ids(desk.claim())
-        desk.reap()
+        desk.requeue_expired()
     assert hit == queued
     assert {image.crashes for image in desk.images()} == {2}
 
@@ -107,7 +107,7 @@ def test_a_batch_is_failed_by_no_crash_however_few_attempts_there_are(desk: Desk
         desk.claim()
         with desk.database.begin() as session:
             session.execute(text("UPDATE images SET lease_expires_at = '2000-01-01' WHERE state = 'running'"))
-            requeued, failed = claims.reap(session, max_attempts=1, now=now(session))
+            requeued, failed = claims.requeue_expired(session, max_attempts=1, now=now(session))
         assert (len(requeued), len(failed)) == expected
     assert desk.states() == ["failed", "queued"]
 
@@ -116,7 +116,7 @@ def test_transient_errors_and_crashes_are_counted_apart(desk: Desk) -> None:
     desk.job(1)
     for _ in range(MAX_ATTEMPTS - 1):
         desk.claim()
-        desk.reap()
+        desk.requeue_expired()
     for _ in range(MAX_ATTEMPTS):
         assert desk.states() == ["queued"]
         desk.fail(desk.claim()[0], transient=True)
@@ -142,8 +142,8 @@ def test_a_retried_poison_stays_a_suspect(desk: Desk) -> None:
     job, (poison,) = desk.job(1)
     for _ in range(MAX_ATTEMPTS):
         desk.claim()
-        desk.reap()
+        desk.requeue_expired()
     desk.retry(job)
     _, others = desk.job(2)
     assert [ids(desk.claim()), ids(desk.claim())] == [[poison], others]
-    assert desk.reap() == (3, 0)
+    assert desk.requeue_expired() == (3, 0)

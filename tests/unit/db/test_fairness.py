@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
-from db.claims import deal
+from db.claims import fair_shares
 from db.states import Priority
 from tests.unit.db.conftest import Desk
 
@@ -29,12 +29,12 @@ def owners(desk: Desk, limit: int) -> list[int]:
     ],
 )
 def test_places_are_dealt_out_in_turn(waiting: list[tuple[int, int]], limit: int, shares: dict[int, int]) -> None:
-    assert deal(waiting, limit) == shares
+    assert fair_shares(waiting, limit) == shares
 
 
 def test_with_more_users_than_places_each_has_its_turn_in_time() -> None:
     waiting = [(user, 1) for user in range(20)]
-    served = Counter(user for _ in range(200) for user in deal(waiting, 4))
+    served = Counter(user for _ in range(200) for user in fair_shares(waiting, 4))
     assert sum(served.values()) == 800
     assert set(served) == set(range(20))
 

@@ -241,13 +241,13 @@ def look(session: Session) -> None:
     claims.work_waits(session)
 
 
-def reap(session: Session) -> None:
-    claims.reap(session, max_attempts=3, now=now(session))
+def requeue_expired(session: Session) -> None:
+    claims.requeue_expired(session, max_attempts=3, now=now(session))
 
 
 def sweep(session: Session) -> None:
     at = now(session)
-    jobs.take_unpublished(session, older_than=at, limit=10, rung_before=None, now=at)
+    jobs.take_unpublished(session, older_than=at, limit=10, published_before=None, now=at)
 
 
 def oldest(session: Session) -> None:
@@ -280,7 +280,7 @@ def test_a_few_ids_are_not_looked_for_among_all_queued_images(desk: Desk, action
     assert "ix_images_state" not in plans(desk, action)
 
 
-@pytest.mark.parametrize("action", [claim, sweep, reap, oldest])
+@pytest.mark.parametrize("action", [claim, sweep, requeue_expired, oldest])
 def test_the_work_in_hand_is_found_without_reading_the_archive(desk: Desk, action: Callable[[Session], None]) -> None:
     desk.job(3)
     found_by = plans(desk, action)

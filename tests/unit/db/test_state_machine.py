@@ -120,10 +120,10 @@ class Images(RuleBasedStateMachine):
         self.clock_s += seconds
 
     @rule()
-    def reap(self) -> None:
+    def requeue_expired(self) -> None:
         gone = [i for i in self.expected.values() if i.state == "running" and i.expires_s < self.clock_s]
         exhausted = [image for image in gone if image.crashes + 1 >= MAX_ATTEMPTS]
-        assert self.desk.reap(after_s=self.clock_s) == (len(gone) - len(exhausted), len(exhausted))
+        assert self.desk.requeue_expired(after_s=self.clock_s) == (len(gone) - len(exhausted), len(exhausted))
         for image in gone:
             image.crashes += 1
             image.state = "failed" if image.crashes >= MAX_ATTEMPTS else "queued"

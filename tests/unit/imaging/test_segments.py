@@ -48,22 +48,22 @@ def test_a_jpeg_of_more_segments_than_any_encoder_writes_is_refused(monkeypatch:
 
 
 def test_what_follows_the_end_of_a_jpeg_is_no_part_of_it() -> None:
-    assert segments.end_of_jpeg(JPEG + b"PK\x03\x04" + JPEG, first_scan(JPEG)) == len(JPEG)
+    assert segments.jpeg_scans(JPEG + b"PK\x03\x04" + JPEG, first_scan(JPEG))[1] == len(JPEG)
 
 
 def test_a_jpeg_without_an_end_ends_with_the_file() -> None:
-    assert segments.end_of_jpeg(JPEG[:-2], first_scan(JPEG)) == len(JPEG) - 2
+    assert segments.jpeg_scans(JPEG[:-2], first_scan(JPEG))[1] == len(JPEG) - 2
 
 
 def test_restart_markers_and_stuffed_bytes_are_no_segments() -> None:
     body = b"\x01\xff\x00\x02\xff\xd0\x03\xff\xd7\xff\x00"
-    assert segments.end_of_jpeg(b"\xff\xda\x00\x02" + body + b"\xff\xd9tail", 0) == 4 + len(body) + 2
+    assert segments.jpeg_scans(b"\xff\xda\x00\x02" + body + b"\xff\xd9tail", 0)[1] == 4 + len(body) + 2
 
 
 def test_an_end_inside_a_comment_hides_no_scans() -> None:
     data = hostile.jpeg_of_scans(segments.MAX_SCANS, between=hostile.segment(0xFE, b"\xff\xd9"))
     with pytest.raises(CorruptImage, match="more than 64 scans"):
-        segments.end_of_jpeg(data, first_scan(data))
+        segments.jpeg_scans(data, first_scan(data))
 
 
 def test_the_chunks_of_a_png_end_with_its_end() -> None:

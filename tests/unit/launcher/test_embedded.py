@@ -182,4 +182,4 @@ def test_signals_are_counted_and_given_back() -> None:
 
 
 def test_nobody_is_ready_at_a_closed_port() -> None:
-    assert readiness.ask("http://127.0.0.1:9") == readiness.Seen(web=False)
+    assert readiness.ask("http://127.0.0.1:9") == readiness.Readiness(web=False)

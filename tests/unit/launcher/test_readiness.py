@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.readiness import Progress, Seen
+from launcher.readiness import Progress, Readiness
 
 LOGS = Path("/data/logs")
 
@@ -14,14 +14,14 @@ LOGS = Path("/data/logs")
 @pytest.mark.parametrize(
     ("seen", "running", "said"),
     [
-        (Seen(False), {"web": True, "worker": True}, "web does not answer yet, worker loads its model"),
-        (Seen(True, True, True), {"web": True, "sweeper": True}, "web answers, sweeper runs"),
-        (Seen(True, True, False), {"web": True}, "web answers, but does not reach the queue"),
-        (Seen(True, True, True), {"worker-1": True, "worker-2": False},
+        (Readiness(False), {"web": True, "worker": True}, "web does not answer yet, worker loads its model"),
+        (Readiness(True, True, True), {"web": True, "sweeper": True}, "web answers, sweeper runs"),
+        (Readiness(True, True, False), {"web": True}, "web answers, but does not reach the queue"),
+        (Readiness(True, True, True), {"worker-1": True, "worker-2": False},
          "worker-1 loads its model, worker-2 ended and is started again"),
     ],
 )  # fmt: skip
-def test_each_process_and_its_state(seen: Seen, running: dict[str, bool], said: str) -> None:
+def test_each_process_and_its_state(seen: Readiness, running: dict[str, bool], said: str) -> None:
     lines: list[str] = []
     times = iter([0.0, 7.4])
     Progress(lines.append, lambda: next(times)).tell(seen, running, LOGS)
@@ -34,11 +34,11 @@ def test_it_is_said_every_few_seconds_and_not_at_once() -> None:
     times = iter([0.0, 0.3, 2.9, 3.0, 3.3, 6.1])
     progress = Progress(lines.append, lambda: next(times))
     for _ in range(5):
-        progress.tell(Seen(False), {"web": True}, LOGS)
+        progress.tell(Readiness(False), {"web": True}, LOGS)
 
     assert [line.partition(":")[0] for line in lines] == ["waiting (3 s)", "waiting (6 s)"]
 
 
 def test_ready_is_a_worker_with_its_model() -> None:
-    assert not Seen(True, True, True).ready
-    assert Seen(True, True, True, workers=2).ready
+    assert not Readiness(True, True, True).ready
+    assert Readiness(True, True, True, workers=2).ready

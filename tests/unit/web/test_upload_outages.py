@@ -67,7 +67,7 @@ def test_a_form_whose_rows_cannot_be_written_leaves_no_job(
 
 
 @pytest.mark.parametrize("send", [single, many])
-def test_images_that_are_committed_are_accepted_although_their_lost_doorbell_cannot_be_noted(
+def test_images_that_are_committed_are_accepted_although_their_lost_message_cannot_be_noted(
     client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, send: Any
 ) -> None:
     monkeypatch.setattr("core.queue.publish", lambda *_: [])

@@ -1,4 +1,4 @@
-"""The one write path: bytes, then row, then doorbell; each file by itself; nothing left behind."""
+"""The one write path: bytes, then row, then message; each file by itself; nothing left behind."""
 
 from __future__ import annotations
 

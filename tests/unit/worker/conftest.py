@@ -21,7 +21,7 @@ Submit = Callable[..., list[int]]
 
 @pytest.fixture
 def submit(services: Services) -> Submit:
-    """`submit(data, …, priority=)`: store each, make one job of them, ring nothing; the ids of the images."""
+    """`submit(data, …, priority=)`: store each, make one job of them, publish nothing; the ids of the images."""
     with services.database.begin() as session:
         owner = factories.user(session, "submitter")
 

@@ -66,9 +66,9 @@ def heartbeat(services: Services, flaky: Flaky, held: Pipeline) -> Iterator[Hear
     heartbeat.stop()
 
 
-def reap(services: Services) -> tuple[int, int]:
+def requeue_expired(services: Services) -> tuple[int, int]:
     with services.database.begin() as session:
-        requeued, failed = claims.reap(session, max_attempts=3, now=now(session))
+        requeued, failed = claims.requeue_expired(session, max_attempts=3, now=now(session))
     return len(requeued), len(failed)
 
 
@@ -83,7 +83,7 @@ def test_a_forward_pass_longer_than_its_lease_loses_nothing(
     first = rows(services)[0].lease_expires_at
     assert first is not None
     wait_until(lambda: now_of(services) > first)  # the lease of the claim is over
-    assert reap(services) == (0, 0)
+    assert requeue_expired(services) == (0, 0)
     gate.set()
     thread.join()
     assert states(services) == ["done"] * 3
@@ -100,7 +100,7 @@ def test_without_a_heartbeat_the_lease_runs_out(
     submit(*pngs(1))
     thread = threading.Thread(target=held.drain)
     thread.start()
-    wait_until(lambda: reap(services) == (1, 0))
+    wait_until(lambda: requeue_expired(services) == (1, 0))
     gate.set()
     thread.join()
     assert states(services) == ["queued"]

@@ -1,4 +1,4 @@
-"""The sweeper rings for what was never rung for, takes back what was lost, and leaves everything else alone."""
+"""The sweeper publishes what was never published, takes back what was lost, and leaves everything else alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from worker import sweeper as module
 from worker.sweeper import Sweeper, Swept
 
 
-class Rung:
+class Published:
     """The Celery side of a broker: `take` gives what lies in its queues."""
 
     def __init__(self, celery: Celery) -> None:
@@ -50,15 +50,15 @@ class Rung:
 
 
 @pytest.fixture
-def rung(services: Services) -> Iterator[Rung]:
-    rung = Rung(services.celery)
-    rung.take()  # the in-memory broker outlives a test
-    yield rung
-    rung.take()
+def published(services: Services) -> Iterator[Published]:
+    published = Published(services.celery)
+    published.take()  # the in-memory broker outlives a test
+    yield published
+    published.take()
 
 
 @pytest.fixture
-def sweeper(services: Services, rung: Rung) -> Sweeper:
+def sweeper(services: Services, published: Published) -> Sweeper:
     return Sweeper(services.settings, services.database, services.celery, services.broker)
 
 
@@ -80,39 +80,39 @@ def unpublished(services: Services) -> list[int]:
     return [row.id for row in rows(services) if row.published_at is None]
 
 
-def test_an_image_never_rung_for_is_rung_for_after_the_grace(
-    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+def test_an_image_that_was_never_published_is_after_the_grace(
+    services: Services, submit: Submit, sweeper: Sweeper, published: Published
 ) -> None:
     queued = submit(*(factories.png(seed) for seed in range(6)))
     age(services)
-    assert sweeper.sweep() == Swept(requeued=0, failed=0, rung=6)
-    assert rung.take() == [("bulk", queued[:4]), ("bulk", queued[4:])]
+    assert sweeper.sweep() == Swept(requeued=0, failed=0, published=6)
+    assert published.take() == [("bulk", queued[:4]), ("bulk", queued[4:])]
     assert unpublished(services) == []
 
 
-def test_a_young_image_is_left_to_who_queued_it(submit: Submit, sweeper: Sweeper, rung: Rung) -> None:
+def test_a_young_image_is_left_to_who_queued_it(submit: Submit, sweeper: Sweeper, published: Published) -> None:
     submit(b"x")
     assert sweeper.sweep() == Swept(0, 0, 0)
-    assert rung.take() == []
+    assert published.take() == []
 
 
-def test_each_image_is_rung_for_on_the_queue_of_its_priority(
-    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+def test_each_image_is_published_on_the_queue_of_its_priority(
+    services: Services, submit: Submit, sweeper: Sweeper, published: Published
 ) -> None:
     bulk, urgent = submit(b"x"), submit(b"y", priority=Priority.INTERACTIVE)
     age(services)
     sweeper.sweep()
-    assert rung.take() == [("interactive", urgent), ("bulk", bulk)]
+    assert published.take() == [("interactive", urgent), ("bulk", bulk)]
 
 
-def test_the_images_of_a_dead_worker_are_queued_again_and_rung_for_at_once(
-    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+def test_the_images_of_a_dead_worker_are_queued_again_and_published_at_once(
+    services: Services, submit: Submit, sweeper: Sweeper, published: Published
 ) -> None:
     queued = submit(b"x", b"y")
     claim(services)
     age(services)
-    assert sweeper.sweep() == Swept(requeued=2, failed=0, rung=2)
-    assert rung.take() == [("bulk", queued)]
+    assert sweeper.sweep() == Swept(requeued=2, failed=0, published=2)
+    assert published.take() == [("bulk", queued)]
 
 
 def test_an_image_that_took_three_workers_down_fails(services: Services, submit: Submit, sweeper: Sweeper) -> None:
@@ -126,55 +126,55 @@ def test_an_image_that_took_three_workers_down_fails(services: Services, submit:
     assert states(services) == ["failed"]
 
 
-def ring(services: Services, ids: Sequence[int]) -> None:
+def publish(services: Services, ids: Sequence[int]) -> None:
     with services.database.begin() as session:
         session.execute(update(Image).where(Image.id.in_(ids)).values(published_at=now(session)))
     age(services)
 
 
-def test_a_doorbell_that_the_broker_lost_is_rung_again(
-    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+def test_a_message_that_the_broker_lost_is_sent_again(
+    services: Services, submit: Submit, sweeper: Sweeper, published: Published
 ) -> None:
     queued = submit(b"x")
-    ring(services, queued)
-    assert sweeper.sweep().rung == 1
-    assert rung.take() == [("bulk", queued)]
+    publish(services, queued)
+    assert sweeper.sweep().published == 1
+    assert published.take() == [("bulk", queued)]
 
 
-def test_as_long_as_doorbells_wait_in_the_broker_none_is_taken_for_lost(
-    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+def test_as_long_as_messages_wait_in_the_broker_none_is_taken_for_lost(
+    services: Services, submit: Submit, sweeper: Sweeper, published: Published
 ) -> None:
-    ring(services, submit(b"x"))
-    services.broker.rpush("bulk", "somebody else's doorbell")
-    assert sweeper.sweep().rung == 0
-    assert rung.take() == []
+    publish(services, submit(b"x"))
+    services.broker.rpush("bulk", "somebody else's message")
+    assert sweeper.sweep().published == 0
+    assert published.take() == []
 
 
-def test_what_was_rung_for_just_now_is_not_lost_yet(services: Services, submit: Submit, sweeper: Sweeper) -> None:
-    ring(services, submit(b"x"))
-    assert [sweeper.sweep().rung, sweeper.sweep().rung] == [1, 0]
+def test_what_was_published_just_now_is_not_lost_yet(services: Services, submit: Submit, sweeper: Sweeper) -> None:
+    publish(services, submit(b"x"))
+    assert [sweeper.sweep().published, sweeper.sweep().published] == [1, 0]
 
 
 def test_a_broker_that_does_not_answer_leaves_the_rows_to_the_next_sweep(
-    services: Services, submit: Submit, rung: Rung
+    services: Services, submit: Submit, published: Published
 ) -> None:
     queued = submit(b"x")
     age(services)
     server = fakeredis.FakeServer()
     server.connected = False
     away = Sweeper(services.settings, services.database, services.celery, fakeredis.FakeRedis(server=server))
-    assert away.sweep().rung == 0
+    assert away.sweep().published == 0
     assert unpublished(services) == queued
 
 
-def test_a_broker_that_dies_before_the_doorbell_leaves_the_rows_to_the_next_sweep(
-    services: Services, submit: Submit, rung: Rung, tmp_path: Path
+def test_a_broker_that_dies_before_the_message_leaves_the_rows_to_the_next_sweep(
+    services: Services, submit: Submit, published: Published, tmp_path: Path
 ) -> None:
     queued = submit(b"x", b"y")
     age(services)
     dead = change(services.settings, redis_url=SecretStr(f"redis+socket://{tmp_path}/absent.sock"))
     dying = Sweeper(services.settings, services.database, make_celery(dead), services.broker)
-    assert dying.sweep().rung == 0
+    assert dying.sweep().published == 0
     assert unpublished(services) == queued
 
 
@@ -185,10 +185,10 @@ def test_leases_are_taken_back_even_while_the_broker_is_away(services: Services,
     server = fakeredis.FakeServer()
     server.connected = False
     away = Sweeper(services.settings, services.database, services.celery, fakeredis.FakeRedis(server=server))
-    assert away.sweep() == Swept(requeued=1, failed=0, rung=0)
+    assert away.sweep() == Swept(requeued=1, failed=0, published=0)
 
 
-def test_two_sweepers_at_once_ring_once_for_each_image(services: Services, submit: Submit, rung: Rung) -> None:
+def test_two_sweepers_at_once_publish_each_image(services: Services, submit: Submit, published: Published) -> None:
     queued = submit(*(bytes([number]) for number in range(20)))
     age(services)
     together = threading.Barrier(2)
@@ -204,8 +204,8 @@ def test_two_sweepers_at_once_ring_once_for_each_image(services: Services, submi
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(one.rung for one in swept) == 20
-    assert sorted(image_id for _, ids in rung.take() for image_id in ids) == queued
+    assert sum(one.published for one in swept) == 20
+    assert sorted(image_id for _, ids in published.take() for image_id in ids) == queued
 
 
 def test_a_worker_that_vanished_a_day_ago_is_forgotten(services: Services, sweeper: Sweeper) -> None:
@@ -281,12 +281,12 @@ def test_a_clock_that_was_set_back_leaves_no_image_waiting_for_the_old_time(
     assert states(services) == ["queued", "queued"]
 
 
-def test_doorbells_are_rung_although_the_clock_was_set_back(
-    services: Services, submit: Submit, sweeper: Sweeper, rung: Rung
+def test_images_are_published_although_the_clock_was_set_back(
+    services: Services, submit: Submit, sweeper: Sweeper, published: Published
 ) -> None:
     ids = submit(*pngs(2))
     age(services, -3600)
-    assert sweeper.sweep().rung == 2
-    assert rung.take() == [("bulk", ids)]
-    age(services, -3600)  # and once more, for the doorbells that the broker lost
-    assert sweeper.sweep().rung == 2
+    assert sweeper.sweep().published == 2
+    assert published.take() == [("bulk", ids)]
+    age(services, -3600)  # and once more, for the messages that the broker lost
+    assert sweeper.sweep().published == 2

@@ -1,4 +1,4 @@
-"""A message is a doorbell: whatever it holds, it wakes the worker and harms nothing."""
+"""A message only wakes: whatever it holds, it wakes the worker and harms nothing."""
 
 from __future__ import annotations
 

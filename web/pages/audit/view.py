@@ -15,8 +15,7 @@ from db.queries import Page
 from db.tables import AuditEntry
 from services import searches
 from services.jobs import MAX_ID
-from web.audit import record_view
-from web.auth import user
+from web.auth import caller, user
 from web.dependencies import dependencies
 from web.pages.base import blueprint, cursor
 from web.pages.forms import days, member
@@ -90,7 +89,7 @@ def audit() -> ResponseReturnValue:
     except ValueError as wrong:
         error = str(wrong)
     else:
-        record_view(deps, Kind.AUDIT_LOG, None, "page")
+        deps.view_log.record(caller(), Kind.AUDIT_LOG, None, "page")
         with deps.database.read() as session:
             page = log.entries(session, filters, cursor=cursor(), limit=ENTRIES_ON_A_PAGE)
     html = render_template(

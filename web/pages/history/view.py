@@ -21,8 +21,8 @@ from db.queries import Page
 from db.states import Decision, ImageState
 from db.tables import Image
 from services import filenames, searches
-from web import audit, permissions
-from web.auth import user
+from web import permissions
+from web.auth import caller, user
 from web.dependencies import dependencies
 from web.pages.base import API_ROOT, blueprint, cursor
 from web.pages.forms import days, member
@@ -103,7 +103,7 @@ def history() -> ResponseReturnValue:
         error = str(wrong)
     else:
         csv_link = csv_url(filters, form.search)
-        audit.record_view(deps, Kind.RESULTS, None, "page", "list")
+        deps.view_log.record(caller(), Kind.RESULTS, None, "page", "list")
         filters = replace(filters, user_id=permissions.narrowed(user()))
         with deps.database.read() as session:
             page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE)

@@ -15,7 +15,7 @@ from db.states import FINAL_STATES, Decision, ImageState, Opinion
 from db.tables import Image
 from services import reviews
 from services.jobs import MAX_ID, get_image
-from web import audit, kept, permissions
+from web import kept, permissions
 from web.auth import caller, user
 from web.dependencies import dependencies
 from web.pages.base import API_ROOT, blueprint
@@ -47,7 +47,7 @@ def image(image_id: int) -> str:
         next_id = _neighbour(session, found, before=False)
         someone_works = bool(workers.alive(session, now(session)))
         has_picture = previews.has(session, found.sha256)
-    audit.record_view(deps, Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
+    deps.view_log.record(caller(), Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
     newest = prediction(found)
     missing = absence(found, someone_works=someone_works)
     judged = newest is not None and newest.decision is not Decision.REFUSED

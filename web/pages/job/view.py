@@ -17,7 +17,7 @@ from db.states import Decision, ImageState, JobState
 from db.tables import Image, Rejection, User
 from services import deletion
 from services.jobs import MAX_ID, get_job
-from web import audit, permissions
+from web import permissions
 from web.auth import caller, user
 from web.dependencies import dependencies
 from web.pages.base import blueprint, cursor
@@ -58,7 +58,7 @@ def job(job_id: int) -> str:
         hopeless = queries.beyond_retry(session, found) if progress.counts[ImageState.FAILED] else 0
     over = is_over(progress)
     if shown:
-        audit.record_view(deps, Kind.JOB, job_id, "page", "list")
+        deps.view_log.record(caller(), Kind.JOB, job_id, "page", "list")
     return render_template(
         "job/view.html",
         job=found,

@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from db import claims, queries
-from db.listing import filters as narrowing
+from db.listing import search
 from db.listing.filters import Filters
 from db.session import Database, now
 from db.states import Decision, ImageState
@@ -112,7 +112,7 @@ def test_filters_give_the_rows_that_a_look_at_each_would_give(
     desk: Desk, archive: list[Image], filters: Filters, limit: int, look: int, newest_first: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(narrowing, "LOOK_THROUGH", look)
+        patch.setattr(search, "LOOK_THROUGH", look)
         found = in_pages(desk.database, filters, limit, newest_first=newest_first)
     assert found == by_hand(archive, filters, newest_first=newest_first)
 
@@ -170,7 +170,7 @@ def _read_images(limit: int, session: Session) -> None:
 def test_a_name_is_looked_up_among_all_names_only_if_the_next_rows_do_not_fill_the_page(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(narrowing, "LOOK_THROUGH", 5)
+    monkeypatch.setattr(search, "LOOK_THROUGH", 5)
     desk.job(20)
     lookup = "image_names" if desk.database.engine.dialect.name == "sqlite" else "MATERIALIZED"
     for limit, looked_up in ((3, False), (10, True)):
@@ -184,7 +184,7 @@ def test_an_erased_name_is_in_no_index(desk: Desk) -> None:
     with desk.database.begin() as session:
         session.execute(delete(Image).where(Image.id == 1))
     with desk.database.read() as session:
-        found = session.scalars(narrowing.by_name(session, Filters(filename="image"), None, newest_first=True)).all()
+        found = session.scalars(search.by_name(session, Filters(filename="image"), None, newest_first=True)).all()
         if session.get_bind().dialect.name == "sqlite":
             session.execute(text("INSERT INTO image_names(image_names, rank) VALUES ('integrity-check', 1)"))
     assert [image.id for image in found] == [2]
@@ -197,7 +197,7 @@ def test_a_changed_name_is_found_by_its_new_letters_only(desk: Desk) -> None:
     found = {}
     with desk.database.read() as session:
         for part in ("okapi", "image"):
-            query = narrowing.by_name(session, Filters(filename=part), None, newest_first=True)
+            query = search.by_name(session, Filters(filename=part), None, newest_first=True)
             found[part] = [image.id for image in session.scalars(query)]
     assert found == {"okapi": [1], "image": [2]}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import CorruptImage, UnsupportedType
-from imaging import preprocess
+from imaging import preprocess, segments
 from imaging.decode import decode
 from tests.testing import hostile
 from tests.unit.model.factories import encode
@@ -47,6 +49,56 @@ def test_a_jpeg_zeroed_in_the_middle_fails(place: float, progressive: bool) -> N
     start = int(len(whole) * place)
     with pytest.raises(CorruptImage):
         decode(whole[:start] + bytes(500) + whole[start + 500 :])
+
+
+COLOURS = np.stack([GRAY, GRAY.T, 255 - GRAY], axis=-1)
+
+
+def starts_of_scans(data: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(rb"\xff\xda", data)]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "percents"),
+    [(GRAY, [1, 3, 25, 50, 51]), (COLOURS, [1, 1, 18, 34, 42, 50, 51, 67, 84])],
+    ids=["gray", "colour"],
+)
+@pytest.mark.parametrize("end", [b"", END])
+def test_a_progressive_jpeg_cut_between_two_scans_fails(
+    pixels: NDArray[np.uint8], percents: list[int], end: bytes
+) -> None:
+    """Whether a whole band is missing or only the last bits, by which fine structures are seen."""
+    whole = encode(pixels, "JPEG", quality=85, progressive=True)
+    first, *others = starts_of_scans(whole)
+    assert [share(whole[:place] + end) for place in others] == percents
+    with pytest.raises(CorruptImage):
+        decode(whole[:first] + end)
+
+
+@pytest.mark.parametrize("pixels", [GRAY, COLOURS], ids=["gray", "colour"])
+def test_a_complete_progressive_jpeg_is_judged(pixels: NDArray[np.uint8]) -> None:
+    whole = encode(pixels, "JPEG", quality=85, progressive=True)
+    alike = Image.open(io.BytesIO(whole))
+    alike.draft("L", alike.size)
+    assert np.abs(decode(whole).astype(int) - np.asarray(alike, dtype=int)).max() <= 1
+    assert decode(whole, at_least_px=100).shape == (100, 100)
+
+
+def first_scan(data: bytes, marker: int) -> int:
+    """Where the first scan of a JPEG begins; 0 if its start of frame is not `marker`."""
+    parts = list(segments.jpeg_head(io.BytesIO(data)))
+    return parts[-1].start if any(part.kind == marker for part in parts) else 0
+
+
+def test_every_progressive_radiograph_is_judged_and_fails_when_its_last_scan_is_cut_off(shared_data: Path) -> None:
+    files = [path.read_bytes() for path in sorted((shared_data / "originals").rglob("*.jpeg"))]
+    progressive = [(data, first_scan(data, 0xC2)) for data in files if first_scan(data, 0xC2)]
+    assert progressive
+    for data, first in progressive:
+        assert decode(data, at_least_px=336).size
+        headers, _ = segments.jpeg_scans(data, first)
+        last = data.rindex(b"\xff\xda" + (len(headers[-1]) + 2).to_bytes(2, "big") + headers[-1])
+        assert 0 < share(data[:last] + END) < 100
 
 
 def test_a_height_that_was_doubled_fails() -> None:
