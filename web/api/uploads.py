@@ -99,5 +99,5 @@ def upload_image(form: SingleUpload) -> Response:
     if isinstance(item, Rejected):
         return errors.rejected(item)
     # Not read back: it is kept by now, and an answer that says otherwise would have it sent twice.
-    set_committed_value(item, "predictions", [])
+    set_committed_value(item, "primary_prediction", None)
     return as_json(Image.of(item), 202, Location=url_for("api.read_image", image_id=item.id))
