@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +17,7 @@ from db.listing.filters import Filters
 from db.session import Database
 from db.states import Decision
 from db.tables import Image
+from tests.testing.postgres import PostgresServer
 from tests.unit.db.conftest import Desk
 
 AT = bindparam("at", datetime(2026, 11, 23, tzinfo=UTC), DateTime(timezone=True))
@@ -121,3 +124,30 @@ def test_what_a_worker_of_the_release_before_finishes_is_named_by_the_sweeper(de
         assert claims.name_primary_predictions(session, limit=2) == 1
         assert claims.name_primary_predictions(session, limit=2) == 0
     assert all(image.primary_prediction_id for image in desk.images())
+
+
+def test_whoever_waits_for_a_migration_holds_up_no_index_that_it_makes(
+    postgresql: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index that is made concurrently waits for all statements that began before: also for one that waits for us."""
+    waits = threading.Event()
+    sleep = time.sleep
+
+    def wait(seconds: float) -> None:
+        waits.set()
+        sleep(seconds)
+
+    monkeypatch.setattr("db.migrate.time.sleep", wait)
+    with postgresql.database() as url:
+        migrate.upgrade(url, "0001")
+        database = Database(url)
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as holder:
+            holder.execute(text("SELECT pg_advisory_lock(:key)"), {"key": migrate.LOCK_KEY})
+            other_host = threading.Thread(target=migrate.upgrade, args=(url,))
+            other_host.start()
+            assert waits.wait(60)
+            holder.execute(text("CREATE INDEX CONCURRENTLY made ON images (id)"))
+            holder.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": migrate.LOCK_KEY})
+        other_host.join(120)
+        assert migrate.current(url)[0] == REVISIONS[-1]
+        database.dispose()
