@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths
+from worker.scheduler import Batch, Nothing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from core.csv_lines import Row
     from core.settings import Settings
     from model.loaded import LoadedModel
-    from worker.batching import Outcome
+    from worker.predict import Outcome
 
 
 def screen(
@@ -68,11 +69,15 @@ def screen(
         logs.configure(configured, "screen")
         total = sources.count()
         meter = stack.enter_context(progress.meter("Screening", total))
-        for done, row in enumerate(screen_rows(sources, loaded_model, configured), start=1):
+
+        def write(row: Row) -> None:
             tally.add(row)
             if csv_file is not None:
                 csv_file.write(row)
+            done = tally.counts.total()
             meter.show(done, max(total, done))
+
+        screen_files(sources, loaded_model, configured, write)
     print_skipped(sources)
     table.print_summary(tally, csv_given=csv is not None)
     if tally.failed:
@@ -89,59 +94,76 @@ class Item:
     notes: str = ""
 
 
-def screen_rows(sources: Sources, model: LoadedModel, settings: Settings) -> Iterator[Row]:
-    """A row for each file, in batches, two of which are in memory at a time."""
+class Files:
+    """A `batching.Source`: files in their order, and a row for each. What cannot be taken in has its row at the end."""
+
+    def __init__(
+        self, sources: Iterable[Source | Problem], model: LoadedModel, settings: Settings, write: Callable[[Row], None]
+    ) -> None:
+        self.model = model
+        self._batches = self._batched(sources, settings.worker.batch_size or model.engine.batch_size)
+        self._max_pixels = settings.limits.max_pixels
+        self._write = write
+        self.problems: list[Problem] = []
+
+    def claim(self, *, alone: bool) -> list[Batch[Item]] | Nothing:
+        batch = next(self._batches, None)
+        return Nothing.LEFT if batch is None else [Batch(batch)]
+
+    def claim_interactive(self) -> list[Batch[Item]]:
+        return []
+
+    def read(self, item: Item) -> NDArray[np.uint8]:
+        """The same checks in the same order as `submit` and the service make them."""
+        from io import BytesIO
+
+        from client.sources import Unreadable
+        from imaging import preprocess
+        from imaging.media import sniff
+
+        try:
+            with item.source.open() as file:
+                data = file.read()
+        except OSError as error:
+            raise Unreadable(f"The file cannot be read: {error.strerror}.") from error
+        item.sha256 = hashlib.sha256(data).hexdigest()
+        sniff(BytesIO(data), max_pixels=self._max_pixels)
+        item.accepted = True
+        prepared = preprocess.prepare(data, max_pixels=self._max_pixels, with_preview=False)
+        item.notes = " ".join(prepared.notes)
+        return prepared.pixels
+
+    def store(self, outcomes: Sequence[tuple[Item, Outcome]], model: LoadedModel) -> None:
+        for item, outcome in outcomes:
+            self._write(_row(item, outcome, model))
+
+    def _batched(self, sources: Iterable[Source | Problem], size: int) -> Iterator[list[Item]]:
+        from client.sources import Problem
+
+        batch: list[Item] = []
+        for source in sources:
+            if isinstance(source, Problem):
+                self.problems.append(source)
+                continue
+            batch.append(Item(source))
+            if len(batch) == size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+def screen_files(sources: Sources, model: LoadedModel, settings: Settings, write: Callable[[Row], None]) -> None:
+    """Give `write` a row for each file; a few batches are in memory at a time."""
     from client.rows import REJECTED
     from core.csv_lines import Row
-    from worker.batching import decoders, screen_batches
+    from worker import batching
 
-    problems: list[Problem] = []
-    with decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
-        batches = _batches(sources, settings.worker.batch_size or model.engine.batch_size, problems.append)
-        for outcomes in screen_batches(
-            batches, lambda item: _read(item, settings.limits.max_pixels), model, pool, network
-        ):
-            for item, outcome in outcomes:
-                yield _row(item, outcome, model)
-    for problem in problems:
-        yield Row(problem.name, REJECTED, error=problem.message)
-
-
-def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None]) -> Iterator[list[Item]]:
-    from client.sources import Problem
-
-    batch: list[Item] = []
-    for item in sources:
-        if isinstance(item, Problem):
-            on_problem(item)
-            continue
-        batch.append(Item(item))
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _read(item: Item, max_pixels: int) -> NDArray[np.uint8]:
-    """uint8 (224, 224); the same checks in the same order as `submit` and the service make them."""
-    from io import BytesIO
-
-    from client.sources import Unreadable
-    from imaging import preprocess
-    from imaging.media import sniff
-
-    try:
-        with item.source.open() as file:
-            data = file.read()
-    except OSError as error:
-        raise Unreadable(f"The file cannot be read: {error.strerror}.") from error
-    item.sha256 = hashlib.sha256(data).hexdigest()
-    sniff(BytesIO(data), max_pixels=max_pixels)
-    item.accepted = True
-    prepared = preprocess.prepare(data, max_pixels=max_pixels, with_preview=False)
-    item.notes = " ".join(prepared.notes)
-    return prepared.pixels
+    files = Files(sources, model, settings, write)
+    with batching.decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
+        batching.screen(files, pool, network)
+    for problem in files.problems:
+        write(Row(problem.name, REJECTED, error=problem.message))
 
 
 def _row(item: Item, outcome: Outcome, model: LoadedModel) -> Row:
