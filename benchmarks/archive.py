@@ -12,10 +12,11 @@ from typing import Any
 
 import psycopg
 
-from db import users, workers
-from db.models import AuditEntry, Base, Image, Job, Prediction, Review
+from db import workers
+from db.accounts import users
 from db.session import Database, now
 from db.states import Role
+from db.tables import AuditEntry, Base, Image, Job, Prediction, Review
 
 CHUNK = 20_000
 YEARS = 2
@@ -31,6 +32,22 @@ NAMES = ("scan", "PA", "AP", "lateral", "thorax", "IMG", "export", "pacs")
 
 Row = tuple[Any, ...]
 
+COLUMNS: dict[type[Base], tuple[str, ...]] = {
+    Job: ("id", "name", "priority", "user_id", "created_at"),
+    Image: (
+        *("id", "job_id", "filename", "sha256", "media_type", "size_bytes", "width_px", "height_px", "state"),
+        *("priority", "user_id", "attempt", "crashes", "decision", "worker", "published_at"),
+        *("error_code", "error_message", "created_at", "finished_at"),
+    ),
+    Prediction: (
+        *("id", "image_id", "model_sha256", "probability", "threshold", "decision"),
+        *("domain_score", "domain_limit", "reason", "cam", "created_at"),
+    ),
+    Review: ("id", "prediction_id", "user_id", "opinion", "note", "created_at"),
+    AuditEntry: ("id", "at", "actor", "user_id", "role", "action", "object_kind", "object_id", "detail", "address"),
+}
+"""What a `Row` of each table holds, in its order; columns that are not named stay NULL."""
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -44,6 +61,11 @@ class Archive:
     old_image: int
     big_job: int
     queued_job: int
+
+    @property
+    def queued(self) -> int:
+        """Images of `queued_job`."""
+        return self.rows // 10
 
 
 class Filler:
@@ -80,7 +102,7 @@ class Filler:
             priority = "interactive" if size == 1 else "bulk"
             sent_at = self._until - self._step * (self._rows - image_id)
             name = f"{self._random.choice(WARDS)} {number}"
-            self.jobs.append((number, name, priority, user, None, sent_at, None, None))
+            self.jobs.append((number, name, priority, user, sent_at))
             for _ in range(size):
                 image_id += 1
                 image, found = self._image(image_id, number, user, priority)
@@ -99,10 +121,9 @@ class Filler:
         )
         decision = pick.choice(DECISIONS) if state == "done" else None
         error = ("corrupt_image", "Its data ends too early.") if state == "failed" else (None, None)
-        # job_id … created_at, finished_at: in the order of IMAGE_COLUMNS.
         image = (
             *(image_id, job, filename, f"{image_id:064x}", "image/jpeg", 150_000, 1400, 1100, state, priority, user),
-            *(0 if state == "queued" else 1, 0, decision, "w-1" if finished_at else None, None, sent_at),
+            *(0 if state == "queued" else 1, 0, decision, "w-1" if finished_at else None, sent_at),
             *(*error, sent_at, finished_at),
         )
         if decision is None:
@@ -191,7 +212,7 @@ def _write_images(bulk: _Bulk, filler: Filler, rows: int, note: Any) -> int:
 
 
 class _Bulk:
-    """COPY on PostgreSQL, executemany on SQLite; rows have every column of their table, in its order."""
+    """COPY on PostgreSQL, executemany on SQLite."""
 
     def __init__(self, url: str) -> None:
         self._copies = not url.startswith("sqlite")
@@ -209,7 +230,7 @@ class _Bulk:
         (self._postgresql if self._copies else self._sqlite).close()
 
     def write(self, table: type[Base], rows: Iterable[Row]) -> None:
-        columns = [column.name for column in table.__table__.columns]
+        columns = COLUMNS[table]
         names = f"{table.__tablename__} ({', '.join(columns)})"
         if self._copies:
             with self._postgresql.cursor() as cursor, cursor.copy(f"COPY {names} FROM STDIN") as copy:

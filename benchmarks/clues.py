@@ -21,7 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from training.augment import restyle
 from training.bars import Bars
-from training.data import labelled, split
+from training.data import dataset as labelled
+from training.data import split
 from training.data.sources import CLASSES
 from training.progress import stage
 

@@ -25,8 +25,9 @@ from training import config
 from training.augment import restyle
 from training.augment.distort import degrade
 from training.bars import Bars
-from training.data import labelled, split
-from training.data.labelled import Dataset
+from training.data import dataset as labelled
+from training.data import split
+from training.data.dataset import Dataset
 from training.data.sources import items
 from training.evaluate import figures, robustness
 from training.progress import stage

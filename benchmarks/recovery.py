@@ -11,7 +11,8 @@ import signal
 import time
 from pathlib import Path
 
-from tests.testing.service import Service, running, wait_until
+from tests.testing.polling import wait_until
+from tests.testing.service import Service, running
 
 
 def kill_and_time(service: Service) -> tuple[int, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import Row, from_json
+from core.atomic import write_bytes
 
 
 @dataclass(slots=True)
@@ -30,9 +31,7 @@ class Results:
             for name, row in self.rows.items()
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps({"rows": body}, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_bytes(path, f"{json.dumps({'rows': body}, indent=1)}\n".encode())
 
 
 def load(path: Path) -> Results:

@@ -19,8 +19,8 @@ import httpx
 from sqlalchemy import select, text
 
 from benchmarks.spread import percentile
-from db.models import Image
 from db.states import FINAL_STATES, ImageState
+from db.tables import Image
 from tests.faults.matrix import DATABASES
 from tests.faults.profile import LONG
 from tests.faults.rows.postgresql import SLOW_STAMP

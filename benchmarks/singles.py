@@ -9,7 +9,8 @@ from benchmarks import single_waits
 from benchmarks.latency import batches, singles
 from benchmarks.rows import Row, Setup
 from benchmarks.service import client_of
-from tests.testing.service import Service, running, wait_until
+from tests.testing.polling import wait_until
+from tests.testing.service import Service, running
 
 IMAGES = 400
 CONCURRENCY = 8

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from db import migrate, stores, users
+from db import migrate, stores
+from db.accounts import users
 from db.session import Database, now
 from storage.local import LocalBlobStore
 from tests.testing import factories, valkey

@@ -30,7 +30,7 @@ def counts(cores: int) -> list[int]:
 
 
 class Queue:
-    """A site whose images were all uploaded before; filling it again sends no bytes."""
+    """A site whose images were all uploaded before; declared it again sends no bytes."""
 
     def __init__(self, at: Site, setup: Setup) -> None:
         self._site = at

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from cli import database
+from core import settings
+from db import audit, migrate, stores
+from db.retention import erasure
+from db.stores import StoreCheck
+from services import schema
+from storage.open import open_store
+
 app = typer.Typer(
     help="Create or upgrade the database's schema; delete what is past its time.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -27,20 +37,10 @@ def upgrade() -> None:
 
       pneumoscreen db upgrade
     """
-    from cli import database
-    from core import settings
-    from db import migrate
-
-    url = database.url()
-    if path := database.sqlite_path(url):
-        database.make_folder(path)
-    with database.explained(url):
-        before, _ = migrate.current(url)
-        migrate.upgrade(url)
-        after, _ = migrate.current(url)
-        typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
-        if wrong := database.settle_store(settings.load()):
-            typer.echo(f"pneumoscreen: {wrong}", err=True)
+    before, after, storage_problem = schema.upgrade(settings.load())
+    typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
+    if storage_problem:
+        typer.echo(f"pneumoscreen: {storage_problem}", err=True)
 
 
 @app.command("adopt-store")
@@ -56,11 +56,6 @@ def adopt_store() -> None:
 
       pneumoscreen db adopt-store
     """
-    from cli import database
-    from core import settings
-    from db import stores
-    from storage.open import open_store
-
     with database.connected() as open_database:
         stores.adopt(open_database, open_store(settings.load()))
     typer.echo("this storage is the one of this database now")
@@ -74,12 +69,9 @@ def current() -> None:
 
       pneumoscreen db current
     """
-    from cli import database
-    from db import migrate
-
     url = database.url()
     database.require_file(url)
-    with database.explained(url):
+    with schema.explained(url):
         at, newest = migrate.current(url)
     suffix = "" if at == newest else f" (this version needs {newest}: run `pneumoscreen db upgrade`)"
     typer.echo(f"{at or 'empty'}{suffix}")
@@ -104,14 +96,6 @@ def purge(
 
       pneumoscreen db purge --older-than-days 365
     """
-    from datetime import timedelta
-
-    from cli import database
-    from core import settings
-    from db import audit, erasure
-    from db.stores import StoreCheck
-    from storage.open import open_store
-
     with database.connected() as open_database:
         store = open_store(settings.load())
         StoreCheck(open_database, store).require()
@@ -124,12 +108,12 @@ def purge(
                 while some := erasure.purge(open_database, audit.CLI, older_than=age):
                     jobs += len(some)
         left = sum(
-            erasure.find_left_behind(open_database, store, first_byte, dry_run=dry_run)
+            erasure.mark_orphaned(open_database, store, first_byte, dry_run=dry_run)
             for first_byte in range(erasure.PREFIXES)
         )
         if dry_run:
             typer.echo(f"would delete {jobs} jobs and {left} files that belong to no image")
             return
-        spools = store.drop_spools(erasure.left_behind_since())
+        spools = store.drop_spools(erasure.orphaned_before())
         removed = erasure.erase(open_database, store).blobs
     typer.echo(f"deleted {jobs} jobs; removed {removed} stored files and {spools} unfinished uploads")

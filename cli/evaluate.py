@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from core import settings
+from model import loaded
+from model.registry import Registry
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from training.evaluate.figures import Figures
 
 _WITH_INTERVALS = ("accuracy", "auc", "sensitivity", "specificity")
@@ -24,13 +28,8 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure a model through the same decoding, preprocessing and network as in screening."""
-    from rich.console import Console
-
-    from core import settings
-    from model import loaded
-    from model.registry import Registry
     from training.bars import Bars
-    from training.data import labelled as datasets
+    from training.data import dataset as datasets
     from training.evaluate import figures as evaluation
     from training.progress import stage
 
@@ -48,8 +47,6 @@ def evaluate(
 
 
 def _table(name: str, figures: Figures) -> Table:
-    from rich.table import Table
-
     title = f"{name}: {figures.images} images, threshold {figures.threshold:g}"
     table = Table("figure", "value", "95 % interval", title=title)
     for key in _WITH_INTERVALS:

@@ -1,4 +1,4 @@
-"""The command line. Commands import what is heavy inside their own function: `--help` answers at once."""
+"""The command line as a whole: its commands, its version, and how it tells of errors."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import backup, db, evaluate, model, screen, submit, sweeper, token, train, tune, up, user, web, worker
-from core.errors import CONFIGURATION_STATUS, ConfigurationError, PneumoscreenError
+from cli import commands
+from core.errors import CONFIGURATION_STATUS, ConfigurationError, Conflict, InvalidInput, NotFound, PneumoscreenError
 
 EXIT_ERROR = 1
+USAGE_ERRORS = (ConfigurationError, InvalidInput, NotFound, Conflict)
+"""What was typed or configured has to change: starting the command again would not help."""
 
 EXTRAS = {
     **dict.fromkeys(("torch", "torchvision", "simplejpeg", "openvino"), "worker"),
@@ -30,7 +32,7 @@ class Group(TyperGroup):
             return super().invoke(ctx)
         except PneumoscreenError as error:
             _tell(error.message)
-            raise typer.Exit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError) else EXIT_ERROR) from None
+            raise typer.Exit(CONFIGURATION_STATUS if isinstance(error, USAGE_ERRORS) else EXIT_ERROR) from None
         except ModuleNotFoundError as error:
             if error.name not in EXTRAS:
                 raise
@@ -46,10 +48,10 @@ def _tell(sentence: str) -> None:
     if os.environ.get("PNEUMOSCREEN_LOG_FORMAT") != "json":
         typer.echo(f"pneumoscreen: {sentence}", err=True)
         return
-    import structlog
+    import structlog  # noqa: PLC0415  # only a command that failed needs them
 
-    from core import logs
-    from core.settings import Log, Settings
+    from core import logs  # noqa: PLC0415
+    from core.settings import Log, Settings  # noqa: PLC0415
 
     logs.configure(Settings(log=Log(format="json")), "command")  # the settings themselves may be what is wrong
     structlog.get_logger().error("command_failed", error=sentence)
@@ -93,26 +95,7 @@ def _options(
     """Options before the command."""
 
 
-USE = "Use it"
-OPERATE = "Administer it"
-PROCESSES = "Run its processes one by one"
-TRAIN = "Models and training"
-
-app.command(rich_help_panel=USE)(up.up)
-app.command(rich_help_panel=USE)(submit.submit)
-app.command(rich_help_panel=USE)(screen.screen)
-app.add_typer(user.app, name="user", rich_help_panel=OPERATE)
-app.add_typer(token.app, name="token", rich_help_panel=OPERATE)
-app.add_typer(db.app, name="db", rich_help_panel=OPERATE)
-app.command(rich_help_panel=OPERATE)(backup.backup)
-app.command(rich_help_panel=OPERATE)(backup.restore)
-app.command(rich_help_panel=PROCESSES)(web.web)
-app.command(rich_help_panel=PROCESSES)(worker.worker)
-app.command(rich_help_panel=PROCESSES)(sweeper.sweeper)
-app.add_typer(model.app, name="model", rich_help_panel=TRAIN)
-app.command(rich_help_panel=TRAIN)(train.train)
-app.command(rich_help_panel=TRAIN)(tune.tune)
-app.command(rich_help_panel=TRAIN)(evaluate.evaluate)
+commands.add_all(app)
 
 
 def main() -> None:

@@ -7,22 +7,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from io import BytesIO
+from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
-from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths
+from cli import progress, table
+from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
+from client.csv_file import CsvFile
+from client.rows import REJECTED, Tally
+from client.sources import Problem, Source, Sources, Unreadable
+from core import logs, settings
+from core.csv_lines import Row, model_label
+from core.settings import Settings
+from imaging.media import sniff
+from model import loaded
+from model.decision import Prediction
+from model.loaded import LoadedModel
+from model.registry import Registry
+from worker import batching
+from worker.predict import Outcome
 from worker.scheduler import Batch, Nothing
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from client.sources import Problem, Source, Sources
-    from core.csv_lines import Row
-    from core.settings import Settings
-    from model.loaded import LoadedModel
-    from worker.predict import Outcome
 
 
 def screen(
@@ -47,16 +54,6 @@ def screen(
 
     Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
     """
-    from cli import table
-    from cli.submit import print_skipped
-    from client import progress
-    from client.csv_file import CsvFile
-    from client.rows import Tally
-    from client.sources import Sources
-    from core import logs, settings
-    from model import loaded
-    from model.registry import Registry
-
     configured = settings.load()
     tally = Tally()
     with ExitStack() as stack:
@@ -115,11 +112,7 @@ class Files:
 
     def read(self, item: Item) -> NDArray[np.uint8]:
         """The same checks in the same order as `submit` and the service make them."""
-        from io import BytesIO
-
-        from client.sources import Unreadable
         from imaging import preprocess
-        from imaging.media import sniff
 
         try:
             with item.source.open() as file:
@@ -138,8 +131,6 @@ class Files:
             self._write(_row(item, outcome, model))
 
     def _batched(self, sources: Iterable[Source | Problem], size: int) -> Iterator[list[Item]]:
-        from client.sources import Problem
-
         batch: list[Item] = []
         for source in sources:
             if isinstance(source, Problem):
@@ -155,10 +146,6 @@ class Files:
 
 def screen_files(sources: Sources, model: LoadedModel, settings: Settings, write: Callable[[Row], None]) -> None:
     """Give `write` a row for each file; a few batches are in memory at a time."""
-    from client.rows import REJECTED
-    from core.csv_lines import Row
-    from worker import batching
-
     files = Files(sources, model, settings, write)
     with batching.decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
         batching.screen(files, pool, network)
@@ -167,10 +154,6 @@ def screen_files(sources: Sources, model: LoadedModel, settings: Settings, write
 
 
 def _row(item: Item, outcome: Outcome, model: LoadedModel) -> Row:
-    from client.rows import REJECTED
-    from core.csv_lines import Row, model_label
-    from model.decision import Prediction
-
     name, sha256 = item.source.name, item.sha256
     if isinstance(outcome, Prediction):
         decided = model.decide(outcome)

@@ -6,21 +6,24 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from core.errors import PneumoscreenError
-
-if TYPE_CHECKING:
-    from client.csv_file import CsvFile
-    from client.http import Client
-    from client.job import Filling
-    from client.rows import Tally
-    from client.sources import Sources
-    from client.upload import Hashed
-    from core.csv_lines import Row
-    from core.settings import Limits
+from cli import progress, table
+from client.csv_file import CsvFile
+from client.declared_job import DeclaredJob
+from client.folders import LINKS
+from client.http import Client, check_url, is_loopback
+from client.rows import Tally, from_api, without_image
+from client.sources import Sources, absolute, display_name
+from client.upload import Hashed, Sent, Uploader
+from client.watch import watch
+from core import settings
+from core.csv_lines import Row
+from core.errors import ConfigurationError, PneumoscreenError
+from core.settings import Limits
+from launcher.datadir import read_secret
 
 EXIT_SOME_FAILED = 3
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -75,11 +78,6 @@ def submit(
 
     Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some files failed.
     """
-    from client.csv_file import CsvFile
-    from client.http import Client, check_url
-    from client.sources import Sources
-    from core import settings
-
     if csv is not None and no_wait:
         raise typer.BadParameter("--csv holds results, which --no-wait does not wait for: leave one out.")
     configured = settings.load()
@@ -104,21 +102,19 @@ class Submission:
     def __init__(
         self, client: Client, name: str, priority: str, key: str, limits: Limits, table: CsvFile | None
     ) -> None:
-        from client.rows import Tally
-
         self.client = client
         self.name, self.priority, self.key = name, priority, key
         self.limits = limits
         self.table = table
         self.tally: Tally = Tally()
-        self._filling: Filling | None = None
+        self._job: DeclaredJob | None = None
         self._names: dict[int, list[str]] = {}
         """By the id of an image of the job, what this run calls it: the job may hold earlier versions of files too."""
 
     @property
     def job_id(self) -> int | None:
         """None until the first file can be sent."""
-        return None if self._filling is None else self._filling.job_id
+        return None if self._job is None else self._job.job_id
 
     def run(self, sources: Sources, *, concurrency: int, wait: bool) -> int:
         """Send, wait, report; how many files have no result."""
@@ -138,31 +134,28 @@ class Submission:
         return self.tally.failed
 
     def _upload(self, sources: Sources, concurrency: int) -> None:
-        from client import progress
-        from client.job import Filling
-        from client.upload import Sent, Uploader
-
         total = sources.count()
         with progress.meter("Sending", total) as meter:
             self.client.on_wait = meter.waiting
-            job = {"name": self.name, "priority": self.priority, "key": self.key}
-            self._filling = filling = Filling(self.client, **job, total=total, note=meter.note)
+            self._job = job = DeclaredJob(
+                self.client, name=self.name, priority=self.priority, key=self.key, total=total, note=meter.note
+            )
 
             def show(sent: Sent) -> None:
                 meter.show(sent.done, max(total, sent.done))
 
             uploader = Uploader(
                 self.client,
-                filling.open,
+                job.open,
                 concurrency=concurrency,
                 max_pixels=self.limits.max_pixels,
                 accept=self._accept,
                 reject=self._reject,
                 progress=show,
-                tell=filling.tell,
+                tell=job.tell,
             )
             uploader.run(sources)
-            filling.close()
+            job.close()
         sent = uploader.sent
         known = f" ({sent.accepted - sent.uploaded:,} were there already)" if sent.accepted > sent.uploaded else ""
         files = "file" if sent.uploaded == 1 else "files"
@@ -170,10 +163,6 @@ class Submission:
         print_skipped(sources)
 
     def _wait(self, job_id: int) -> None:
-        from client import progress
-        from client.rows import from_api, without_image
-        from client.watch import watch
-
         with progress.meter("Screening", 0) as meter:
             watch(self.client, job_id, meter)
         for image in self.client.images(job_id):
@@ -185,13 +174,13 @@ class Submission:
 
     def _accept(self, file: Hashed, image_id: int) -> None:
         self._names.setdefault(image_id, []).append(file.source.name)
-        if self._filling is not None:
-            self._filling.accepted(file.source.name, image_id)
+        if self._job is not None:
+            self._job.accepted(file.source.name, image_id)
 
     def _reject(self, row: Row, known: bool) -> None:
         self._add(row)
-        if known and self._filling is not None:
-            self._filling.rejected(row.filename)
+        if known and self._job is not None:
+            self._job.rejected(row.filename)
 
     def _add(self, row: Row) -> None:
         self.tally.add(row)
@@ -199,8 +188,6 @@ class Submission:
             self.table.write(row)
 
     def _report(self, *, waited: bool) -> None:
-        from cli import table
-
         if waited:
             table.print_summary(self.tally, csv_given=self.table is not None)
         else:
@@ -214,8 +201,6 @@ class Submission:
 
 def print_skipped(sources: Sources) -> None:
     """One line on what the walk passed over."""
-    from client.folders import LINKS
-
     skipped = {reason: count for reason, count in sources.skipped.items() if count}
     if skipped:
         hint = " --follow-links reads what the links lead to." if LINKS & skipped.keys() else ""
@@ -229,10 +214,6 @@ def local_token(url: str, data_dir: Path) -> str:
     Raises:
         ConfigurationError: there is none, or `url` leads elsewhere.
     """
-    from client.http import is_loopback
-    from core.errors import ConfigurationError
-    from launcher.datadir import read_secret
-
     path = data_dir / "admin-token"
     token = read_secret(path) if is_loopback(url) else None
     if token is None:
@@ -243,8 +224,6 @@ def local_token(url: str, data_dir: Path) -> str:
 
 def default_name(paths: Sequence[Path]) -> str:
     """The first path's own name, and how many more there are."""
-    from client.sources import absolute, display_name
-
     first = display_name(absolute(paths[0]).name) or "/"
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from core import settings
+from launcher import lifeline
+from worker import sweeper as loop
+
 
 def sweeper() -> None:
     """Put right what a crash left behind (one of the service's processes).
@@ -13,9 +17,5 @@ def sweeper() -> None:
 
       pneumoscreen sweeper
     """
-    from core import settings
-    from launcher import lifeline
-    from worker import sweeper as loop
-
     lifeline.watch_from_environment()
     loop.run(settings.load())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from client.rows import LISTED, Tally
 from core.csv_lines import Row
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 DISCLAIMER = "This is a research tool; its output is never a diagnosis."
 _ORDER = ("pneumonia", "normal", "refused", "failed", "rejected", "cancelled", "queued", "running")
@@ -19,9 +18,6 @@ _ORDER = ("pneumonia", "normal", "refused", "failed", "rejected", "cancelled", "
 
 def print_rows(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Aligned columns without lines, for people and for `awk` alike."""
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(*headings, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
@@ -63,8 +59,6 @@ def printable(text: str) -> str:
 
 
 def _console() -> Console:
-    from rich.console import Console
-
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 500  # a pipe has no width; nothing is cut or wrapped

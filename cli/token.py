@@ -6,11 +6,18 @@ from typing import Annotated
 
 import typer
 
+from cli import database
+from cli.table import print_rows
+from core.errors import NotFound
+from db.accounts import users
+from db.audit import Action, Kind, record_command
+from db.session import now
 from db.states import Scope
 
 app = typer.Typer(
     help="Create, list and revoke API tokens.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 User = Annotated[str, typer.Argument(metavar="NAME", help="The user whose token it is.", show_default=False)]
@@ -38,11 +45,6 @@ def create(
     Scopes: read (jobs, images, results), submit (send images), review (say what you think of a result), manage
     (cancel, retry and delete jobs, the status page, the audit log). None goes beyond what the user's role may.
     """
-    from cli import database
-    from db import users
-    from db.audit import Action, Kind, record_command
-    from db.session import now
-
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         token = users.create_token(session, user, now=now(session), days=days, scopes=scope or None)
@@ -58,11 +60,6 @@ def list_() -> None:
 
       pneumoscreen token list
     """
-    from cli import database
-    from cli.table import print_rows
-    from db import users
-    from db.session import now
-
     with database.connected() as open_database, open_database.read() as session:
         time = now(session)
         rows = []
@@ -90,16 +87,11 @@ def revoke(
 
       pneumoscreen token revoke maria --number 3
     """
-    from cli import database
-    from core.errors import ConfigurationError
-    from db import users
-    from db.audit import Action, Kind, record_command
-
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         count = users.revoke_tokens(session, user, token_id=number)
         if number is not None and count == 0:
-            raise ConfigurationError(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
+            raise NotFound(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
         if count:
             record_command(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{count} tokens")
     typer.echo(f"revoked {count} token{'' if count == 1 else 's'} of {name!r}")

@@ -7,9 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli import database
+from cli.table import print_rows
+from db.accounts import sessions, users
+from db.audit import Action, Kind, record_command
+from db.session import now
+from db.states import Role
+
 app = typer.Typer(
     help="Add, list and disable the people who may sign in.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 Name = Annotated[str, typer.Argument(help="The user's name, as typed at sign-in.", show_default=False)]
@@ -36,12 +44,6 @@ def add(
 
       pneumoscreen user add pacs-gateway --no-password
     """
-    from cli import database
-    from db import users
-    from db.audit import Action, Kind, record_command
-    from db.session import now
-    from db.states import Role
-
     with database.connected() as open_database:
         password = None if no_password else read_password()
         with open_database.begin() as session:
@@ -58,10 +60,6 @@ def list_() -> None:
 
       pneumoscreen user list
     """
-    from cli import database
-    from cli.table import print_rows
-    from db import users
-
     with database.connected() as open_database, open_database.read() as session:
         rows = [
             (user.name, user.role.value, f"{user.created_at:%Y-%m-%d}", "disabled" if user.disabled_at else "active")
@@ -88,10 +86,6 @@ def password(
 
       pneumoscreen user password maria --revoke-tokens
     """
-    from cli import database
-    from db import users
-    from db.audit import Action, Kind, record_command
-
     with database.connected() as open_database:
         with open_database.read() as session:
             tokens = users.count_tokens(session, users.find(session, name))  # before asking
@@ -124,10 +118,6 @@ def sign_out(name: Name) -> None:
 
       pneumoscreen user sign-out maria
     """
-    from cli import database
-    from db import sessions, users
-    from db.audit import Action, Kind, record_command
-
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         ended = sessions.end_all(session, user)
@@ -143,11 +133,6 @@ def disable(name: Name) -> None:
 
       pneumoscreen user disable maria
     """
-    from cli import database
-    from db import users
-    from db.audit import Action, Kind, record_command
-    from db.session import now
-
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         users.disable(session, user, now(session))
@@ -163,10 +148,6 @@ def enable(name: Name) -> None:
 
       pneumoscreen user enable maria
     """
-    from cli import database
-    from db import users
-    from db.audit import Action, Kind, record_command
-
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         user.disabled_at = None

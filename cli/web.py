@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import resource
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from core.settings import Settings
+from gunicorn.app.base import BaseApplication
+
+from core import logs, settings
+from core.settings import Settings
+from db.session import parse
+from launcher import lifeline
+from web.app import create_app
+from web.server.front import Front
+from web.server.limits import IDLE_S
+from web.server.logger import Logger
+from web.server.worker import GRACEFUL_TIMEOUT_S, Worker
 
 OPEN_FILES = 16_384
 SILENT_WORKER_S = 120
@@ -25,8 +34,6 @@ def web() -> None:
 
       PNEUMOSCREEN_WEB_PORT=8080 pneumoscreen web
     """
-    from core import settings
-
     loaded = settings.load()
     _check(loaded)
     serve(loaded)
@@ -38,18 +45,12 @@ def _check(settings: Settings) -> None:
     Raises:
         ConfigurationError: there is no key to sign sessions with, or the database's URL is none.
     """
-    from db.session import parse
-
     _ = settings.security.signing_key
     parse(settings.storage.database)
 
 
 def serve(settings: Settings) -> None:
     """Run gunicorn in this process until it is told to stop."""
-    from gunicorn.app.base import BaseApplication
-
-    from core import logs
-
     _allow_open_files()
     logs.configure(settings, "web")  # its processes are forked from this one
 
@@ -59,9 +60,6 @@ def serve(settings: Settings) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            from web.app import create_app
-            from web.server.front import Front
-
             return Front(create_app(settings), settings)
 
     Application().run()
@@ -69,10 +67,6 @@ def serve(settings: Settings) -> None:
 
 def options(settings: Settings) -> dict[str, Any]:
     """Gunicorn's settings, by its own names."""
-    from web.server.limits import IDLE_S
-    from web.server.logger import Logger
-    from web.server.worker import GRACEFUL_TIMEOUT_S, Worker
-
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return {
         "bind": f"{host}:{settings.web.port}",
@@ -106,6 +100,4 @@ def _umask() -> int:
 
 def _watch_lifeline(_arbiter: object) -> threading.Thread | None:
     """In the master alone: its workers stop with it."""
-    from launcher import lifeline
-
     return lifeline.watch_from_environment()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from core import settings
+from launcher import lifeline
+
 
 def worker() -> None:
     """Screen queued images (start one process a GPU).
@@ -16,11 +19,7 @@ def worker() -> None:
 
       PNEUMOSCREEN_ENGINE=torch-cuda pneumoscreen worker
     """
-    from launcher import lifeline
-
-    lifeline.watch_from_environment()  # before the imports: torch takes seconds
-
-    from core import settings
+    lifeline.watch_from_environment()  # before this import, which takes seconds
     from worker import app
 
     raise typer.Exit(app.run(settings.load()))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-import os
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from core.atomic import replacement
 from core.csv_lines import COLUMNS, Row, cells
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 
 
 class CsvFile:
-    """Writes to `<path>.part`, which becomes `path` at the end of the `with` block unless that fails.
+    """Writes to a draft beside `path`, which takes its place at the end of the `with` block unless that fails.
 
     Opening it early shows, before anything is sent, that the place can be written.
     """
@@ -21,17 +22,18 @@ class CsvFile:
     def __init__(self, path: Path) -> None:
         """
         Raises:
-            ConfigurationError: the place cannot be written.
+            InvalidInput: the place cannot be written.
         """
         self.path = path
-        self._draft = path.with_name(path.name + ".part")
+        self._exit = ExitStack()
         if path.is_dir():
-            raise ConfigurationError(f"{path} is a folder: give --csv a file name.")
+            raise InvalidInput(f"{path} is a folder: give --csv a file name.")
         try:
-            self._file = self._draft.open("w", encoding="utf-8", newline="")
+            draft = self._exit.enter_context(replacement(path))
+            file = self._exit.enter_context(draft.open("w", encoding="utf-8", newline=""))
         except OSError as error:
-            raise ConfigurationError(f"Cannot write {path}: {error.strerror}.") from error
-        self._writer: Any = csv.writer(self._file)
+            raise InvalidInput(f"Cannot write {path}: {error.strerror}.") from error
+        self._writer: Any = csv.writer(file)
         self._writer.writerow(COLUMNS)
 
     def __enter__(self) -> CsvFile:
@@ -40,11 +42,7 @@ class CsvFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        if kind is None:
-            os.replace(self._draft, self.path)
-        else:
-            self._draft.unlink(missing_ok=True)
+        self._exit.__exit__(kind, error, trace)
 
     def write(self, row: Row) -> None:
         self._writer.writerow(cells(row))

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from time import time
 from typing import Any
 
 import httpx
 
-from client.bound import BoundFile
+from client import retries
+from client.retries import ATTEMPTS, problem, retry_after_s
+from client.unchanged import UnchangedFile
 from core.errors import ConfigurationError, PneumoscreenError
 
 API = "/api/v1"
-ATTEMPTS = 9
-FIRST_DELAY_S = 0.5
-MAX_DELAY_S = 30.0
-"""With nine attempts: gives up after about a minute and a half, long enough for a restart of the service."""
-MAX_RETRY_AFTER_S = 300.0
-RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
-FULL = {"queue_full": "its queue is full", "storage_full": "its disk is full"}
-"""Problems that pass once there is room again: waited for, however long a queue takes."""
-MAX_STORAGE_WAIT_S = 900.0
-"""A full disk needs a person; after this long it is an error."""
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 PAGE_SIZE = 500
 MAX_NAME_CHARS = 512
@@ -106,7 +95,7 @@ class Client:
         body = {"images": [{"filename": sendable(name), "sha256": sha256} for name, sha256 in files]}
         return self._images(self._request("POST", f"/jobs/{job_id}/images/known", json=body), len(files))
 
-    def send(self, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+    def send(self, job_id: int, files: Sequence[tuple[str, UnchangedFile]]) -> list[dict[str, Any]]:
         """Upload; for each file its image, or an entry with `error`. Sending twice makes no second image.
 
         Raises:
@@ -149,36 +138,22 @@ class Client:
             return None
 
     def _request(self, method: str, path: str, *, attempts: int = ATTEMPTS, **arguments: Any) -> httpx.Response:
-        """Retries lost connections and 429, 5xx. Every request here is safe to repeat."""
-        for attempt in range(1, attempts + 1):
-            try:
-                response = self._when_room(method, API + path, **arguments)
-            except httpx.TransportError as error:
-                if attempt == attempts:
-                    raise Unreachable(_unreachable(self.url, error)) from error
-                self._pause(_backoff_s(attempt))
-                continue
-            if response.status_code not in RETRIED_STATUSES or attempt == attempts:
-                return self._checked(response)
-            asked_s = retry_after_s(response.headers)
-            self._pause(_backoff_s(attempt) if asked_s is None else min(asked_s, MAX_RETRY_AFTER_S))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        """Send, and send again after what may pass. Every request here is safe to repeat."""
+        try:
+            return self._checked(
+                retries.of_errors(attempts, self._pause)(self._send_when_room, method, API + path, **arguments)
+            )
+        except httpx.TransportError as error:
+            raise Unreachable(_unreachable(self.url, error)) from error
 
-    def _when_room(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+    def _send_when_room(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """The first answer that does not say that the service is full."""
-        waited_s = 0.0
-        while True:
-            if self.stopping.is_set():
-                raise Interrupted
-            response = self._http.request(method, path, **arguments)
-            code = str(_problem(response).get("code")) if response.status_code in (429, 507) else ""
-            if code not in FULL or (code == "storage_full" and waited_s >= MAX_STORAGE_WAIT_S):
-                return response
-            asked_s = retry_after_s(response.headers)
-            pause_s = min(MAX_DELAY_S if asked_s is None else asked_s, MAX_RETRY_AFTER_S)
-            self.on_wait(f"the service asks to wait, {FULL[code]}; next try in {pause_s:.0f} s")
-            self._pause(pause_s)
-            waited_s += pause_s
+        return retries.until_room(self._pause, self.on_wait)(self._send, method, path, **arguments)
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        if self.stopping.is_set():
+            raise Interrupted
+        return self._http.request(method, path, **arguments)
 
     def _pause(self, seconds: float) -> None:
         if self.stopping.wait(seconds):
@@ -195,8 +170,8 @@ class Client:
             )
         if response.is_redirect:
             raise ServiceError(f"{self.url} redirects to {response.headers.get('Location')}: give --url that.", status)
-        problem = _problem(response)
-        detail = str(problem.get("detail") or problem.get("title") or "") or None
+        body = problem(response)
+        detail = str(body.get("detail") or body.get("title") or "") or None
         if detail is None and status == httpx.codes.NOT_FOUND:
             raise ServiceError(_not_ours(self.url), status)
         raise ServiceError(f"{self.url} answered {status}: {detail or response.reason_phrase}", status)
@@ -248,36 +223,6 @@ def is_loopback(url: str) -> bool:
     """Whether `url` leads to this machine itself."""
     host = httpx.URL(url).host
     return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header, given as a number or as a date (RFC 9110, 10.2.3)."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except ValueError:
-        return None
-
-
-def _backoff_s(attempt: int) -> float:
-    """Doubles up to a limit; a random half of it, so that clients cut off together do not return together."""
-    delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** (attempt - 1))
-    return delay_s * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
-
-
-def _problem(response: httpx.Response) -> dict[str, Any]:
-    """A problem+json body (RFC 9457); empty when it is none."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _unreachable(url: str, error: httpx.TransportError) -> str:

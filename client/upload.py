@@ -12,10 +12,11 @@ from typing import BinaryIO
 
 import httpx
 
-from client.bound import BoundFile, Unsendable
-from client.http import FULL, Client, ServiceError
+from client.http import Client, ServiceError
+from client.retries import FULL
 from client.rows import REJECTED
 from client.sources import Problem, Source
+from client.unchanged import UnchangedFile, Unsendable
 from core.csv_lines import Row
 from core.errors import Permanent
 from imaging.media import sniff
@@ -145,24 +146,24 @@ class Uploader:
 
     def _send(self, job_id: int, batch: Sequence[Hashed]) -> None:
         with ExitStack() as stack:
-            opened: list[tuple[Hashed, BoundFile]] = []
+            opened: list[tuple[Hashed, UnchangedFile]] = []
             for file in batch:
                 try:
                     handle = stack.enter_context(file.source.open())
                 except Permanent as error:  # gone since it was hashed
                     self._reject(Row(file.source.name, REJECTED, file.sha256, error=error.message))
                 else:
-                    opened.append((file, BoundFile(handle, file.size_bytes, file.sha256)))
+                    opened.append((file, UnchangedFile(handle, file.size_bytes, file.sha256)))
             self._send_opened(job_id, opened)
 
-    def _send_opened(self, job_id: int, opened: Sequence[tuple[Hashed, BoundFile]]) -> None:
+    def _send_opened(self, job_id: int, opened: Sequence[tuple[Hashed, UnchangedFile]]) -> None:
         if not opened:
             return
         try:
-            answers = self._client.send(job_id, [(file.source.name, bound) for file, bound in opened])
+            answers = self._client.send(job_id, [(file.source.name, unchanged) for file, unchanged in opened])
         except Unsendable as error:  # nothing of the request was taken
             self._send_opened(job_id, [pair for pair in opened if pair[1] is not error.file])
-            (changed,) = (file for file, bound in opened if bound is error.file)
+            (changed,) = (file for file, unchanged in opened if unchanged is error.file)
             self._send_changed(job_id, changed, error)
             return
         except ServiceError as error:
@@ -189,7 +190,7 @@ class Uploader:
         elif (hashed := self._hash(file.source)) is not None:
             self._send(job_id, [replace(hashed, changed=True)])
 
-    def _send_smaller(self, job_id: int, opened: Sequence[tuple[Hashed, BoundFile]], error: ServiceError) -> None:
+    def _send_smaller(self, job_id: int, opened: Sequence[tuple[Hashed, UnchangedFile]], error: ServiceError) -> None:
         """A proxy in between may allow less than the service does."""
         if len(opened) == 1:
             file = opened[0][0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from client.http import Client
-from client.progress import Meter
 
 DEFAULT_POLL_S = 1.0
 MAX_POLL_S = 30.0
@@ -14,10 +14,18 @@ STALL_S = 15.0
 """Without progress for this long, look whether a worker runs at all."""
 
 
+class Progress(Protocol):
+    """Is told how far the job is, and what the user should know of it."""
+
+    def show(self, done: int, total: int) -> None: ...
+
+    def note(self, line: str) -> None: ...
+
+
 def watch(
     client: Client,
     job_id: int,
-    meter: Meter,
+    progress: Progress,
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
@@ -37,7 +45,7 @@ def watch(
             counts = status.body["counts"]
             total = sum(counts.values())
             finished = total - counts["queued"] - counts["running"]
-            meter.show(finished, total)
+            progress.show(finished, total)
             if finished == total:
                 return
             if finished != finished_before:
@@ -45,6 +53,6 @@ def watch(
         if clock() - moved_s >= STALL_S:
             moved_s = clock()
             if client.workers() == 0:
-                meter.note("No worker is running: the images wait until one is started (`pneumoscreen worker`).")
+                progress.note("No worker is running: the images wait until one is started (`pneumoscreen worker`).")
         poll_s = DEFAULT_POLL_S if status.retry_after_s is None else status.retry_after_s
         sleep(min(max(poll_s, 0.1), MAX_POLL_S))

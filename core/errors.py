@@ -14,10 +14,30 @@ class PneumoscreenError(Exception):
     """Base of all errors that a user is meant to see."""
 
     code: ClassVar[str] = "internal_error"
+    retry_after_s: int | None = None
+    """After how many seconds the same request may succeed; None where it would fail again, or nobody knows."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+class NotFound(PneumoscreenError):
+    """There is no such job, image, user, ..., or it is deleted."""
+
+    code = "not_found"
+
+
+class Conflict(PneumoscreenError):
+    """What was asked for does not go together with the state of the thing."""
+
+    code = "conflict"
+
+
+class InvalidInput(PneumoscreenError):
+    """A value that somebody typed or sent cannot be used; the sentence says what to change."""
+
+    code = "invalid_request"
 
 
 class Permanent(PneumoscreenError):
@@ -66,10 +86,14 @@ class BlobMissing(Transient):
 
 class StorageUnavailable(Transient):
     code = "storage_unavailable"
+    retry_after_s = 5
 
 
 class StorageFull(StorageUnavailable):
+    """A person has to make room, or to delete a job."""
+
     code = "storage_full"
+    retry_after_s = 60
 
 
 class StorageMissing(StorageUnavailable):
@@ -92,6 +116,13 @@ class QueueFull(PneumoscreenError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class TooManyUploads(PneumoscreenError):
+    """This process receives as many files as it can hold open."""
+
+    code = "service_unavailable"
+    retry_after_s = 5
 
 
 class OutOfMemory(Transient):

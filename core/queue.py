@@ -86,6 +86,17 @@ def publish(app: Celery, image_ids: Iterable[int], queue: str, chunk: int) -> li
     return rung
 
 
+class CeleryPublisher:
+    """The `services.publishing.Publisher` of a process that has a Celery application."""
+
+    def __init__(self, app: Celery, images_per_message: int) -> None:
+        self._app = app
+        self._images_per_message = images_per_message
+
+    def publish(self, image_ids: Sequence[int], queue: str) -> list[int]:
+        return publish(self._app, image_ids, queue, self._images_per_message)
+
+
 def _chunks(ids: Iterable[int], size: int) -> Iterable[list[int]]:
     iterator = iter(ids)
     while chunk := list(islice(iterator, size)):

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.models import Image, Job, Rejection
 from db.session import now
+from db.tables import Image, Job, Rejection
 
 SILENT_FOR = timedelta(seconds=60)
 """An upload of which nothing came for this long was probably cut off: its page was closed, or its network is away."""

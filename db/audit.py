@@ -13,9 +13,9 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.models import AuditEntry
 from db.queries import Page
 from db.session import now
+from db.tables import AuditEntry
 
 
 class Action(StrEnum):

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, tuple_, union_all, update
 from sqlalchemy.orm import Session
 
-from db import previews
-from db.models import Image, Prediction, User, state_is, still
+from db import dialect, previews
 from db.states import Decision, ImageState, Priority
+from db.tables import Image, Prediction, User, state_is, state_is_unindexed
 
 # The number itself in the SQL, for the partial index of the suspects.
 _SUSPECTED = Image.crashes > literal(0, literal_execute=True)
@@ -42,7 +42,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model said of one image; `cam` as `imaging.cam.pack` makes it, the rest as `db.models` has it."""
+    """What a model said of one image; `cam` as `imaging.cam.pack` makes it, the rest as `db.tables` has it."""
 
     claim: Claim
     probability: float
@@ -111,7 +111,7 @@ class _Lease:
         """Those of `image_ids` that are still queued."""
         rows = self.session.execute(
             update(Image)
-            .where(Image.id.in_(image_ids), still(ImageState.QUEUED))
+            .where(Image.id.in_(image_ids), state_is_unindexed(ImageState.QUEUED))
             .values(
                 state=ImageState.RUNNING, attempt=Image.attempt + 1, worker=self.worker, lease_expires_at=self.until
             )
@@ -196,14 +196,8 @@ def pick_queued(
     condition: ColumnElement[bool], limit: int, *, order: Sequence[Any] = (Image.id,), name: str = "picked"
 ) -> Select[int]:
     """Ids of the first `limit` queued images, locked. A CTE, since PostgreSQL may run a plain sub-select twice."""
-    picked = (
-        select(Image.id)
-        .where(state_is(ImageState.QUEUED), condition)
-        .order_by(*order)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte(name)
-    )
+    first = select(Image.id).where(state_is(ImageState.QUEUED), condition).order_by(*order).limit(limit)
+    picked = dialect.skip_locked(first).cte(name)
     return select(picked.c.id)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.models import Heartbeat
+from db import dialect
+from db.tables import Heartbeat
 
 SWEEPER = "sweeper"
 
@@ -18,8 +18,7 @@ WRITTEN_EVERY_S = 5.0
 
 def beat(session: Session, name: str, now: datetime) -> None:
     """`name` is at work. Several processes may share a name: the row tells when any of them was last seen."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(Heartbeat).values(name=name, seen_at=now)
+    insert = dialect.insert(session, Heartbeat).values(name=name, seen_at=now)
     old = Heartbeat.seen_at < now - timedelta(seconds=WRITTEN_EVERY_S)
     clock_was_set_back = Heartbeat.seen_at > now
     session.execute(

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import beyond_retry
+from db import dialect
 from db.claims import pick_queued
-from db.models import Image, Job, state_is, still
 from db.states import FINAL_STATES, ImageState, Priority
+from db.tables import Image, Job, state_is, state_is_unindexed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ def create(
         "expected_images": expected_images,
     }
     # An absent key is NULL, which conflicts with nothing.
-    new = session.scalars(_insert(session, Job).values(values).on_conflict_do_nothing().returning(Job)).one_or_none()
+    insert = dialect.insert(session, Job).values(values).on_conflict_do_nothing()
+    new = session.scalars(insert.returning(Job)).one_or_none()
     if new is not None:
         return new, True
     job = session.scalars(select(Job).where(Job.user_id == user_id, Job.client_key == client_key)).one()
@@ -85,18 +86,12 @@ def add_images(
         "published_at": published_at,
     }
     rows = [common | {name: getattr(image, name) for name in NewImage.__slots__} for image in new]
-    session.execute(_insert(session, Image).on_conflict_do_nothing(), rows)
+    session.execute(dialect.insert(session, Image).on_conflict_do_nothing(), rows)
     found = session.scalars(
         select(Image).where(Image.job_id == job.id, Image.sha256.in_({image.sha256 for image in new}))
     )
     by_key = {(image.sha256, image.filename): image for image in found}
     return [by_key[image.sha256, image.filename] for image in new]
-
-
-def _insert(session: Session, table: type[Job | Image]) -> Any:
-    """`INSERT` with `ON CONFLICT`, which SQLAlchemy spells once a dialect."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
 
 
 def known(session: Session, *, user_id: int, sha256s: Iterable[str]) -> dict[str, NewImage]:
@@ -129,7 +124,7 @@ def take_unpublished(
             picked = pick_queued((Image.priority == priority) & condition, limit - len(found))
             rows = session.scalars(
                 update(Image)
-                .where(Image.id.in_(picked), still(ImageState.QUEUED))
+                .where(Image.id.in_(picked), state_is_unindexed(ImageState.QUEUED))
                 .values(published_at=now)
                 .returning(Image.id)
                 .execution_options(synchronize_session=False)
@@ -140,7 +135,8 @@ def take_unpublished(
 
 def unpublish(session: Session, image_ids: Sequence[int]) -> None:
     """The doorbell could not be rung after all: leave the images to the next sweep."""
-    session.execute(update(Image).where(Image.id.in_(image_ids), still(ImageState.QUEUED)).values(published_at=None))
+    queued = Image.id.in_(image_ids) & state_is_unindexed(ImageState.QUEUED)
+    session.execute(update(Image).where(queued).values(published_at=None))
 
 
 def cancel(session: Session, job: Job, now: datetime) -> int:

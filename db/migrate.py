@@ -11,8 +11,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from db import dialect
 from db.limits import within
 from db.session import make_engine
 
@@ -53,8 +54,7 @@ def _locked(url: str) -> Iterator[Connection]:
             engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            dialect.lock(connection, _LOCK_KEY)
             yield connection
     finally:
         engine.dispose()

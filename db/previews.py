@@ -9,18 +9,18 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, exists, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.models import Preview
+from db import dialect
+from db.tables import Preview
 
 
 def keep(session: Session, pictures: Mapping[str, bytes], now: datetime) -> None:
     """Store JPEGs by the sha256 of their uploads. One that is there already stays: it was made of the same bytes."""
     rows = [{"sha256": sha256, "jpeg": jpeg, "created_at": now} for sha256, jpeg in sorted(pictures.items())]
     if rows:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        session.execute(dialect.insert(Preview).on_conflict_do_nothing(index_elements=["sha256"]), rows)
+        insert = dialect.insert(session, Preview)
+        session.execute(insert.on_conflict_do_nothing(index_elements=["sha256"]), rows)
 
 
 def has(session: Session, sha256: str) -> bool:

@@ -11,11 +11,11 @@ from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from core import errors
-from db import narrowing
 from db.arrival import NOTHING_DECLARED, Arrival, arrival
-from db.models import Image, Job, Prediction, Review, state_is
-from db.narrowing import Filters
+from db.listing import filters as narrowing
+from db.listing.filters import Filters
 from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
+from db.tables import Image, Job, Prediction, Review, state_is
 
 Row = TypeVar("Row")
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.models import Rejection
+from db import dialect
 from db.queries import Page
+from db.tables import Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ def add(session: Session, job_id: int, rejected: Sequence[NewRejection], now: da
     }
     if not rows:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(Rejection)
+    insert = dialect.insert(session, Rejection)
     last = {name: insert.excluded[name] for name in ("code", "message", "at")}
     statement = insert.on_conflict_do_update(index_elements=["job_id", "filename", "sha256"], set_=last)
     session.execute(statement, [rows[key] for key in sorted(rows)])

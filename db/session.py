@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
-from db import limits
+from db import dialect, limits
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -133,7 +133,7 @@ def _sqlite_begin(connection: Connection) -> None:
 
 def now(session: Session) -> datetime:
     """The time, UTC, by the one clock that all hosts share: the database server's, so that leases need no NTP."""
-    if session.get_bind().dialect.name == "sqlite":
+    if dialect.is_sqlite(session):
         return datetime.now(UTC)  # one file, one host, one clock
     server_time: datetime = session.scalars(select(func.clock_timestamp())).one()
     return server_time.astimezone(UTC)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import StorageForeign, StorageMissing
-from db.models import Image, RecordedStore
+from db import dialect
 from db.session import Database, now
+from db.tables import Image, RecordedStore
 from storage import marker
 from storage.base import BlobStore
 
@@ -66,9 +66,8 @@ def adopt(database: Database, store: BlobStore, *, replace: bool = True) -> None
 
 def _record(session: Session, store_id: str, *, replace: bool) -> bool:
     """Whether this is the recorded store now."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     values = {"store_id": store_id, "recorded_at": now(session)}
-    insert = dialect.insert(RecordedStore).values(number=1, **values)
+    insert = dialect.insert(session, RecordedStore).values(number=1, **values)
     if replace:
         session.execute(insert.on_conflict_do_update(index_elements=["number"], set_=values))
         return True

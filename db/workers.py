@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db.models import Model, Worker
+from db.tables import Model, Worker
 
 ALIVE_S = 10.0
 """A worker not seen for this long counts as gone."""

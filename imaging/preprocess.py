@@ -20,6 +20,7 @@ from PIL import Image
 from imaging import orientation, trim
 from imaging.decode import picture, upright
 from imaging.media import MAX_PIXELS
+from imaging.raster.picture import Picture
 from imaging.transform import INPUT_PX
 from imaging.trim import Box
 
@@ -75,22 +76,32 @@ def prepare(data: bytes, *, max_pixels: int = MAX_PIXELS, with_preview: bool = T
     Raises:
         what `imaging.decode.decode` raises.
     """
-    stored = picture(data, max_pixels=max_pixels, at_least_px=DECODED_PX)
-    gray = upright(stored)
-    box = trim.find(gray)
+    stored, gray, box = _decode(data, max_pixels, DECODED_PX)
+    if stored.scale > 1 and box.shortest_px < DECODED_PX:  # a border takes so much that the rest would be too small
+        at_least_px = -(-DECODED_PX * min(gray.shape) // box.shortest_px)
+        stored, gray, box = _decode(data, max_pixels, at_least_px)
     inside = gray[box.top : box.bottom, box.left : box.right]
     shown_alike = stored.as_browsers_show and stored.turn == orientation.UPRIGHT
     preview = None if shown_alike or not with_preview else _preview(gray)
-    return Prepared(preprocess(inside), box, _notes(inside, narrow=stored.narrow), preview)
+    return Prepared(preprocess(inside), box, _notes(inside, box, narrow=stored.narrow), preview)
 
 
-def _notes(inside: NDArray[np.uint8], *, narrow: bool) -> tuple[str, ...]:
+def _decode(data: bytes, max_pixels: int, at_least_px: int) -> tuple[Picture, NDArray[np.uint8], Box]:
+    """The picture, upright, and the part of it inside its border."""
+    stored = picture(data, max_pixels=max_pixels, at_least_px=at_least_px)
+    gray = upright(stored)
+    return stored, gray, trim.find(gray)
+
+
+def _notes(inside: NDArray[np.uint8], box: Box, *, narrow: bool) -> tuple[str, ...]:
+    """Sentences that suit a result as well as an image that the model refuses."""
     notes = []
-    height_px, width_px = inside.shape
-    if min(inside.shape) < SMALL_PX:
-        notes.append(f"Small picture ({width_px} x {height_px} px): the result is less reliable.")
+    if box.shortest_px < SMALL_PX:
+        height_px, width_px = inside.shape
+        size = f"{width_px} × {height_px} px" + ("" if box.is_whole else " without its border")
+        notes.append(f"The picture is small ({size}), and the model less reliable on it.")
     if narrow or np.ptp(np.percentile(inside[::4, ::4], (0.5, 99.5))) < _UNIFORM_LEVELS:
-        notes.append("The picture is nearly uniform: the result is less reliable.")
+        notes.append("The picture is nearly uniform, and the model less reliable on it.")
     return tuple(notes)
 
 

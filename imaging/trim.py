@@ -34,6 +34,11 @@ class Box:
     def is_whole(self) -> bool:
         return (self.left, self.top, self.right, self.bottom) == (0, 0, self.width_px, self.height_px)
 
+    @property
+    def shortest_px(self) -> int:
+        """The shorter side of the part."""
+        return min(self.right - self.left, self.bottom - self.top)
+
 
 def find(gray: NDArray[np.uint8]) -> Box:
     """The box without the uniform border of uint8 (H, W); all of it if there is none."""

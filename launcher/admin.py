@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import delete
 
-from db import users
+from db.accounts import users
 from db.audit import Action, Kind, record_command
-from db.models import User, Worker
 from db.session import Database, now
 from db.states import Role
+from db.tables import User, Worker
 from launcher.datadir import read_secret, write_secret
 
 NAME = "admin"

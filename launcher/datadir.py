@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from core.atomic import write_bytes
 from core.errors import ConfigurationError
+from core.settings import Settings
 
 STALE_WAIT_S = 20.0
 """Children of a killed launcher keep the lock until they have stopped, at most `lifeline.GRACE_S`."""
@@ -36,6 +38,26 @@ def prepare(path: Path) -> Path:
             f"Cannot write to the data directory {path} ({error.strerror}); choose another --data-dir."
         ) from error
     return path
+
+
+def of_embedded(settings: Settings) -> Path:
+    """The data directory, if all that a service keeps is in it.
+
+    Raises:
+        ConfigurationError: database, images or models are elsewhere.
+    """
+    elsewhere = {
+        "DATABASE_URL": settings.storage.database_url.get_secret_value(),
+        "STORAGE_URL": settings.storage.storage_url,
+        "BLOB_DIR": settings.storage.blob_dir,
+        "MODELS_DIR": settings.storage.models_dir,
+    }
+    if names := [f"PNEUMOSCREEN_{name}" for name, value in elsewhere.items() if value]:
+        raise ConfigurationError(
+            f"This is for a service whose data is all in its data directory, and {', '.join(names)} is set: "
+            "see docs/deployment.md for the back-up of such a service."
+        )
+    return settings.storage.data_dir.expanduser().resolve()
 
 
 @contextlib.contextmanager
@@ -90,13 +112,7 @@ def _alive(pid: str) -> bool:
 
 def write_secret(path: Path, value: str) -> None:
     """Write `value` and a newline to `path` for its owner alone; never half a file, never readable in between."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(value + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_bytes(path, f"{value}\n".encode(), mode=0o600)
 
 
 def read_secret(path: Path) -> str | None:

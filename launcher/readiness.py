@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 TELL_EVERY_S = 3.0
 
 
@@ -26,8 +28,6 @@ class Seen:
 
 def ask(url: str) -> Seen:
     """Ask the service at `url`, which may not answer yet."""
-    import httpx
-
     try:
         body = httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).json()
     except (httpx.HTTPError, ValueError):

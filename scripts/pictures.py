@@ -20,7 +20,8 @@ from werkzeug.serving import make_server
 
 from core.queue import make_celery
 from core.settings import Limits, Security, Settings, Storage
-from db import claims, migrate, stores, users, workers
+from db import claims, migrate, stores, workers
+from db.accounts import users
 from db.session import Database, now
 from db.states import Decision, Role
 from imaging import cam

@@ -1,1 +1,4 @@
-"""The application: what people and programs may ask of the service. Without Flask, Celery and torch."""
+"""The application: what people, programs and devices may ask of the service, whoever carries the question.
+
+Imports db, storage, imaging.media and core; never Flask, Celery or torch, so that a process of any kind can use it.
+"""

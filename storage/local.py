@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
+from core.atomic import sync_directory, write_bytes
 from storage import marker
 from storage.base import SHA256_HEX, checked, missing, storage_errors
 from storage.spool import Spool, drop_spools, new_spool, written_s
@@ -31,13 +32,7 @@ class LocalBlobStore:
             self._spools.mkdir(parents=True, exist_ok=True, mode=0o700)
             for first_byte in range(FOLDERS):
                 (self.root / f"{first_byte:02x}").mkdir(exist_ok=True, mode=0o700)
-            draft = self._spools / f"{marker.NAME}-{store_id}"
-            with draft.open("wb") as file:
-                file.write(marker.write(store_id))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.root / marker.NAME)
-            _sync_directory(self.root)
+            write_bytes(self.root / marker.NAME, marker.write(store_id))
 
     def store_id(self) -> str | None:
         with storage_errors("read"):
@@ -71,7 +66,7 @@ class LocalBlobStore:
             except FileNotFoundError:
                 spool.sync()
                 spool.path.replace(target)
-            _sync_directory(target.parent)  # also of one that another upload may have renamed a moment ago
+            sync_directory(target.parent)  # also of one that another upload may have renamed a moment ago
             spool.close()
         return sha256
 
@@ -117,12 +112,3 @@ class LocalBlobStore:
 
     def _path(self, sha256: str) -> Path:
         return self.root / checked(sha256)[:2] / sha256
-
-
-def _sync_directory(path: Path) -> None:
-    """Make a rename in `path` survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,7 +17,8 @@ from sqlalchemy import make_url
 
 from core.queue import make_celery
 from core.settings import Settings
-from db import migrate, stores, users
+from db import migrate, stores
+from db.accounts import users
 from db.session import Database, now
 from storage import marker
 from storage.local import LocalBlobStore
@@ -105,6 +106,12 @@ def _quick_password_hashes() -> Iterator[None]:
         patch.setattr(users, "_hasher", hasher)
         patch.setattr(users, "_NO_SUCH_USER", hasher.hash("nobody's"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _a_busy_machine_is_no_part_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.storage.LIMIT_S", 60.0)
+    monkeypatch.setattr("web.health.service_health.LIMIT_S", 60.0)
 
 
 @pytest.fixture

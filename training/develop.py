@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from model.card import Calibration, OperatingPoint
 from model.resnet import GrayResNet
 from training.augment.loader import Labelled
-from training.calibrate import operating_point as calibrate
+from training.calibrate.operating_point import choose_threshold
+from training.calibrate.platt import calibrated, fit_platt, fold_into
 from training.config import TrainConfig
 from training.data import split
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.finetune import networks
-from training.finetune.history import Epoch
 from training.frozen import features, fit
+from training.history import Epoch
 from training.progress import StageProgress, stage
 
 
@@ -75,13 +76,13 @@ def develop(source: Source, config: TrainConfig, cache: Path, progress: StagePro
     """
     raw = (_frozen if config.method == "frozen" else _finetuned)(source, config, cache, progress)
     labels = source.dataset.labels[source.known]
-    calibration = calibrate.fit_platt(raw.out_of_fold, labels)
-    probabilities = calibrate.apply(calibration, raw.out_of_fold)
-    _fold_in(raw.network, calibration)
+    calibration = fit_platt(raw.out_of_fold, labels)
+    probabilities = calibrated(calibration, raw.out_of_fold)
+    fold_into(raw.network, calibration)
     return Developed(
         network=raw.network,
         calibration=calibration,
-        operating_point=calibrate.choose_threshold(probabilities, labels, config.sensitivity),
+        operating_point=choose_threshold(probabilities, labels, config.sensitivity),
         history=raw.history,
         best_epoch=raw.best_epoch,
         views=raw.views,
@@ -118,10 +119,3 @@ def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: Stage
     workshop = networks.Workshop(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress)
     found = networks.develop(workshop, data, source.folds, config.finetune.oof_groups)
     return Raw(found.final, found.views, found.out_of_fold, found.by_seed, found.history, found.best_epoch)
-
-
-def _fold_in(network: GrayResNet, calibration: Calibration) -> None:
-    """Make the network's own logit the calibrated one."""
-    with torch.no_grad():
-        network.body.fc.weight.mul_(calibration.slope)
-        network.body.fc.bias.mul_(calibration.slope).add_(calibration.intercept)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from model.card import Card
 from training.data import split
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.data.sources import CLASSES
 from training.evaluate import plots
-from training.finetune.history import Epoch
+from training.history import Epoch
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,17 @@ from imaging.transform import PREPROCESSING
 from model import checkpoint, loaded
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.loaded import LoadedModel
+from training import backbone, run_folder
 from training import config as configs
-from training import run_folder
 from training.calibrate import ood
 from training.config import TrainConfig
-from training.data import labelled, split
+from training.data import dataset as labelled
+from training.data import split
 from training.develop import Developed, Source, develop
 from training.evaluate import figures as evaluate
 from training.evaluate import robustness, seeds
-from training.frozen import backbone
 from training.progress import StageProgress, stage
-from training.release import quantize, report
+from training.release import model_card, quantize
 from training.release.version import code_version
 
 
@@ -43,7 +43,7 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
     """Train, evaluate and write the run folder `out`; returns the new checkpoint's card.
 
     Raises:
-        ConfigurationError: the data set or the backbone cannot be used; the sentence says why.
+        InvalidInput: the data set or the backbone cannot be used; the sentence says why.
     """
     out.mkdir(parents=True, exist_ok=True)
     dataset = labelled.read(inputs.source, stage(progress, "reading images"), for_training=True)
@@ -108,18 +108,18 @@ def _card(config: TrainConfig, source: Source, developed: Developed, command: st
         operating_point=developed.operating_point,
         calibration=developed.calibration,
         training_data=TrainingData(
-            source=report.DATA_SOURCE,
-            licence=report.DATA_LICENCE,
+            source=model_card.DATA_SOURCE,
+            licence=model_card.DATA_LICENCE,
             images=len(dataset.names),
             patients=len(set(dataset.patients)),
             pneumonia=int(dataset.labels.sum()),
             duplicates_left_out=dataset.duplicates,
             digest=dataset.digest,
         ),
-        backbone=f"{report.BACKBONE} (sha256 of the weights {source.backbone_sha256})",
+        backbone=f"{model_card.BACKBONE} (sha256 of the weights {source.backbone_sha256})",
         split=dict(zip(parts.tolist(), counts.tolist(), strict=True)),
         config={**config.recorded(), "best_epoch": developed.best_epoch, "command": command},
         metrics={},
-        intended_use=report.INTENDED_USE,
-        limits=report.LIMITS,
+        intended_use=model_card.INTENDED_USE,
+        limits=model_card.LIMITS,
     )

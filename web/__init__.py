@@ -1,1 +1,1 @@
-"""The Flask front end: pages, API, and the one write path for uploads. Never decodes a pixel, never imports torch."""
+"""The Flask front end: pages and API over `services`. Never decodes a pixel, never imports torch."""

@@ -12,12 +12,22 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.settings import Settings
-from web import admission, api, api_docs, auth, errors, pages, permissions, request_ids, storage
-from web.health import endpoints, service_health
+from web import (
+    api,
+    api_docs,
+    auth,
+    dependencies,
+    errors,
+    pages,
+    permissions,
+    problems,
+    request_ids,
+)
+from web.health import endpoints
 from web.intake import refusals
 from web.intake.json_depth import ShallowJSON
 from web.intake.upload_request import UploadRequest
-from web.services import _KEY, Services, connect_all
+from web.services import Services, connect_all
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -43,13 +53,14 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     """A Flask application; `services` stands in for the real ones in tests.
 
     Raises:
-        ConfigurationError: there is no secret key to make CSRF tokens of, or a route has no permission.
+        ConfigurationError: there is no secret key to make CSRF tokens of.
+        RuntimeError: a route has no permission.
     """
     app = OpenAPI(
         __name__,
         info=Info(title="pneumoscreen", version=version("pneumoscreen"), description=api.DESCRIPTION),
         security_schemes=api.SECURITY_SCHEMES,
-        validation_error_callback=errors.invalid_request,
+        validation_error_callback=problems.invalid_request,
         doc_ui=False,
     )
     app.request_class = UploadRequest
@@ -64,21 +75,17 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.security.session_absolute_hours),
         WTF_CSRF_CHECK_DEFAULT=False,  # web.auth checks it, once it knows that a cookie and no token is used
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
-        JSON_SORT_KEYS=False,
     )
     if settings.security.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.security.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
-    app.extensions[_KEY] = ours = services or connect_all(settings)
+    deps = dependencies.install(app, settings, services or connect_all(settings))
     request_ids.install(app, trust_proxy=settings.security.trusted_proxies > 0)
     refusals.install(app)
-    stored = storage.install(app, ours)
     if services is None:
-        stored.start()  # a new database gets its store now, not with the first upload
-    service_health.install(app, ours, stored)
-    admission.install(app, settings, ours.database, ours.store)
+        deps.ingest.guard.start()  # a new database gets its store now, not with the first upload
     CSRFProtect(app)
     errors.install(app)
-    auth.install(app)
+    auth.install(app, deps.database)
     app.register_api(api.blueprint)
     app.register_blueprint(api_docs.blueprint)
     app.register_blueprint(endpoints.blueprint)

@@ -1,37 +1,22 @@
-"""What users do through this process, written to the audit log (`db/audit.py`)."""
+"""What users look at, written to the audit log (`db/audit.py`) before it is shown."""
 
 from __future__ import annotations
 
-from flask import request
-from sqlalchemy.orm import Session
-
-from db import audit
-from db.audit import Action, Actor, Kind
-from db.session import now
-from web.auth import user
-from web.services import services
+from db.audit import Action, Kind
+from web.auth import caller
+from web.dependencies import Dependencies
 
 
-def actor() -> Actor:
-    """The signed-in user of this request."""
-    who = user()
-    return Actor(who.name, who.id, who.role, request.remote_addr)
-
-
-def did(session: Session, action: Action, kind: Kind, object_id: int | None, detail: str = "") -> None:
-    """An entry in the caller's transaction, which makes the change it tells of."""
-    audit.record(session, actor(), action, now(session), kind=kind, object_id=object_id, detail=detail)
-
-
-def saw(kind: Kind, object_id: int | None, part: str, *included: str) -> None:
-    """Write, before it is shown, that the user sees `part`; it shows the parts `included`, which then need no entry.
+def record_view(deps: Dependencies, kind: Kind, object_id: int | None, part: str, *included: str) -> None:
+    """Record that the user sees `part`, which shows the parts `included`: they then need no entry of their own.
 
     One short insert of its own. If it fails the request fails: nothing is shown without a trace.
     """
-    who = user()
-    if (who.id, kind, object_id, part) in services().recently_seen:
-        return
-    with services().database.begin() as session:
-        did(session, Action.SAW, kind, object_id, part)
-    for shown in (part, *included):
-        services().recently_seen.add((who.id, kind, object_id, shown))
+    who = caller()
+    with deps.seen_lock:
+        if (who.user_id, kind, object_id, part) in deps.recently_seen:
+            return
+    with deps.database.begin() as session:
+        who.record(session, Action.SAW, kind, object_id, part)
+    with deps.seen_lock:
+        deps.recently_seen.update({(who.user_id, kind, object_id, shown): True for shown in (part, *included)})

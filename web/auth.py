@@ -11,13 +11,14 @@ from werkzeug.exceptions import BadRequest, Unauthorized
 from werkzeug.wrappers import Request
 from wtforms import ValidationError
 
-from db import sessions as rows
-from db import users
-from db.models import User
-from db.session import now
+from db.accounts import sessions as rows
+from db.accounts import users
+from db.session import Database, now
 from db.states import Role, Scope
+from db.tables import User
+from services.caller import Caller
 from web import permissions, sessions
-from web.services import services
+from web.dependencies import Dependencies, dependencies
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 UNATTENDED = "X-Unattended"
@@ -46,8 +47,8 @@ class Identity(UserMixin):  # type: ignore[misc]  # flask_login has no types
     by_token: bool = False
 
 
-def install(app: Flask) -> None:
-    app.session_interface = sessions.ServerSessions()
+def install(app: Flask, database: Database) -> None:
+    app.session_interface = sessions.ServerSessions(database)
     manager = LoginManager()
     # Not its context processor, which would ask the database while the page that says it is down is rendered.
     manager.init_app(app, add_context_processor=False)
@@ -60,6 +61,12 @@ def user() -> Identity:
     """The signed-in user of this request."""
     found: Identity = current_user._get_current_object()
     return found
+
+
+def caller() -> Caller:
+    """The signed-in user as the application's services know users, with the address of the client."""
+    who = user()
+    return Caller(who.id, who.name, who.role, request.remote_addr)
 
 
 def check_headers() -> None:
@@ -75,7 +82,7 @@ def check_headers() -> None:
     if not permissions.is_public(request.endpoint):
         if not current_user.is_authenticated:
             raise NotSignedIn
-        permissions.enforce(user(), request.endpoint)
+        permissions.enforce(dependencies().database, user(), request.endpoint)
     if _needs_csrf_token() and "X-CSRFToken" in request.headers:
         _check_csrf_token(request.headers["X-CSRFToken"])
         g.csrf_checked = True
@@ -107,29 +114,30 @@ def _check_csrf_token(given: str | None) -> None:
 
 def _identify(incoming: Request) -> Identity | None:
     """By a valid token; else, whatever else the request carries, by the cookie of a session."""
-    return _by_token(incoming) or _by_session(incoming)
+    deps = dependencies()
+    return _by_token(deps, incoming) or _by_session(deps, incoming)
 
 
-def _by_token(incoming: Request) -> Identity | None:
+def _by_token(deps: Dependencies, incoming: Request) -> Identity | None:
     scheme, _, token = incoming.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer":
         return None
-    with services().database.read() as database:
+    with deps.database.read() as database:
         found = users.check_token(database, token.strip(), now(database))
         return _identity(found.user, users.scopes_of(found), by_token=True) if found else None
 
 
-def _by_session(incoming: Request) -> Identity | None:
-    with services().database.read() as database:
+def _by_session(deps: Dependencies, incoming: Request) -> Identity | None:
+    with deps.database.read() as database:
         at = now(database)
-        row = sessions.signed_in(database, at)
+        row = sessions.signed_in(database, deps.settings, at)
         if row is None:
             return None
         found, seen_at = _identity(row.user), row.seen_at
     sessions.current().load(row.data)
     sessions.current().signed_in = True
     if at - seen_at >= rows.TOUCH_EVERY and UNATTENDED not in incoming.headers:
-        with services().database.begin() as database:
+        with deps.database.begin() as database:
             rows.touch(database, sessions.current().id, at)
     return found
 

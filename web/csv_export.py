@@ -9,20 +9,20 @@ from collections.abc import Iterator, Sequence
 from flask import Response
 
 from core.csv_lines import COLUMNS, REJECTED, Row, cells
-from db import export, rejections
+from db import rejections
 from db.audit import Action, Kind
-from db.narrowing import Filters
+from db.listing import export
+from db.listing.filters import Filters
 from db.session import Database
-from web import audit
-from web.services import services
+from web.auth import caller
 
 
-def response(filters: Filters, name: str, *, newest_first: bool) -> Response:
+def response(database: Database, filters: Filters, name: str, *, newest_first: bool) -> Response:
     """All images that match, as a download called `name`; the audit log has it before its first line is sent."""
     kind, object_id = subject(filters)
-    with services().database.begin() as session:
-        audit.did(session, Action.EXPORTED, kind, object_id, _narrowed_by(filters))
-    answer = Response(_lines(services().database, filters, newest_first=newest_first), mimetype="text/csv")
+    with database.begin() as session:
+        caller().record(session, Action.EXPORTED, kind, object_id, _narrowed_by(filters))
+    answer = Response(_lines(database, filters, newest_first=newest_first), mimetype="text/csv")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 

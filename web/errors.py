@@ -1,93 +1,67 @@
-"""Errors as people and programs read them: a page, or `application/problem+json` (RFC 9457) under /api."""
+"""What every error is answered with: the one place that knows the HTTP status of an error of `core.errors`."""
 
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
-from typing import Any
+from collections.abc import Mapping
 
 import structlog
-from flask import Flask, Response, current_app, make_response, render_template, request
-from pydantic import ValidationError
+from flask import Flask, Response, current_app, request
 from sqlalchemy.exc import DataError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from core.errors import BlobMissing, PneumoscreenError, QueueFull, StorageFull, StorageUnavailable
-from web import request_ids
-from web.storage import storage
+from core.errors import (
+    BlobMissing,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PneumoscreenError,
+    QueueFull,
+    StorageFull,
+    StorageUnavailable,
+    TooLarge,
+    TooManyUploads,
+    UnsupportedType,
+)
+from services import filenames
+from services.files import Rejected
+from web.dependencies import dependencies
+from web.problems import answer, problem
 
 RETRY_AFTER_S = 5
-STORAGE_RETRY_AFTER_S = 60
-"""A full disk needs a person, or a job deleted."""
+"""While the database is away."""
 
-CODES = {413: "request_too_large", 422: "invalid_request"}
-"""Where the phrase of the standard library, which the code is made of otherwise, depends on Python's version."""
-
-TITLES = {
-    400: "That did not work",
-    403: "Not for this account",
-    404: "Not found",
-    413: "Too much at once",
-    422: "That did not work",
-    429: "The queue is full",
-    500: "Something went wrong",
-    503: "Out of service for the moment",
-    507: "The image storage is full",
+STATUSES: Mapping[type[PneumoscreenError], int] = {
+    NotFound: 404,
+    BlobMissing: 404,
+    Conflict: 409,
+    InvalidInput: 422,
+    QueueFull: 429,
+    StorageUnavailable: 503,
+    TooManyUploads: 503,
+    StorageFull: 507,
 }
-"""For people, who see a page; programs get the phrase of the standard."""
+"""By the nearest class of an error. An error that is not here is a fault of ours."""
+REJECTED = {TooLarge.code: 413, UnsupportedType.code: 415}
+"""By the code of a file that was rejected alone; others are 422."""
+OPERATORS = frozenset({429, 503, 507})
+"""What an operator can do something about, and so finds in the log."""
+NOT_KEPT = {
+    503: "Nothing of this request was kept: send it again.",
+    507: "Nothing of this request was kept: send it again later.",
+}
 
 log = structlog.get_logger()
 
 
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(BlobMissing, _missing)
-    app.register_error_handler(StorageUnavailable, _unavailable)
-    app.register_error_handler(StorageFull, _storage_full)
-    app.register_error_handler(QueueFull, _queue_full)
+    app.register_error_handler(PneumoscreenError, domain_error)
     app.register_error_handler(DataError, _not_storable)
-    app.register_error_handler(OperationalError, _unavailable)
-    app.register_error_handler(PoolTimeout, _unavailable)  # every connection of the pool hangs in the database
-    app.register_error_handler(InternalError, _unavailable)  # PostgreSQL ended a write that did nothing for too long
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(PoolTimeout, _database_away)  # every connection of the pool hangs in the database
+    app.register_error_handler(InternalError, _database_away)  # PostgreSQL ended a write that did nothing for too long
     app.register_error_handler(Exception, _crash)
-
-
-def problem(status: int, detail: str, code: str | None = None, **more: Any) -> Response:
-    """A problem document; `code` is stable, `detail` is for a person, `request_id` stands in the log too."""
-    title = HTTPStatus(status).phrase
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code or CODES.get(status) or title.lower().replace(" ", "_"),
-    }
-    if number := request_ids.current():
-        body["request_id"] = number
-    return Response(json.dumps(body | more), status, mimetype="application/problem+json")
-
-
-def invalid_request(error: ValidationError) -> Response:
-    """What was wrong with a request's values, each by its place."""
-    errors = [
-        {"field": ".".join(map(str, e["loc"])), "message": e["msg"]}
-        for e in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    detail = "; ".join(f"{e['field'] or 'body'}: {e['message']}" for e in errors)
-    return problem(422, detail, "invalid_request", errors=errors)
-
-
-def wants_json() -> bool:
-    return request.path.startswith("/api/") or request.path == "/openapi.json"
-
-
-def _answer(status: int, detail: str, code: str | None = None) -> Response:
-    if wants_json():
-        return problem(status, detail, code)
-    title = TITLES.get(status) or HTTPStatus(status).phrase
-    page = render_template("error.html", status=status, title=title, detail=detail, request_id=request_ids.current())
-    return make_response(page, status)
 
 
 def http_error(error: HTTPException) -> Response:
@@ -100,7 +74,7 @@ def http_error(error: HTTPException) -> Response:
     detail = _too_large() if status == 413 else error.description or ""
     if status == 404 and error is request.routing_exception:
         detail = "There is nothing at this address: check how it is spelled."
-    response = _answer(status, detail, getattr(error, "problem_code", None))
+    response = answer(status, detail, getattr(error, "problem_code", None))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After", "WWW-Authenticate"}:
             response.headers[name] = value
@@ -118,46 +92,53 @@ def _too_large() -> str:
     )
 
 
-def _missing(error: BlobMissing) -> Response:
-    """404, unless the whole store is missing: then the bytes may well be there once it is back."""
+def domain_error(error: PneumoscreenError) -> Response:
+    """The answer to what the application refused or found missing."""
+    if isinstance(error, BlobMissing):
+        error = _store_away() or error  # the bytes may well be there once the store is back
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
+    if status is None:
+        return _crash(error)
+    if status in OPERATORS or isinstance(error, BlobMissing):
+        write = log.warning if status == 429 else log.error
+        event = "service_unavailable" if status == 503 else error.code
+        write(event, endpoint=request.endpoint, error=type(error).__name__, retry_after_s=error.retry_after_s)
+    detail = f"{error.message} {NOT_KEPT[status]}" if isinstance(error, StorageUnavailable) else error.message
+    return _with_retry_after(answer(status, detail, error.code), error.retry_after_s)
+
+
+def rejected(file: Rejected) -> Response:
+    """The answer to an upload of one file that was not taken."""
+    return problem(REJECTED.get(file.code, 422), f"{filenames.shown(file.filename)}: {file.message}", file.code)
+
+
+def _store_away() -> StorageUnavailable | None:
+    """What is wrong with the image storage as a whole."""
     try:
-        storage().require()
+        dependencies().ingest.guard.require()
     except StorageUnavailable as away:
-        return _unavailable(away)
-    log.error("blob_missing", endpoint=request.endpoint)
-    return _answer(404, error.message, error.code)
+        return away
+    return None
+
+
+def _with_retry_after(response: Response, retry_after_s: int | None) -> Response:
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
 
 
 def _not_storable(error: DataError) -> Response:
     """PostgreSQL takes no NUL in a text, wherever in a request it hides."""
     log.warning("value_refused_by_database", error=type(error.orig).__name__)
-    return _answer(422, "A value of this request cannot be stored or compared: look for control characters.")
+    return answer(422, "A value of this request cannot be stored or compared: look for control characters.")
 
 
-def _queue_full(error: QueueFull) -> Response:
-    log.warning("queue_full", endpoint=request.endpoint, retry_after_s=error.retry_after_s)
-    response = _answer(429, error.message, error.code)
-    response.headers["Retry-After"] = str(error.retry_after_s)
-    return response
-
-
-def _storage_full(error: StorageFull) -> Response:
-    log.error("storage_full", endpoint=request.endpoint)
-    response = _answer(507, f"{error.message} Nothing of this request was kept: send it again later.", error.code)
-    response.headers["Retry-After"] = str(STORAGE_RETRY_AFTER_S)
-    return response
-
-
-def _unavailable(error: Exception) -> Response:
+def _database_away(error: Exception) -> Response:
     log.error("service_unavailable", error=type(error).__name__)
-    detail, code = "The database does not answer.", "database_unavailable"
-    if isinstance(error, PneumoscreenError):
-        detail, code = error.message, error.code
-    response = _answer(503, f"{detail} Nothing of this request was kept: send it again.", code)
-    response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return response
+    detail = f"The database does not answer. {NOT_KEPT[503]}"
+    return _with_retry_after(answer(503, detail, "database_unavailable"), RETRY_AFTER_S)
 
 
 def _crash(error: Exception) -> Response:
     log.error("request_crashed", endpoint=request.endpoint, exc_info=error)
-    return _answer(500, "The server failed on this request. The operator finds the reason in the log.")
+    return answer(500, "The server failed on this request. The operator finds the reason in the log.")

@@ -13,11 +13,10 @@ from typing import Any, Protocol
 from flask import Flask, abort, request
 from sqlalchemy import select
 
-from core.errors import ConfigurationError
-from db.models import Image, Job
+from db.session import Database
 from db.states import Role, Scope
-from web.schemas import MAX_ID
-from web.services import services
+from db.tables import Image, Job
+from services.jobs import MAX_ID
 
 
 class Reach(Enum):
@@ -148,14 +147,14 @@ class Asking(Protocol):
 
 
 def check_routes(app: Flask) -> None:
-    """Raises ConfigurationError: a route has no permission, a permission no route, or nobody could tell whose it is."""
+    """Raises RuntimeError: a route has no permission, a permission no route, or nobody could tell whose it is."""
     served = {rule.endpoint for rule in app.url_map.iter_rules()}
     if wrong := served ^ ROUTES.keys():
-        raise ConfigurationError(f"web/permissions.py and the routes disagree about: {', '.join(sorted(wrong))}.")
+        raise RuntimeError(f"web/permissions.py and the routes disagree about: {', '.join(sorted(wrong))}.")
     for rule in app.url_map.iter_rules():
         permission = ROUTES[rule.endpoint]
         if _may_be_own(permission) and not rule.arguments & {"job_id", "image_id"}:
-            raise ConfigurationError(f"{rule.endpoint} is for some users' own jobs only, and its address names no job.")
+            raise RuntimeError(f"{rule.endpoint} is for some users' own jobs only, and its address names no job.")
 
 
 def _may_be_own(permission: Permission) -> bool:
@@ -192,19 +191,19 @@ def may_open(who: Asking, endpoint: str) -> bool:
     return reach(who, ROUTES[endpoint]) is not R.NONE
 
 
-def enforce(who: Asking, endpoint: str) -> None:
+def enforce(database: Database, who: Asking, endpoint: str) -> None:
     """End the request with 403 unless `who` may make it. What does not exist is left to the view's 404."""
     permission = ROUTES[endpoint]
     found = reach(who, permission)
     if found is R.NONE:
         _refuse(who, permission)
     if found is R.OWN and permission is not P.LIST_IMAGES:
-        owner_id = _owner(request.view_args or {})
+        owner_id = _owner(database, request.view_args or {})
         if owner_id is not None and owner_id != who.id:
             _refuse(who, permission)
 
 
-def _owner(arguments: Mapping[str, Any]) -> int | None:
+def _owner(database: Database, arguments: Mapping[str, Any]) -> int | None:
     """Whose job the address names, by itself or through an image; None if there is no such thing."""
     if "image_id" in arguments:
         query = select(Job.user_id).join(Image, Image.job_id == Job.id).where(Image.id == arguments["image_id"])
@@ -212,7 +211,7 @@ def _owner(arguments: Mapping[str, Any]) -> int | None:
         query = select(Job.user_id).where(Job.id == arguments["job_id"])
     if max(arguments.values()) > MAX_ID:
         return None
-    with services().database.read() as session:
+    with database.read() as session:
         return session.scalars(query).one_or_none()
 
 

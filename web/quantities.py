@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from core.plural import counted
+
 
 def amount(number: int) -> str:
     """1234567 -> '1,234,567'."""
@@ -17,11 +19,6 @@ def duration(span: timedelta) -> str:
         if seconds >= 2 * length_s or (unit != "day" and seconds >= length_s):
             return counted(round(seconds / length_s), unit)
     return counted(seconds, "second")
-
-
-def counted(number: int, noun: str) -> str:
-    """'1 image', '1,200 images'."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def is_are(number: int) -> str:

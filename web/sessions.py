@@ -17,10 +17,10 @@ from flask import Flask, Request, Response, g, session
 from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 from sqlalchemy.orm import Session as DatabaseSession
 
-from db import sessions
-from db.models import BrowserSession, User
-from db.session import now
-from web.services import services
+from core.settings import Settings
+from db.accounts import sessions
+from db.session import Database, now
+from db.tables import BrowserSession, User
 
 CSRF_FIELD = "csrf_token"
 """Where Flask-WTF looks for the secret that it signs its tokens from."""
@@ -67,6 +67,9 @@ class ServerSession(SecureCookieSession):
 
 
 class ServerSessions(SessionInterface):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
     def open_session(self, app: Flask, request: Request) -> ServerSession:
         """Asks no database: health and error pages have a session too."""
         given = request.cookies.get(self.get_cookie_name(app), "")
@@ -90,7 +93,7 @@ class ServerSessions(SessionInterface):
         elif not ours.has_cookie and CSRF_FIELD in g:
             response.set_cookie(name, ours.id, **options)
         if ours.modified and ours.signed_in:
-            with services().database.begin() as database:
+            with self._database.begin() as database:
                 sessions.write(database, ours.id, ours.data())
 
 
@@ -99,17 +102,17 @@ def current() -> ServerSession:
     return cast(ServerSession, cast(Any, session)._get_current_object())
 
 
-def signed_in(database: DatabaseSession, at: datetime) -> BrowserSession | None:
+def signed_in(database: DatabaseSession, settings: Settings, at: datetime) -> BrowserSession | None:
     """The row of this request's session, if its user is signed in."""
     ours = current()
-    return sessions.find(database, ours.id, sessions.limits(services().settings), at) if ours.has_cookie else None
+    return sessions.find(database, ours.id, sessions.limits(settings), at) if ours.has_cookie else None
 
 
-def begin(database: DatabaseSession, user: User) -> None:
+def begin(database: DatabaseSession, settings: Settings, user: User) -> None:
     """Sign `user` in, in the caller's transaction; whoever was signed in with this browser no longer is."""
     ours = current()
     sessions.end(database, ours.id)
-    ours.become(sessions.start(database, user, sessions.limits(services().settings), now(database)))
+    ours.become(sessions.start(database, user, sessions.limits(settings), now(database)))
 
 
 def end(database: DatabaseSession) -> None:

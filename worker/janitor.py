@@ -14,7 +14,9 @@ import structlog
 
 from core.errors import StorageUnavailable
 from core.settings import Settings
-from db import audit, erasure, retention, searches, sessions, throttle
+from db import audit
+from db.accounts import searches, sessions, throttle
+from db.retention import blobs, erasure
 from db.session import Database, now
 from db.stores import StoreCheck
 from storage.base import BlobStore
@@ -68,11 +70,11 @@ class Janitor:
                 throttle.forget(session, now(session))
                 sessions.forget(session, self._limits, now(session))
                 searches.forget(session, now(session))
-                retention.forget_removed(session, now(session))
+                blobs.forget_removed(session, now(session))
             for job_id in erasure.purge_abandoned(self._database, audit.SWEEPER):
                 log.info("upload_abandoned", job_id=job_id)
-            self._store.drop_spools(erasure.left_behind_since())
-        found = erasure.find_left_behind(self._database, self._store, self._first_byte)
+            self._store.drop_spools(erasure.orphaned_before())
+        orphaned = erasure.mark_orphaned(self._database, self._store, self._first_byte)
         self._first_byte = (self._first_byte + 1) % erasure.PREFIXES
-        if found:
-            log.info("blobs_left_behind", blobs=found)
+        if orphaned:
+            log.info("blobs_orphaned", blobs=orphaned)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from db.models import Base, UtcDateTime, is_modelled
+from db.tables import Base, UtcDateTime, is_modelled
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:

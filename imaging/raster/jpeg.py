@@ -64,7 +64,8 @@ def decode(data: bytes, size: tuple[int, int], at_least_px: int | None) -> Pictu
     except ValueError as error:
         raise segments.damaged(_share(stripped)) from error
     gray = _gray_of_inks(pixels, inverted=stripped.adobe) if inks else pixels[..., 0]
-    return Picture(gray, stripped.turn, as_browsers_show=stripped.frame in _SHOWN_BY_BROWSERS and not inks)
+    shown = stripped.frame in _SHOWN_BY_BROWSERS and not inks
+    return Picture(gray, stripped.turn, as_browsers_show=shown, scale=scale)
 
 
 def _scale(size: tuple[int, int], at_least_px: int) -> int:

@@ -17,10 +17,12 @@ class Picture:
         gray: uint8 (H, W), 0 black to 255 white.
         turn: the EXIF orientation by which `gray` is still to be turned.
         as_browsers_show: whether a browser shows the file with these grays.
+        scale: by how much each side of `gray` is smaller than the file's.
         narrow: whether its 16 bits use so few levels that it is nearly uniform.
     """
 
     gray: NDArray[np.uint8]
     turn: int = orientation.UPRIGHT
     as_browsers_show: bool = True
+    scale: int = 1
     narrow: bool = False

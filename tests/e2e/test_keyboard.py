@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import select
 
-from db import claims, throttle
-from db.models import Image, Review
+from db import claims
+from db.accounts import throttle
 from db.session import now
 from db.states import ImageState, Opinion
+from db.tables import Image, Review
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import add_job, new_context, screen
 from web.services import Services

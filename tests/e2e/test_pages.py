@@ -11,7 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
-from db.models import Image, Job
+from db import previews
+from db.session import now
+from db.tables import Image, Job, Prediction
 from tests.e2e.conftest import LONG, add_job, add_refused_job, new_context, screen, sign_in
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
@@ -315,6 +317,32 @@ def test_the_map_is_shown_and_hidden_by_keyboard_and_fits_the_x_ray(
     assert page.request.get("/api/v1/images/1/cam").headers["content-type"] == "image/png"
     page.keyboard.press("Space")
     expect(layer).to_be_hidden()
+
+
+@pytest.mark.parametrize("width_px", [1280, 390])
+def test_the_map_lies_where_the_model_judged_and_the_border_is_told(
+    page: Page, services: Services, width_px: int
+) -> None:
+    """A picture of 400 x 600 that a worker made, with a border of 10, 20, 30 and 40 % of its sides."""
+    add_job(services, 2)
+    with services.database.begin() as session:
+        image = session.get_one(Image, 1)
+        judged = session.scalars(select(Prediction).where(Prediction.image_id == 1)).one()
+        judged.box = [400, 600, 40, 120, 280, 360]
+        previews.keep(session, {image.sha256: factories.jpeg(size_px=(400, 600))}, now(session))
+    page.set_viewport_size({"width": width_px, "height": 800})
+    page.goto("/images/1")
+    page.get_by_label("Show where the model saw signs").check()
+    shown, laid = page.evaluate(
+        """() => [".film img", ".film-map image"].map((s) => {
+            const box = document.querySelector(s).getBoundingClientRect();
+            return [box.x, box.y, box.width, box.height];
+        })"""
+    )
+    scale = min(shown[2] / 400, shown[3] / 600)
+    left, top = shown[0] + (shown[2] - 400 * scale) / 2, shown[1] + (shown[3] - 600 * scale) / 2
+    assert laid == pytest.approx([left + 40 * scale, top + 120 * scale, 240 * scale, 240 * scale], abs=1)
+    expect(page.get_by_text("judged without its border")).to_be_visible()
 
 
 def test_a_refused_image_keeps_its_number_in_the_details(page: Page, services: Services) -> None:

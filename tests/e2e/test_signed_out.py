@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import delete, select
 
-from db import sessions, users
-from db.models import BrowserSession, Image, Job, Review
+from db.accounts import sessions, users
 from db.session import now
 from db.states import Role
+from db.tables import BrowserSession, Image, Job, Review
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import add_job, new_context, sign_in
 from tests.testing import factories

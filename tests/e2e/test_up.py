@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.testing import factories
-from tests.testing.service import REPOSITORY, Service, running, wait_until
+from tests.testing.polling import wait_until
+from tests.testing.service import REPOSITORY, Service, running
 
 pytestmark = pytest.mark.e2e
 

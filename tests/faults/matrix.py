@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from db.models import Image
+from db.tables import Image
 from tests.faults.load import Load
 from tests.faults.profile import Profile
 from tests.faults.stack import START_TIMEOUT_S, Stack
 from tests.faults.verdict import Verdict, judge, judge_storage, stored, wait_until_final
-from tests.testing.service import wait_until
+from tests.testing.polling import wait_until
 
 DATABASES = ("sqlite", "postgresql")
 

@@ -18,9 +18,9 @@ from functools import partial
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.models import Image, Prediction
 from db.session import Database
 from db.states import FINAL_STATES, ImageState
+from db.tables import Image, Prediction
 from tests.faults.load import Load
 from tests.faults.stack import Kind, Stack, running
 from tests.faults.verdict import stored

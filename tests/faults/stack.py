@@ -21,10 +21,11 @@ from sqlalchemy import func, select
 
 from core.queue import connect, make_celery
 from core.settings import Settings
-from db import migrate, stores, users
-from db.models import Image, Worker
+from db import migrate, stores
+from db.accounts import users
 from db.session import Database, now
 from db.states import ImageState
+from db.tables import Image, Worker
 from storage.open import open_store
 from tests.faults.clock import Clock
 from tests.faults.points import VARIABLE, Orders
@@ -32,8 +33,8 @@ from tests.faults.process import Process
 from tests.faults.profile import Profile
 from tests.testing import factories, postgres, valkey
 from tests.testing.frozen_link import Link, link
+from tests.testing.polling import wait_until
 from tests.testing.postgres import PostgresServer
-from tests.testing.service import wait_until
 from tests.testing.settings import environment, make_settings
 from tests.testing.valkey import ValkeyServer
 

@@ -11,7 +11,8 @@ from contextlib import closing
 import pytest
 
 from tests.testing import factories
-from tests.testing.service import Service, running, wait_until
+from tests.testing.polling import wait_until
+from tests.testing.service import Service, running
 
 IMAGES = 80
 

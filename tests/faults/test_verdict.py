@@ -10,9 +10,9 @@ from sqlalchemy import delete, update
 
 from db import claims
 from db.claims import Scored
-from db.models import Image, Job
 from db.session import Database, now
 from db.states import Decision, ImageState
+from db.tables import Image, Job
 from tests.faults.load import Ledger
 from tests.faults.report import Outcome, as_table, summarize
 from tests.faults.verdict import Verdict, judge

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.models import Image, Job, Prediction
 from db.states import FINAL_STATES, ImageState
+from db.tables import Image, Job, Prediction
 from tests.faults.load import Ledger
 from tests.faults.stack import Stack
 

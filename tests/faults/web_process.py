@@ -7,7 +7,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from cli.web import serve
 from core import settings
-from db.models import Image
+from db.tables import Image
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.faults import clock, points

@@ -21,7 +21,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from core import settings
 from core.engines import EngineName
 from core.errors import OutOfMemory
-from db.models import Prediction
+from db.tables import Prediction
 from launcher import lifeline
 from model import loaded
 from model.engines import Engine

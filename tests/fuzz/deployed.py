@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from werkzeug.datastructures import FileStorage
 
 from core.settings import Settings
-from db import users
+from db.accounts import users
 from db.session import now
 from tests.testing import factories, valkey
 from tests.testing.fakes import fake_model

@@ -20,9 +20,10 @@ from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 
 from core.settings import PREFIX, Settings
-from db import stores, users, workers
-from db.models import Image, Prediction
+from db import stores, workers
+from db.accounts import users
 from db.session import Database, now
+from db.tables import Image, Prediction
 from tests.conftest import REPOSITORY
 from tests.testing import factories, valkey
 from tests.testing.polling import wait_until

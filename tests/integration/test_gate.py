@@ -14,9 +14,9 @@ from sqlalchemy import delete, select
 
 from benchmarks.site import Site, site
 from db import claims
-from db.models import BrowserSession, Review
 from db.session import now
 from db.states import Decision, Role
+from db.tables import BrowserSession, Review
 from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from sqlalchemy.orm import Session
 
-from db import jobs, users, workers
-from db.models import Image, Job, User
+from db import jobs, workers
+from db.accounts import users
 from db.session import now
 from db.states import Priority, Role
+from db.tables import Image, Job, User
 from tests.testing.fakes import FAKE_SHA256
 
 

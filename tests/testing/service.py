@@ -10,8 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,20 +18,10 @@ from typing import Any
 import httpx
 import redis
 
+from tests.testing.polling import wait_until
+
 START_TIMEOUT_S = 300.0
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def wait_until(condition: Callable[[], Any], *, timeout_s: float, what: str) -> Any:
-    """The first true value of `condition`, asked for twenty times a second."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"after {timeout_s:g} s still waiting for {what}")
-        time.sleep(0.05)
 
 
 class Service:

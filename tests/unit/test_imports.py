@@ -9,13 +9,19 @@ from tests.conftest import REPOSITORY
 
 LIGHT = (
     "core.errors", "core.logs", "imaging.media", "core.queue", "core.csv_lines", "core.settings", "storage.local",
-    "db.jobs", "db.migrate", "db.models", "db.queries", "db.session", "db.users", "db.workers",
+    "db.jobs", "db.migrate", "db.tables", "db.queries", "db.session", "db.accounts.users", "db.workers",
     "web.app", "worker.sweeper", "cli.main", "cli.submit",
 )  # fmt: skip
 
 
 def test_no_process_but_the_worker_loads_torch() -> None:
     assert loaded(*LIGHT) == ""
+
+
+def test_the_application_needs_neither_the_web_framework_nor_the_queue() -> None:
+    modules = sorted(f"services.{path.stem}" for path in (REPOSITORY / "services").glob("*.py"))
+    assert "services.ingest" in modules
+    assert loaded(*modules, unwanted=("flask", "werkzeug", "celery", "kombu", "redis", "torch")) == ""
 
 
 def test_the_command_line_starts_without_the_web_framework_and_the_database() -> None:

@@ -19,8 +19,9 @@ from model import checkpoint
 from model.card import Card, OodLimit
 from model.ood import OodStatistics
 from model.resnet import GrayResNet
-from training.calibrate import variants
-from training.data.labelled import Dataset
+from training.batches import in_batches
+from training.calibrate import ood_copies
+from training.data.dataset import Dataset
 from training.progress import Progress, silent
 
 IMAGES = 1200
@@ -33,7 +34,6 @@ DISTANCE_MARGIN, CONTRAST_MARGIN = 2.5, 1.25
 """The limits are this much further from the median than that quantile: files at full size, and other devices, are
 further away than copies at 224 px can show. Photos, hands and documents are at several times the limit even so.
 """
-BATCH = 32
 RULE = (
     "Two scores, of which the larger counts: distance to the training images, and contrast with spoilt copies of them. "
     "Each has its limit at the 99.75 % quantile of held-out patients' images and copies of them (cropped, turned, "
@@ -98,12 +98,12 @@ def draw(network: GrayResNet, dataset: Dataset, seed: int, progress: Progress = 
     some = slice(0, max(2, len(images) // 8))
     batches = {
         "plain": images,
-        "kept": np.stack([variants.kept(image, rng) for image in images]),
-        **{name: np.stack([make(i, rng) for i in images[some]]) for name, make in variants.SPOILT.items()},
+        "kept": np.stack([ood_copies.kept(image, rng) for image in images]),
+        **{name: np.stack([make(i, rng) for i in images[some]]) for name, make in ood_copies.SPOILT.items()},
     }
-    found = _pooled_all(network, batches, progress)
-    spoilt = {name: found[name] for name in variants.SPOILT}
-    return Sample(found["plain"], found["kept"], spoilt, held, held[some], len(set(patients.tolist())))
+    features = _pooled_all(network, batches, progress)
+    spoilt = {name: features[name] for name in ood_copies.SPOILT}
+    return Sample(features["plain"], features["kept"], spoilt, held, held[some], len(set(patients.tolist())))
 
 
 def hold_out(patients: Sequence[str], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -155,16 +155,16 @@ def _range(values: Floats, margin: float) -> tuple[float, float]:
 
 def _pooled_all(network: GrayResNet, kinds: dict[str, NDArray[np.uint8]], progress: Progress) -> dict[str, Floats]:
     total, done = sum(len(images) for images in kinds.values()), 0
-    found = {}
+    features = {}
     network.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack memory_format
     for name, images in kinds.items():
         parts = []
-        for start in range(0, len(images), BATCH):
-            parts.append(_pooled(network, images[start : start + BATCH]))
-            done += len(parts[-1])
+        for batch in in_batches(images):
+            parts.append(_pooled(network, batch))
+            done += len(batch)
             progress(done, total)
-        found[name] = np.concatenate(parts)
-    return found
+        features[name] = np.concatenate(parts)
+    return features
 
 
 def _pooled(network: GrayResNet, images: NDArray[np.uint8]) -> Floats:

@@ -1,16 +1,12 @@
-"""Calibration and operating point, from predictions of networks that never saw the patient."""
+"""The operating point, from predictions of networks that never saw the patient."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 
-from model.card import Calibration, OperatingPoint
-
-PRIOR = 0.5
-"""Calibrated for as many pneumonias as normals: how frequent pneumonia is where images come from is unknown."""
+from model.card import OperatingPoint
 
 _ON = (
     "on patient-grouped out-of-fold predictions of the training and validation parts, of the images as they are "
@@ -18,18 +14,6 @@ _ON = (
 )
 BALANCED = f"Maximises balanced accuracy (the mean of sensitivity and specificity) {_ON}"
 SENSITIVE = f"The highest threshold that finds {{share:.1%}} of pneumonias {_ON}"
-
-
-def fit_platt(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
-    """Platt scaling of logits (views, n), both classes weighing the same."""
-    model = LogisticRegression(C=np.inf, class_weight="balanced")
-    model.fit(logits.reshape(-1, 1), np.tile(labels, len(logits)))
-    return Calibration(slope=float(model.coef_[0, 0]), intercept=float(model.intercept_[0]), prior=PRIOR)
-
-
-def apply(calibration: Calibration, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Calibrated probabilities of raw logits."""
-    return np.asarray(1 / (1 + np.exp(-(calibration.slope * logits.astype(np.float64) + calibration.intercept))))
 
 
 def choose_threshold(

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from core.engines import EngineName
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model import checkpoint, loaded
 from model.card import Calibration, Card, OperatingPoint, Site
 from model.registry import Entry
-from training.calibrate import operating_point
+from training.batches import in_batches
+from training.calibrate.operating_point import choose_threshold
+from training.calibrate.platt import UNCHANGED, calibrated, fit_platt, fold_into
 from training.calibrate.site_figures import Comparison, compare
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.data.sources import CLASSES
 from training.progress import Progress, silent
 from training.release.version import code_version
@@ -28,7 +28,8 @@ MIN_EACH = 20
 """Patients of each class: with fewer, the 95 % interval of a sensitivity spans more than 20 points."""
 
 FOLDS = 5
-BATCH = 32
+INVERSE_REGULARIZATION = 1.0
+"""A site has few images, so its calibration stays near the model's own."""
 RULE = (
     "Maximises balanced accuracy (the mean of sensitivity and specificity) on the site's own images, in the middle of "
     "the range that does so."
@@ -61,15 +62,14 @@ def judge(entry: Entry, engine: EngineName, dataset: Dataset, progress: Progress
     """What the model says of the site's images.
 
     Raises:
-        ConfigurationError: too few patients of a class are left to set an operating point on.
+        InvalidInput: too few patients of a class are left to set an operating point on.
     """
     model = loaded.load(entry, engine)
     probability, score = [], []
-    for start in range(0, len(dataset.pixels), BATCH):
-        predictions = model.predict(dataset.pixels[start : start + BATCH])
+    for batch in in_batches(dataset.pixels, progress):
+        predictions = model.predict(batch)
         probability.append(predictions.probability)
         score.append(predictions.ood_score)
-        progress(min(start + BATCH, len(dataset.pixels)), len(dataset.pixels))
     refused = np.concatenate(score) > (np.inf if model.ood_limit is None else model.ood_limit)
     clipped = np.concatenate(probability)[~refused].astype(np.float64).clip(1e-7, 1 - 1e-7)
     patients: NDArray[np.str_] = np.array(dataset.patients)[~refused]
@@ -84,12 +84,11 @@ def propose(entry: Entry, scores: Scores, name: str, *, platt: bool) -> Proposal
     The figures of the new point are cross-validated: each image is decided at a point that was set without its
     patient, so that they promise no more than the site will see.
     """
-    fitted = fit_platt(scores) if platt else None
-    slope, intercept = (fitted.slope, fitted.intercept) if fitted else (1.0, 0.0)
-    moved = _sigmoid(slope * scores.logits + intercept)
+    fitted = recalibrate(scores) if platt else None
+    moved = calibrated(fitted or UNCHANGED, scores.logits)
     point = _operating_point(moved, scores.labels)
     called = _out_of_fold(scores)
-    old = _sigmoid(scores.logits) >= entry.card.operating_point.threshold
+    old = calibrated(UNCHANGED, scores.logits) >= entry.card.operating_point.threshold
     comparison = compare(scores.labels, scores.patients, old, called, entry.card.operating_point, point)
     return Proposal(_card(entry, scores, name, point, fitted, comparison), fitted, comparison)
 
@@ -98,27 +97,23 @@ def save(entry: Entry, proposal: Proposal, out: Path) -> str:
     """Write the new model version, calibration folded into its last layer; returns the sha256 of the file."""
     parent = checkpoint.load(entry.path, entry.sha256)
     if proposal.platt is not None:
-        head = parent.network.body.fc
-        with torch.no_grad():
-            head.weight.mul_(proposal.platt.slope)
-            head.bias.mul_(proposal.platt.slope).add_(proposal.platt.intercept)
+        fold_into(parent.network, proposal.platt)
     return checkpoint.save(out, parent.network, proposal.card, parent.ood)
 
 
-def fit_platt(scores: Scores) -> Calibration:
-    """Platt scaling of the model's logits, both classes weighing the same.
+def recalibrate(scores: Scores) -> Calibration:
+    """Fit Platt scaling to the model's logits.
 
     Raises:
-        ConfigurationError: the model ranks these images no better than by chance.
+        InvalidInput: the model ranks these images no better than by chance.
     """
-    model = LogisticRegression(C=1.0, class_weight="balanced").fit(scores.logits[:, None], scores.labels)
-    slope = float(model.coef_[0, 0])
-    if slope <= 0:
-        raise ConfigurationError(
+    calibration = fit_platt(scores.logits[None], scores.labels, inverse_regularization=INVERSE_REGULARIZATION)
+    if calibration.slope <= 0:
+        raise InvalidInput(
             "The model gives these pneumonias no higher scores than these normals, so nothing can be calibrated; "
             "check that the folders NORMAL and PNEUMONIA are not mixed up."
         )
-    return Calibration(slope=slope, intercept=float(model.intercept_[0]), prior=operating_point.PRIOR)
+    return calibration
 
 
 def _check_enough(scores: Scores) -> None:
@@ -126,14 +121,14 @@ def _check_enough(scores: Scores) -> None:
         count = len(set(scores.patients[scores.labels == label].tolist()))
         if count < MIN_EACH:
             left_out = f" ({scores.refused} images were left out, since the model refuses to judge them)"
-            raise ConfigurationError(
+            raise InvalidInput(
                 f"{name} has images of {count} patients{left_out if scores.refused else ''}; an operating point needs "
                 f"at least {MIN_EACH} of each class. Add more and run this again."
             )
 
 
 def _operating_point(probabilities: Floats, labels: Labels) -> OperatingPoint:
-    chosen = operating_point.choose_threshold(probabilities[None], labels)
+    chosen = choose_threshold(probabilities[None], labels)
     return OperatingPoint(threshold=chosen.threshold, rule=RULE)
 
 
@@ -141,7 +136,7 @@ def _out_of_fold(scores: Scores) -> NDArray[np.bool_]:
     """Which images (n,) are called pneumonia at a point set on the other patients'."""
     called = np.empty(len(scores.labels), dtype=np.bool_)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    probabilities = _sigmoid(scores.logits)
+    probabilities = calibrated(UNCHANGED, scores.logits)
     for rest, fold in splitter.split(scores.logits, scores.labels, scores.patients):
         point = _operating_point(probabilities[rest], scores.labels[rest])
         called[fold] = probabilities[fold] >= point.threshold
@@ -178,7 +173,3 @@ def _card(
             prior=fitted.prior,
         )
     return Card.model_validate(entry.card.model_copy(update=changes).model_dump())
-
-
-def _sigmoid(logits: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-logits)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 
 CLASSES = ("NORMAL", "PNEUMONIA")
 SUFFIXES = {".jpeg", ".jpg", ".png"}
@@ -38,7 +38,7 @@ def items(source: Path) -> Iterator[Item]:
     or 0 or 1) and if wanted `patient`; its paths start from the folder that it lies in.
 
     Raises:
-        ConfigurationError: nothing of these, or a row of the CSV that cannot be understood.
+        InvalidInput: nothing of these, or a row of the CSV that cannot be understood.
     """
     if source.is_file() and source.suffix.lower() == ".csv":
         return _rows(source)
@@ -69,7 +69,7 @@ def _candidates(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
         return _zip_members(source)
     if source.is_file() and tarfile.is_tarfile(source):
         return _tar_members(source)
-    raise ConfigurationError(f"{source} is neither a folder, nor a .tar or .zip of images, nor a .csv that lists them.")
+    raise InvalidInput(f"{source} is neither a folder, nor a .tar or .zip of images, nor a .csv that lists them.")
 
 
 def _in_class_folders(candidates: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[Item]:
@@ -107,7 +107,7 @@ def _read(file: IO[bytes], name: str) -> bytes:
     """All of a member, whatever size its entry claims."""
     data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise ConfigurationError(f"{name} unpacks to more than {MAX_FILE_BYTES / 1e6:g} MB, the limit of one image.")
+        raise InvalidInput(f"{name} unpacks to more than {MAX_FILE_BYTES / 1e6:g} MB, the limit of one image.")
     return data
 
 
@@ -115,11 +115,11 @@ def _rows(source: Path) -> Iterator[Item]:
     with source.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not {"path", "label"} <= set(reader.fieldnames or ()):
-            raise ConfigurationError(f"{source} needs a first line that names the columns path and label.")
+            raise InvalidInput(f"{source} needs a first line that names the columns path and label.")
         for row in reader:
             label = _LABELS.get((row["label"] or "").strip().lower())
             if label is None:
-                raise ConfigurationError(
+                raise InvalidInput(
                     f"{source}, line {reader.line_num}: the label is {row['label']!r}; write NORMAL or PNEUMONIA."
                 )
             name = row["path"]

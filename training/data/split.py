@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from core.errors import ConfigurationError
-from training.data.labelled import Dataset
+from core.errors import InvalidInput
+from training.data.dataset import Dataset
 from training.data.sources import CLASSES
 
 FOLDS = 10
@@ -23,12 +23,12 @@ def assign_folds(labels: NDArray[np.int64], patients: Sequence[str], seed: int) 
     """A fold 0..9 for each image: each has about the same share of both classes, and no patient is in two.
 
     Raises:
-        ConfigurationError: a class has fewer than ten patients.
+        InvalidInput: a class has fewer than ten patients.
     """
     for label, name in enumerate(CLASSES):
         count = len({patient for patient, its in zip(patients, labels, strict=True) if its == label})
         if count < FOLDS:
-            raise ConfigurationError(f"{name} has {count} patients; a grouped split needs at least {FOLDS}.")
+            raise InvalidInput(f"{name} has {count} patients; a grouped split needs at least {FOLDS}.")
     folds = np.empty(len(labels), dtype=np.int64)
     splitter = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
     for fold, (_, members) in enumerate(splitter.split(labels, labels, patients)):

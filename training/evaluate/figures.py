@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict
 from sklearn import metrics
 
 from model.loaded import LoadedModel
+from training.batches import in_batches
 from training.data.sources import CLASSES
 from training.evaluate import bootstrap
 from training.evaluate.bootstrap import Interval, Statistic
 from training.progress import Progress, silent
 
-BATCH = 32
 BINS = 15
 SPECIFICITIES = (0.90, 0.95)
 
@@ -104,20 +104,31 @@ def sensitivity_at(labels: NDArray[np.int64], probabilities: NDArray[np.float64]
 
 def predict(model: LoadedModel, pixels: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
     """Probabilities float32 (N,) of preprocessed images uint8 (N, 224, 224), in batches."""
-    parts = []
-    for start in range(0, len(pixels), BATCH):
-        parts.append(model.predict(pixels[start : start + BATCH]).probability)
-        progress(min(start + BATCH, len(pixels)), len(pixels))
-    return np.concatenate(parts)
+    return np.concatenate([model.predict(batch).probability for batch in in_batches(pixels, progress)])
 
 
-def _statistics(threshold: float) -> dict[str, Statistic]:
-    """The figures that get an interval."""
+def accuracy(labels: NDArray[np.int64], called: NDArray[np.bool_]) -> float:
+    """Return the share of decisions (n,), true for pneumonia, that agree with the labels (n,)."""
+    return float(np.mean(called == labels))
+
+
+def sensitivity(labels: NDArray[np.int64], called: NDArray[np.bool_]) -> float:
+    """Return the share of pneumonias that are called so."""
+    return float(np.mean(called[labels == 1]))
+
+
+def specificity(labels: NDArray[np.int64], called: NDArray[np.bool_]) -> float:
+    """Return the share of normals that are called so."""
+    return float(np.mean(~called[labels == 0]))
+
+
+def _statistics(threshold: float) -> dict[str, Statistic[np.float64]]:
+    """Return the figures that get an interval."""
     return {
-        "accuracy": lambda labels, values: float(np.mean((values >= threshold) == labels)),
+        "accuracy": lambda labels, values: accuracy(labels, values >= threshold),
         "auc": lambda labels, values: float(metrics.roc_auc_score(labels, values)),
-        "sensitivity": lambda labels, values: float(np.mean(values[labels == 1] >= threshold)),
-        "specificity": lambda labels, values: float(np.mean(values[labels == 0] < threshold)),
+        "sensitivity": lambda labels, values: sensitivity(labels, values >= threshold),
+        "specificity": lambda labels, values: specificity(labels, values >= threshold),
     }
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 
 from training.data.sources import CLASSES
 from training.evaluate.figures import BINS
-from training.finetune.history import Epoch
+from training.history import Epoch
 
 DPI = 150
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from imaging.decode import decode
 from imaging.preprocess import preprocess
 from model.loaded import LoadedModel
+from training.augment import jpeg
 from training.data.sources import CLASSES, items
 from training.progress import Progress, silent
 
@@ -39,7 +38,7 @@ def measure(model: LoadedModel, source: Path, progress: Progress = silent) -> Ro
     """Re-encode every labelled image of a folder or .tar, at its own size, and compare the predictions.
 
     Raises:
-        ConfigurationError: `source` is neither.
+        InvalidInput: `source` is neither.
         PneumoscreenError: one of its images cannot be decoded.
     """
     found = sorted(items(source), key=lambda item: item.name)
@@ -69,10 +68,4 @@ def summarise(probabilities: NDArray[np.float64], labels: NDArray[np.int64], thr
 
 def _variants(data: bytes) -> NDArray[np.uint8]:
     gray = decode(data)
-    return np.stack([preprocess(gray), *(preprocess(decode(_encode(gray, quality))) for quality in QUALITIES)])
-
-
-def _encode(gray: NDArray[np.uint8], quality: int) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(gray).save(out, "JPEG", quality=quality)
-    return out.getvalue()
+    return np.stack([preprocess(gray), *(preprocess(decode(jpeg.encode(gray, quality))) for quality in QUALITIES)])

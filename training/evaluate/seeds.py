@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibrate import operating_point
+from training.calibrate.operating_point import choose_threshold
+from training.calibrate.platt import calibrated, fit_platt
 from training.evaluate import figures
 
 FIGURES = ("auc", "accuracy", "sensitivity", "specificity", "calibration_error")
@@ -27,6 +28,5 @@ def spread(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, 
 
 
 def _figures(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> figures.Figures:
-    calibration = operating_point.fit_platt(logits[None], labels)
-    probabilities = operating_point.apply(calibration, logits[None])
-    return figures.measure(labels, probabilities[0], operating_point.choose_threshold(probabilities, labels).threshold)
+    probabilities = calibrated(fit_platt(logits[None], labels), logits[None])
+    return figures.measure(labels, probabilities[0], choose_threshold(probabilities, labels).threshold)

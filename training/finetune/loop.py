@@ -17,17 +17,18 @@ from torch.nn import functional
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from core.atomic import replacement
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
 from training.augment.distort import DistortConfig
 from training.augment.loader import Batch, Labelled, Share, batches
+from training.batches import in_batches
 from training.finetune import devices
-from training.finetune.history import Epoch
 from training.finetune.schedule import FinetuneConfig, Stage, rate_factor
 from training.finetune.trainee import Trainee, groups, unfreeze
+from training.history import Epoch
+from training.loss import balanced_loss
 from training.progress import Progress, silent
-
-PREDICT_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -177,9 +178,8 @@ class Run:
         """One process writes, the others wait."""
         if self._fabric.is_global_zero:
             state.parent.mkdir(parents=True, exist_ok=True)
-            partial = state.with_suffix(".partial")
-            torch.save(self._state(), partial)
-            partial.replace(state)
+            with replacement(state) as draft:
+                torch.save(self._state(), draft)
         self._fabric.barrier()
 
     def _resume(self, state: Path) -> None:
@@ -206,17 +206,9 @@ def predict(
     """Raw logits float32 (N,) of uint8 (N, 224, 224), looked at in one resolution."""
     device = next(network.parameters()).device
     network.eval()
-    parts = []
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        for start in range(0, len(pixels), PREDICT_BATCH):
-            batch = resize(torch.from_numpy(pixels[start : start + PREDICT_BATCH]), size_px)
-            parts.append(network.logits(batch.to(device)).float().cpu())
-            progress(min(start + PREDICT_BATCH, len(pixels)), len(pixels))
-    return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
-
-
-def balanced_loss(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Mean cross-entropy, both classes weighing the same."""
-    truth = torch.from_numpy(labels).float()
-    weight = torch.where(truth > 0, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
-    return float(binary_cross_entropy_with_logits(torch.from_numpy(logits), truth, weight=weight))
+        logits = [
+            network.logits(resize(torch.from_numpy(batch), size_px).to(device)).float().cpu()
+            for batch in in_batches(pixels, progress)
+        ]
+    return np.asarray(torch.cat(logits).numpy(), dtype=np.float32)

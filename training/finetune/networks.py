@@ -21,10 +21,10 @@ from training.augment.loader import Labelled
 from training.augment.restyle import crossed
 from training.data import split
 from training.finetune import parallel
-from training.finetune.history import Epoch
 from training.finetune.loop import Tuned, predict
 from training.finetune.schedule import FinetuneConfig
 from training.finetune.soup import average
+from training.history import Epoch
 from training.progress import StageProgress, stage
 
 VIEWS = ("out_of_fold", "out_of_fold_copies", "out_of_fold_crossed")

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from core.atomic import replacement
 from model.resnet import GrayResNet
 from training.frozen import views as augment
 from training.frozen.views import AugmentConfig
@@ -80,7 +81,5 @@ def _seed(seed: int, view: int, chunk: int) -> int:
 
 
 def _write(file: Path, features: Features) -> None:
-    partial = file.with_suffix(".partial")
-    with partial.open("wb") as out:
+    with replacement(file) as draft, draft.open("wb") as out:
         np.save(out, features)
-    partial.replace(file)

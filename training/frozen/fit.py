@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from training.config import HeadConfig
 from training.data import split
-from training.finetune.history import Epoch
 from training.frozen.features import Features
 from training.frozen.head import Fold, Head, fit
+from training.history import Epoch
 
 
 @dataclass(frozen=True)

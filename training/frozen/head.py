@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from training.config import HeadConfig
-from training.finetune.history import Epoch
 from training.frozen.features import Features
+from training.history import Epoch
+from training.loss import balanced_loss, class_weights
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def fit(train: Fold, config: HeadConfig, seed: int, *, validation: Fold | None =
         train_loss = _epoch(model, optimizer, features, labels, config.batch_size)
         schedule.step()
         head = _export(linear, mean, std)
-        loss = balanced_loss(head, validation) if validation else float("nan")
+        loss = balanced_loss(head.logits(validation.features), validation.labels) if validation else float("nan")
         history.append(Epoch(train_loss, loss, learning_rate=float(schedule.get_last_lr()[0])))
         if validation is None or loss < min((epoch.validation_loss for epoch in history[:-1]), default=float("inf")):
             best = Fitted(head, number, history)
@@ -72,16 +73,9 @@ def fit(train: Fold, config: HeadConfig, seed: int, *, validation: Fold | None =
     return best
 
 
-def balanced_loss(head: Head, fold: Fold) -> float:
-    """Mean cross-entropy over all views, both classes weighing the same."""
-    logits = torch.from_numpy(head.logits(fold.features))
-    labels = torch.from_numpy(fold.labels).float().expand_as(logits)
-    return float(binary_cross_entropy_with_logits(logits, labels, weight=_class_weights(labels)))
-
-
 def _epoch(model: nn.Module, optimizer: torch.optim.Optimizer, features: Tensor, labels: Tensor, size: int) -> float:
     model.train()
-    weights = _class_weights(labels)
+    weights = class_weights(labels)
     total = 0.0
     for images, views in _batches(features.shape[0], len(labels), size):
         logits = model(features[views, images])[:, 0]
@@ -96,12 +90,6 @@ def _epoch(model: nn.Module, optimizer: torch.optim.Optimizer, features: Tensor,
 def _batches(views: int, images: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
     for batch in torch.split(torch.randperm(images), size):
         yield batch, torch.randint(views, (len(batch),))
-
-
-def _class_weights(labels: Tensor) -> Tensor:
-    """Weights of mean 1 under which both classes weigh the same."""
-    share = labels.mean()
-    return torch.where(labels > 0, 0.5 / share, 0.5 / (1 - share))
 
 
 def _statistics(features: Features) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model import checkpoint
 from model.card import SITE, VALIDATION, Agreement, Card, Quantization
 from model.checkpoint import Checkpoint
@@ -20,8 +20,9 @@ from model.engines.openvino import OpenVinoEngine, observe
 from model.engines.runtime import has_bfloat16
 from model.fuse import fuse
 from model.loaded import LoadedModel
+from training.batches import in_batches
 from training.data import split
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.progress import Progress, StageProgress, stage
 
 IMAGES = 300
@@ -38,12 +39,12 @@ def add(source: Path, out: Path, dataset: Dataset, seed: int, progress: StagePro
     """Write the checkpoint `source` with a section on quantisation to `out` (which may be the same file).
 
     Raises:
-        ConfigurationError: the data set is not the one that the model was trained on, so its parts are unknown.
+        InvalidInput: the data set is not the one that the model was trained on, so its parts are unknown.
         ModelInvalid: `source` is no checkpoint that this version can run.
     """
     made = checkpoint.load(source)
     if dataset.digest != made.card.training_data.digest:
-        raise ConfigurationError(
+        raise InvalidInput(
             f"These images are not those that {made.card.name} was trained on, so its validation part cannot be told."
         )
     section = measure(made, dataset, seed, progress)
@@ -75,11 +76,9 @@ def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgre
 def mean_shift(reference: LoadedModel, other: LoadedModel, pixels: NDArray[np.uint8], progress: Progress) -> float:
     """By how much the logits of `other` are higher, over images uint8 (N, 224, 224). A logit is the mean of its map."""
     changes: list[float] = []
-    for start in range(0, len(pixels), BATCH):
-        batch = pixels[start : start + BATCH]
+    for batch in in_batches(pixels, progress, BATCH):
         ours, theirs = (model.predict(batch).cam.astype(np.float64) for model in (reference, other))
         changes.extend((theirs - ours).mean((1, 2)))
-        progress(len(changes), len(pixels))
     return float(np.mean(changes))
 
 
@@ -87,12 +86,10 @@ def agree(reference: LoadedModel, other: LoadedModel, pixels: NDArray[np.uint8],
     """Compare one model on two engines on images uint8 (N, 224, 224)."""
     equal: list[bool] = []
     changes: list[float] = []
-    for start in range(0, len(pixels), BATCH):
-        batch = pixels[start : start + BATCH]
+    for batch in in_batches(pixels, progress, BATCH):
         for ours, theirs in zip(reference.predict(batch), other.predict(batch), strict=True):
             equal.append(_decision(ours, reference) == _decision(theirs, reference))
             changes.append(abs(ours.probability - theirs.probability))
-        progress(len(equal), len(pixels))
     return Agreement(
         images=len(pixels),
         equal_decisions=float(np.mean(equal)),

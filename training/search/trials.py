@@ -16,7 +16,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from training.config import TrainConfig
 from training.search import plot, space
 
@@ -29,7 +29,7 @@ def study(folder: Path, key: str, seed: int) -> Study:
     """The search in `folder`, a new one or the one begun there. What was tried when it was interrupted comes first.
 
     Raises:
-        ConfigurationError: `folder` holds trials of other data or settings, as `key` tells.
+        InvalidInput: `folder` holds trials of other data or settings, as `key` tells.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def study(folder: Path, key: str, seed: int) -> Study:
         pruner=MedianPruner(n_startup_trials=STARTUP_TRIALS),
     )
     if found.user_attrs.setdefault("key", key) != key:
-        raise ConfigurationError(f"{folder} holds trials of other data or settings; choose another folder.")
+        raise InvalidInput(f"{folder} holds trials of other data or settings; choose another folder.")
     found.set_user_attr("key", key)
     # A sampler begins anew with each process: with the same seed it would propose what it has proposed already.
     found.sampler = TPESampler(seed=seed + len(found.get_trials()), n_startup_trials=STARTUP_TRIALS)

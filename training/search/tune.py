@@ -19,13 +19,13 @@ from optuna import Study, Trial, TrialPruned
 
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
+from training import backbone
 from training.augment.loader import Labelled
 from training.config import TrainConfig
-from training.data import labelled as data
+from training.data import dataset as data
 from training.data import split
 from training.finetune.loop import Run
 from training.finetune.schedule import Stage
-from training.frozen import backbone
 from training.progress import StageProgress, stage
 from training.search import space, trials
 
@@ -109,7 +109,8 @@ def prepare(
     """Read data set and backbone, and draw the images that trials see.
 
     Raises:
-        ConfigurationError: the data set, the backbone or the configuration cannot be used; the sentence says why.
+        InvalidInput: the data set or the backbone cannot be used; the sentence says why.
+        ConfigurationError: the configuration cannot be used.
     """
     if base.method != "finetune":
         raise ConfigurationError(f"Only the method finetune can be tuned, and the configuration has {base.method}.")

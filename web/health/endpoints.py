@@ -9,10 +9,9 @@ from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from core.queue import depth
-from web.health import service_health
+from web.dependencies import dependencies
 from web.health.findings import Code, Rows
 from web.health.service_health import Report
-from web.services import services
 
 blueprint = Blueprint("health", __name__)
 
@@ -26,7 +25,7 @@ def healthz() -> dict[str, str]:
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """200 while images are taken, else 503. `problems` has the codes of all that is wrong, warnings too."""
-    report = service_health.report()
+    report = dependencies().health.report()
     rows = report.facts.rows
     body = {
         "ready": report.ready,
@@ -41,13 +40,14 @@ def readyz() -> tuple[Response, int]:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Prometheus text, the same whichever process answers; without what lies in the database while that is away."""
-    report = service_health.report()
+    deps = dependencies()
+    report = deps.health.report()
     registry = CollectorRegistry()
 
     def gauge(name: str, help_text: str, value: float) -> None:
         Gauge(f"pneumoscreen_{name}", help_text, registry=registry).set(value)
 
-    for name, (help_text, value) in _figures(report).items():
+    for name, (help_text, value) in _figures(report, deps.broker).items():
         gauge(name, help_text, value)
     problems = Gauge("pneumoscreen_problem", "1 while something is wrong.", ["code"], registry=registry)
     codes = {finding.code for finding in report.findings}
@@ -56,7 +56,7 @@ def metrics() -> Response:
     return Response(generate_latest(registry), mimetype=CONTENT_TYPE_LATEST)
 
 
-def _figures(report: Report) -> dict[str, tuple[str, float]]:
+def _figures(report: Report, broker: redis.Redis) -> dict[str, tuple[str, float]]:
     """Name, what it is, and its value."""
     facts = report.facts
     figures: dict[str, tuple[str, float]] = {
@@ -69,7 +69,7 @@ def _figures(report: Report) -> dict[str, tuple[str, float]]:
         figures["disk_free_bytes"] = ("Free space of the image storage.", facts.free_bytes)
     if facts.broker:
         with contextlib.suppress(redis.RedisError):
-            figures["broker_messages"] = ("Doorbells waiting in the broker.", depth(services().broker))
+            figures["broker_messages"] = ("Doorbells waiting in the broker.", depth(broker))
     return figures
 
 

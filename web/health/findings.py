@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.errors import StorageForeign, StorageMissing, StorageUnavailable
+from core.plural import counted
 from core.settings import Settings
 from db.queries import Backlog
 from db.stores import TODO as STORE_TODO
-from web.quantities import counted, duration
+from web.quantities import duration
 
 STUCK = timedelta(minutes=2)
 """Longer than a worker needs to take an image of an empty queue, whatever it runs on."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
-from flask import Flask, current_app
+import redis
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -18,15 +17,14 @@ from sqlalchemy.orm import Session
 from core.errors import ModelInvalid, StorageUnavailable
 from core.probe import Probe
 from core.queue import takes_writes
+from core.settings import Settings
 from db import heartbeats, queries, workers
-from db.models import Model, Worker
-from db.session import now
+from db.session import Database, now
+from db.tables import Model, Worker
 from model.registry import Registry
+from services.storage import StorageGuard
+from storage.base import BlobStore
 from web.health.findings import ERRORS, STOP_SCREENING_ALONE, Facts, Finding, Rows, WorkerFacts, find
-from web.services import Services
-from web.storage import Storage
-
-_KEY = "pneumoscreen.health"
 
 LIMIT_S = 2.0
 FRESH_S = 1.0
@@ -51,19 +49,22 @@ class Report:
 class ServiceHealth:
     """One a web process, shared by its threads."""
 
-    def __init__(self, ours: Services, storage: Storage) -> None:
-        self._ours = ours
-        self._storage = storage
+    def __init__(
+        self, settings: Settings, database: Database, store: BlobStore, broker: redis.Redis, guard: StorageGuard
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._guard = guard
         self._rows = Probe(self._read_rows, limit_s=LIMIT_S, fresh_s=FRESH_S)
-        self._broker = Probe(lambda: takes_writes(ours.broker), limit_s=LIMIT_S, fresh_s=FRESH_S)
-        self._free = Probe(ours.store.free_bytes, limit_s=LIMIT_S, fresh_s=FRESH_S)
-        self._deployed = Probe(Registry(ours.settings.storage.models).deployed_sha256, limit_s=LIMIT_S, fresh_s=FRESH_S)
+        self._broker = Probe(lambda: takes_writes(broker), limit_s=LIMIT_S, fresh_s=FRESH_S)
+        self._free = Probe(store.free_bytes, limit_s=LIMIT_S, fresh_s=FRESH_S)
+        self._deployed = Probe(Registry(settings.storage.models).deployed_sha256, limit_s=LIMIT_S, fresh_s=FRESH_S)
 
     def report(self) -> Report:
-        for part in (self._storage, self._rows, self._broker, self._free, self._deployed):
+        for part in (self._guard, self._rows, self._broker, self._free, self._deployed):
             part.start()  # all at once: two that hang cost no more than one
         facts = Facts(
-            settings=self._ours.settings,
+            settings=self._settings,
             rows=self._ask_rows(),
             broker=self._ask_broker(),
             storage_error=self._storage_error(),
@@ -86,7 +87,7 @@ class ServiceHealth:
 
     def _storage_error(self) -> StorageUnavailable | None:
         try:
-            self._storage.require()
+            self._guard.require()
         except StorageUnavailable as error:
             return error
         except SQLAlchemyError:
@@ -106,7 +107,7 @@ class ServiceHealth:
             return None
 
     def _read_rows(self) -> Rows:
-        with self._ours.database.read() as session:
+        with self._database.read() as session:
             at = now(session)
             return Rows(
                 at=at,
@@ -141,12 +142,3 @@ def _known_workers(session: Session, at: datetime) -> list[WorkerFacts]:
         )
         for row, model_name in rows
     ]
-
-
-def install(app: Flask, ours: Services, storage: Storage) -> None:
-    app.extensions[_KEY] = ServiceHealth(ours, storage)
-
-
-def report() -> Report:
-    """Of the application that handles the current request."""
-    return cast(ServiceHealth, current_app.extensions[_KEY]).report()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from web.errors import problem
+from web.problems import problem
 
 FIELDS = {"api.upload_images": "files", "api.upload_image": "file"}
 """Endpoint -> the name of the parts that hold its files."""

@@ -13,7 +13,7 @@ from storage.spool import Spool
 
 
 class Spools(Protocol):
-    """`web.intake.spools.Spools`."""
+    """`services.spools.Spools`."""
 
     def new(self) -> Spool: ...
     def close(self) -> None: ...

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 from flask import Request, current_app
-from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.datastructures import FileStorage, ImmutableMultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from db.states import Scope
-from web import permissions, uploads
-from web.admission import admission
+from services.files import IncomingFile
+from storage.spool import Spool
+from web import permissions
+from web.auth import caller
+from web.dependencies import dependencies
 from web.intake.multipart import PIECE_BYTES, FormReader
-from web.intake.spools import Spools
-from web.services import services
-from web.storage import storage
 
 FORM_READER = "pneumoscreen.form_reader"
 """In the environment: the reader of a form that has arrived already (`web.server`)."""
@@ -63,7 +66,8 @@ class UploadRequest(Request):
             raise RequestEntityTooLarge
         if not self.is_upload:
             return None
-        uploads.admit(self)
+        job_id = (self.view_args or {}).get("job_id")
+        dependencies().ingest.admit(caller(), job_id, size_bytes=self.content_length or 0)
         return self._new_reader()
 
     def _load_form_data(self) -> None:
@@ -88,9 +92,13 @@ class UploadRequest(Request):
     def _new_reader(self) -> FormReader:
         boundary = self.mimetype_params.get("boundary", "").encode("ascii", "replace")
         parts: int = current_app.config["MAX_FORM_PARTS"]
-        return FormReader(
-            boundary, Spools(services(), admission(), storage()), max_parts=parts, max_fields_bytes=MAX_FORM_BYTES
-        )
+        spools = dependencies().ingest.spools()
+        return FormReader(boundary, spools, max_parts=parts, max_fields_bytes=MAX_FORM_BYTES)
+
+
+def incoming(files: Iterable[FileStorage]) -> list[IncomingFile]:
+    """The files of an `UploadRequest` as the application's services take them."""
+    return [IncomingFile(file.filename or "", cast(Spool, file.stream)) for file in files]
 
 
 def _takes_files(endpoint: str | None) -> bool:

@@ -7,13 +7,11 @@ from typing import Any
 from flask import Blueprint, abort, request
 from flask_login import current_user
 
+from services.jobs import MAX_ID
 from web import permissions
 from web.pages import words
 
 blueprint = Blueprint("pages", __name__)
-
-MAX_ID = 2**63 - 1
-"""The largest id a database holds; the largest that a URL may name."""
 
 API_ROOT = "/api/v1"
 NOTICE = "A research tool for triage, not a diagnosis. Read the image itself before you decide anything."

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from db.models import Image, Prediction
+from core.plural import counted
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority
-from web import filenames
-from web.quantities import amount, counted, others_are_screened, was_were
+from db.tables import Image, Prediction
+from services import filenames
+from web.quantities import amount, others_are_screened, was_were
 
 DECISION_WORDS = {
     Decision.PNEUMONIA: "Pneumonia suspected",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.models import Image
+from db.tables import Image
 from tests.faults.matrix import Row, Run, nothing
 from tests.faults.worker_process import CRASHES, KILLS
 from tests.testing import factories

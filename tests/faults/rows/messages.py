@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from core.queue import QUEUES, SCREEN_TASK
-from db.models import Image
+from db.tables import Image
 from tests.faults.matrix import Row, Run
 
 NOT_MESSAGES = (b"", b"\x00\xff", b"not json", b"[]", b"{}", b'{"body": 1}', b'{"properties": {}}')

@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from db.models import Image
+from db.tables import Image
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.faults.matrix import Row, Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from db.models import Image
+from db.tables import Image
 from tests.faults.matrix import Row, Run
 from tests.faults.process import Process
 from tests.faults.rows.worker import kill_busy_worker

@@ -6,7 +6,7 @@ import functools
 import signal
 import time
 
-from db.models import Image
+from db.tables import Image
 from tests.faults.matrix import Row, Run
 
 MOMENTS = {

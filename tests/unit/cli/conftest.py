@@ -27,7 +27,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("PNEUMOSCREEN_") and name != "PNEUMOSCREEN_TEST_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("PNEUMOSCREEN_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr("client.http.FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr("client.retries.FIRST_DELAY_S", 0.01)
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from cli import database as databases
 from core.errors import ConfigurationError
-from db import users
+from db.accounts import users
 from db.session import Database, now
+from services import schema
 from tests.unit.cli.conftest import Invoke
 
 PASSWORD = "a long password"
@@ -70,9 +71,9 @@ def test_a_server_that_does_not_answer(invoke: Invoke, monkeypatch: pytest.Monke
 
 
 def test_the_file_of_an_sqlite_url() -> None:
-    assert databases.sqlite_path("sqlite:////srv/p.db") == Path("/srv/p.db")
-    assert databases.sqlite_path("sqlite://") is None
-    assert databases.sqlite_path("postgresql://host/x") is None
+    assert schema.sqlite_path("sqlite:////srv/p.db") == Path("/srv/p.db")
+    assert schema.sqlite_path("sqlite://") is None
+    assert schema.sqlite_path("postgresql://host/x") is None
     with pytest.raises(ConfigurationError, match=r"no database at /none/p\.db"):
         databases.require_file("sqlite:////none/p.db")
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from cli import main
-from core.errors import ConfigurationError, CorruptImage
+from cli import commands, main
+from core.errors import ConfigurationError, Conflict, CorruptImage, InvalidInput, NotFound
 from tests.unit.cli.conftest import Invoke
 
 COMMANDS = [
@@ -85,7 +85,14 @@ def test_version_of_a_tree_that_was_never_installed(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(ConfigurationError("Set the thing."), 2), (CorruptImage("It is damaged."), 1)]
+    ("error", "status"),
+    [
+        (ConfigurationError("Set the thing."), 2),
+        (NotFound("There is no user named 'bob'."), 2),
+        (Conflict("There is already a user named 'ada'."), 2),
+        (InvalidInput("A password has at least 12 characters."), 2),
+        (CorruptImage("It is damaged."), 1),
+    ],
 )
 def test_an_expected_error_is_one_sentence(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
@@ -132,18 +139,46 @@ def test_a_wrong_setting_is_named(invoke: Invoke, monkeypatch: pytest.MonkeyPatc
     assert "PNEUMOSCREEN_WEB_PORT" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["submit", "--help"], ["up", "--help"]])
-def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    code = (
+HEAVY = {"torch", "sqlalchemy", "flask", "celery", "numpy", "httpx", "redis", "pydantic"}
+EXTRAS = sorted(main.EXTRAS)
+SINGLE = [name for lines in commands.HELP_LINES.values() for name in lines]
+
+
+def test_the_help_page_of_all_commands_imports_none_of_them() -> None:
+    out = run_python(
         "import sys; from cli.main import app\n"
-        f"try: app({arguments!r}, prog_name='pneumoscreen')\n"
+        "try: app(['--help'], prog_name='pneumoscreen')\n"
         "except SystemExit: pass\n"
-        "print(sorted({'torch', 'sqlalchemy', 'flask', 'celery', 'numpy', 'httpx', 'redis'} & set(sys.modules)))"
+        f"print(sorted({HEAVY} & set(sys.modules)))\n"
+        "print(sorted(name for name in sys.modules if name.startswith('cli.')))"
     )
 
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-2:] == ["[]", "['cli.commands', 'cli.main']"]
 
-    assert out.splitlines()[-1] == "[]"
+
+def test_every_command_explains_itself_where_no_extra_is_installed() -> None:
+    """As in the web image, which has neither torch nor training."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))\n"
+        "from cli.main import app\n"
+        f"for name in {SINGLE}:\n"
+        "    try: app([name, '--help'], prog_name='pneumoscreen')\n"
+        "    except SystemExit as end: assert end.code == 0, name\n"
+        "print('all explained')"
+    )
+
+    assert run_python(code).splitlines()[-1] == "all explained"
+
+
+@pytest.mark.parametrize(("name", "line"), [pair for lines in commands.HELP_LINES.values() for pair in lines.items()])
+def test_the_help_line_is_the_first_paragraph_of_the_commands_own_help(name: str, line: str) -> None:
+    own = commands.load(name).help
+
+    assert " ".join(own.split("\n\n")[0].split()) == line
+
+
+def run_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
 def test_submit_runs_without_torch_or_a_database() -> None:

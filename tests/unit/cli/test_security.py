@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db import sessions, users
-from db.models import AuditEntry, BrowserSession, Job
+from db.accounts import sessions, users
 from db.session import Database, now
 from db.states import Scope
+from db.tables import AuditEntry, BrowserSession, Job
 from storage.local import LocalBlobStore
 from tests.testing import factories
 from tests.unit.cli.conftest import Invoke

@@ -14,8 +14,8 @@ from typing import Any, cast
 import pytest
 from flask import Flask
 
-from client.bound import BoundFile
 from client.http import Client
+from client.unchanged import UnchangedFile
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.cli.conftest import Invoke
@@ -115,7 +115,7 @@ def test_a_job_is_incomplete_until_the_command_was_let_run_to_its_end(
     send = Client.send
     sent: list[object] = []
 
-    def send_twice(client: Client, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+    def send_twice(client: Client, job_id: int, files: Sequence[tuple[str, UnchangedFile]]) -> list[dict[str, Any]]:
         if len(sent) == 2:
             raise KeyboardInterrupt
         sent.append(files)

@@ -9,7 +9,7 @@ import pytest
 
 from client.csv_file import CsvFile
 from core.csv_lines import COLUMNS, Row
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 
 
 def read(path: Path) -> list[list[str]]:
@@ -65,7 +65,7 @@ def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="No such file or directory"):
+    with pytest.raises(InvalidInput, match="No such file or directory"):
         CsvFile(tmp_path / "missing" / "out.csv")
-    with pytest.raises(ConfigurationError, match="is a folder"):
+    with pytest.raises(InvalidInput, match="is a folder"):
         CsvFile(tmp_path)

@@ -12,9 +12,10 @@ from email.utils import formatdate
 import httpx
 import pytest
 
-from client import http as clients
-from client.bound import BoundFile
-from client.http import Client, Interrupted, ServiceError, Unreachable, check_url, is_loopback, retry_after_s
+from client import retries
+from client.http import Client, Interrupted, ServiceError, Unreachable, check_url, is_loopback
+from client.retries import retry_after_s
+from client.unchanged import UnchangedFile
 from core.errors import ConfigurationError
 
 URL = "http://127.0.0.1:1"
@@ -69,7 +70,7 @@ def full(status: int, code: str, retry_after: str = "0") -> httpx.Response:
 
 
 def test_a_full_queue_is_waited_for_however_long_and_said() -> None:
-    script = Script(*(full(429, "queue_full") for _ in range(clients.ATTEMPTS + 5)), ok())
+    script = Script(*(full(429, "queue_full") for _ in range(retries.ATTEMPTS + 5)), ok())
     waiting = client(script)
     words: list[str] = []
     waiting.on_wait = words.append
@@ -79,7 +80,7 @@ def test_a_full_queue_is_waited_for_however_long_and_said() -> None:
 
 
 def test_a_full_disk_is_waited_for_and_an_error_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "MAX_STORAGE_WAIT_S", 0.02)
+    monkeypatch.setattr(retries, "MAX_STORAGE_WAIT_S", 0.02)
     script = Script(*(full(507, "storage_full", "0.01") for _ in range(3)))
 
     with pytest.raises(ServiceError, match="No place for more"):
@@ -114,7 +115,7 @@ def test_it_waits_as_long_as_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> 
     asked.job(1)
 
     assert waits[0] == 7
-    assert 0 < waits[1] <= clients.FIRST_DELAY_S * 2
+    assert 0 < waits[1] <= retries.FIRST_DELAY_S * 2
 
 
 def test_it_gives_up_in_the_end() -> None:
@@ -171,7 +172,7 @@ def test_an_upload_that_is_tried_again_sends_the_whole_file() -> None:
     script = Script(httpx.Response(503, headers={"Retry-After": "0"}), ok({"images": [{"id": 1}]}))
 
     data = b"all of it"
-    client(script).send(1, [("a.png", BoundFile(io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest()))])
+    client(script).send(1, [("a.png", UnchangedFile(io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest()))])
 
     assert [b"all of it" in request.content for request in script.requests] == [True, True]
 

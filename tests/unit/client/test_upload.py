@@ -12,9 +12,9 @@ from typing import Any, BinaryIO, cast
 import pytest
 
 from client import upload
-from client.bound import CHANGED, BoundFile
 from client.http import Client, ServiceError
 from client.sources import Problem, Source, Unreadable
+from client.unchanged import CHANGED, UnchangedFile
 from client.upload import Hashed, Sent, Uploader, batches, chunks
 from core.csv_lines import Row
 from tests.testing import factories
@@ -57,7 +57,7 @@ class FakeClient:
         self.asked.append(len(files))
         return [{"id": 1} if sha256 in self.known_sha256s else {"missing": True} for _, sha256 in files]
 
-    def send(self, _job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+    def send(self, _job_id: int, files: Sequence[tuple[str, UnchangedFile]]) -> list[dict[str, Any]]:
         with self._lock:
             self.busy += 1
             self.busiest = max(self.busy, self.busiest)
@@ -140,14 +140,14 @@ def test_every_file_is_sent_once_in_chunks() -> None:
 
 
 def test_a_file_for_which_the_disk_had_no_space_is_sent_again() -> None:
-    class Filling(FakeClient):
+    class DeclaredJob(FakeClient):
         """Has space for one file a request."""
 
-        def send(self, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+        def send(self, job_id: int, files: Sequence[tuple[str, UnchangedFile]]) -> list[dict[str, Any]]:
             full = {"error": {"code": "storage_full", "message": "No space."}}
             return [*super().send(job_id, files[:1]), *([full] * (len(files) - 1))]
 
-    client = Filling()
+    client = DeclaredJob()
     run = Upload(client, concurrency=1)
 
     run.run(*sources(3))
@@ -271,7 +271,7 @@ def test_the_service_is_told_what_it_does_not_know_to_be_rejected() -> None:
     class Choosy(FakeClient):
         """Rejects what is called b.png."""
 
-        def send(self, job_id: int, files: Sequence[tuple[str, BoundFile]]) -> list[dict[str, Any]]:
+        def send(self, job_id: int, files: Sequence[tuple[str, UnchangedFile]]) -> list[dict[str, Any]]:
             wrong = {"error": {"code": "too_large", "message": "Too large."}}
             answers = super().send(job_id, files)
             return [wrong if name == "b.png" else answer for (name, _), answer in zip(files, answers, strict=True)]

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from db import claims, jobs
 from db.claims import Claim, Failed, Scored
-from db.models import Image, Job, Prediction, User
 from db.session import Database, now
 from db.states import Decision, Priority
+from db.tables import Image, Job, Prediction, User
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 

@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text, update
 
-from db import jobs, migrate, queries, rejections, retention
+from db import jobs, migrate, queries, rejections
 from db.arrival import SILENT_FOR
-from db.models import Image, Job, Rejection
 from db.queries import Progress
 from db.rejections import NewRejection
+from db.retention import deletion
 from db.session import Database, now
 from db.states import ImageState, JobState, Priority
+from db.tables import Image, Job, Rejection
 from tests.testing import factories
 
 
@@ -118,10 +119,10 @@ def test_rejections_are_read_in_pages_and_erased_with_the_job(database: Database
         assert [[row.filename for row in page.items] for page in (first, second)] == [["a", "b", "c"], ["d", "e"]]
         assert second.next_cursor is None
         assert [row.filename for row in rejections.page(session, job.id, limit=10).items] == list("abcde")
-        retention.mark_deleted(session, session.get_one(Job, job.id), now(session))
+        deletion.mark_deleted(session, session.get_one(Job, job.id), now(session))
     for _ in range(10):
         with database.begin() as session:
-            if retention.erase_some(session, job.id, now(session), limit=2):
+            if deletion.erase_some(session, job.id, now(session), limit=2):
                 break
     with database.read() as session:
         assert session.scalars(select(Rejection)).all() == []
@@ -131,10 +132,10 @@ def test_rejections_are_read_in_pages_and_erased_with_the_job(database: Database
 def test_uploads_of_which_nothing_came_are_deleted_a_day_later(database: Database, job: Job) -> None:
     empty = add_job(database, images=0)
     with database.begin() as session:
-        assert retention.mark_abandoned(session, now(session)) == []
-    age(database, retention.ABANDONED_FOR + timedelta(seconds=60))
+        assert deletion.mark_abandoned(session, now(session)) == []
+    age(database, deletion.ABANDONED_FOR + timedelta(seconds=60))
     with database.begin() as session:
-        assert retention.mark_abandoned(session, now(session)) == [empty.id]
+        assert deletion.mark_abandoned(session, now(session)) == [empty.id]
         assert session.get_one(Job, job.id).deleted_at is None
 
 

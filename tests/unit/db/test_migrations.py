@@ -15,9 +15,9 @@ from sqlalchemy import DateTime, bindparam, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from db import migrate, previews
-from db.models import Base, Image, Job, Prediction, Token, Worker, is_modelled
 from db.session import Database
 from db.states import Decision, ImageState, Opinion, Priority, Role
+from db.tables import Base, Image, Job, Prediction, Token, Worker, is_modelled
 from tests.testing import factories
 
 TABLES = set(Base.metadata.tables) | {"alembic_version"}

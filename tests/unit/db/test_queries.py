@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from db import claims, export, jobs, queries
-from db.models import Job
-from db.narrowing import Filters
+from db import claims, jobs, queries
+from db.listing import export
+from db.listing.filters import Filters
 from db.queries import Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState
+from db.tables import Job
 from tests.testing import factories
 from tests.unit.db.conftest import Desk
 

@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError, InternalError, StatementError
 from sqlalchemy.orm import Session
 
 from core.errors import ConfigurationError
-from db.models import Job, User
 from db.session import Database, make_engine, now
 from db.states import Priority, Role
+from db.tables import Job, User
 from tests.testing import factories
 from tests.testing.postgres import PostgresServer
 

@@ -12,9 +12,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from db import migrate
 from db.claims import Claim
-from db.models import Job
 from db.session import Database
 from db.states import Priority
+from db.tables import Job
 from tests.unit.db.conftest import MAX_ATTEMPTS, Desk
 
 WORKERS = st.sampled_from(["w1", "w2"])

@@ -10,9 +10,9 @@ import pytest
 
 from core.errors import StorageForeign, StorageMissing
 from db import stores
-from db.models import Image
 from db.session import Database
 from db.stores import StoreCheck
+from db.tables import Image
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from db import jobs
 from db.jobs import NewImage
-from db.models import MAX_FILENAME, Image, Job, User
 from db.session import now
 from db.states import ImageState, Priority
+from db.tables import MAX_FILENAME, Image, Job, User
 from tests.testing import factories
 
 

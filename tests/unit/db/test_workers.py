@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db import workers
-from db.models import Model, Worker
 from db.session import Database, now
+from db.tables import Model, Worker
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from imaging import preprocess, trim
+from imaging import orientation, preprocess, trim
 from tests.unit.model.factories import encode
 
 PICTURE = np.random.default_rng(0).integers(20, 200, (400, 500)).astype(np.uint8)
@@ -33,8 +36,43 @@ def test_what_is_no_border_stays(gray: np.ndarray[tuple[int, ...], np.dtype[np.u
     assert trim.find(gray).is_whole
 
 
-def test_a_small_picture_is_told() -> None:
-    assert preprocess.prepare(encode(PICTURE[:120, :150])).notes == (
-        "Small picture (150 x 120 px): the result is less reliable.",
+def test_a_small_picture_is_told_with_the_size_that_is_judged() -> None:
+    small = PICTURE[:120, :150]
+    assert preprocess.prepare(encode(small)).notes == (
+        "The picture is small (150 × 120 px), and the model less reliable on it.",
+    )
+    assert preprocess.prepare(encode(np.pad(small, 45, constant_values=255))).notes == (
+        "The picture is small (150 × 120 px without its border), and the model less reliable on it.",
     )
     assert preprocess.prepare(encode(PICTURE)).notes == ()
+
+
+def test_a_nearly_uniform_picture_is_told() -> None:
+    assert preprocess.prepare(encode((PICTURE // 40 + 100).astype(np.uint8))).notes == (
+        "The picture is nearly uniform, and the model less reliable on it.",
+    )
+
+
+def test_a_large_radiograph_in_a_wide_border_is_not_made_small() -> None:
+    """Scaled to 350 pixels when it is decoded, 185 of them would be left of 1480."""
+    large = np.kron(PICTURE[:185, :185], np.ones((8, 8), np.uint8))
+    data = encode(np.pad(large, 660, constant_values=255), "JPEG", quality=95)
+    prepared = preprocess.prepare(data)
+    assert prepared.notes == ()
+    assert prepared.box.right - prepared.box.left >= preprocess.DECODED_PX
+    assert np.abs(prepared.pixels.astype(int) - preprocess.preprocess(large)).mean() < 3
+
+
+@pytest.mark.parametrize("turn", orientation.TURNS)
+def test_a_turned_file_with_a_border_is_judged_like_the_upright_one(turn: int) -> None:
+    """Pixels for the network and the place of the map alike; the border differs from side to side."""
+    upright = np.pad(PICTURE, ((10, 60), (30, 0)), constant_values=255)
+    back = {6: 8, 8: 6}.get(turn, turn)
+    stored = np.asarray(Image.fromarray(upright).transpose(orientation.TURNS[back]))
+    exif = Image.Exif()
+    exif[orientation.TAG] = turn
+    prepared = preprocess.prepare(encode(stored, exif=exif))
+    assert prepared.box == trim.Box(530, 470, 30, 10, 530, 410)
+    assert np.array_equal(prepared.pixels, preprocess.preprocess(PICTURE))
+    assert prepared.preview is not None
+    assert Image.open(io.BytesIO(prepared.preview)).size == (530, 470)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from db import migrate, users, workers
+from db import migrate, workers
+from db.accounts import users
 from db.session import Database, now
 from db.states import Role
 from launcher import admin

@@ -15,6 +15,7 @@ import pytest
 from cli import database as databases
 from core.errors import ConfigurationError
 from launcher import datadir
+from services import schema
 
 HOLD_LOCK = (
     "import sys; from pathlib import Path; from launcher import datadir\n"
@@ -111,7 +112,7 @@ def test_a_database_in_a_folder_that_cannot_be_entered(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"Cannot reach the database .*Permission denied"):
             databases.require_file(f"sqlite:///{tmp_path}/data/pneumoscreen.db")
         with pytest.raises(ConfigurationError, match=r"Cannot make the folder .*Permission denied"):
-            databases.make_folder(tmp_path / "data" / "pneumoscreen.db")
+            schema.make_folder(tmp_path / "data" / "pneumoscreen.db")
 
 
 def test_a_lock_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from db import workers
-from db.models import Base
 from db.session import Database
+from db.tables import Base
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import resnet18
 
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 
 
 def write_dataset(folder: Path, each: int = 20, patients: int = 12, size: int = 48) -> Path:

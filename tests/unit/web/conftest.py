@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import heartbeats, jobs, workers
-from db.models import Image, Prediction, User
 from db.session import now
 from db.states import Decision, ImageState, Priority
+from db.tables import Image, Prediction, User
 from imaging import cam
 from tests.conftest import PASSWORD
 from tests.testing.fakes import FAKE_SHA256
@@ -115,5 +115,5 @@ def deploy(services: Services, sha256: str = FAKE_SHA256) -> None:
 @pytest.fixture(autouse=True)
 def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page tells of what a test did a moment before."""
-    monkeypatch.setattr("web.storage.FRESH_S", 0.0)
+    monkeypatch.setattr("services.storage.FRESH_S", 0.0)
     monkeypatch.setattr("web.health.service_health.FRESH_S", 0.0)

@@ -6,27 +6,24 @@ import errno
 import io
 import os
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
-from core.errors import QueueFull, StorageFull
 from core.settings import Settings
 from db import jobs
-from db.models import Image, User
 from db.session import now
-from db.states import ImageState, Priority
+from db.states import Priority
+from db.tables import User
+from services import admission as module
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.testing import factories
 from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor
-from web import admission as module
-from web.admission import Admission
 from web.services import Services
 
 LIMIT, RESERVE = 10, 4
@@ -110,44 +107,12 @@ def test_below_the_limit_everything_is_taken(client: FlaskClient, queued: MakeJo
     assert send(client, queued(LIMIT - RESERVE - 1), factories.png()).status_code == 201
 
 
-def test_the_time_to_come_back_follows_from_how_fast_images_are_screened(services: Services, queued: MakeJob) -> None:
-    queued(LIMIT)
-    done = queued(30)
-    with services.database.begin() as session:
-        values = {"state": ImageState.DONE, "finished_at": now(session) - timedelta(seconds=10)}
-        session.execute(update(Image).where(Image.job_id == done).values(values))
-    with pytest.raises(QueueFull) as caught:
-        Admission(services.settings, services.database, services.store).admit(1, Priority.BULK)
-    assert caught.value.retry_after_s == (module.CHUNK + RESERVE) * module.RATE_OVER_S / 30  # half an image a second
-
-
-def test_the_queue_is_counted_once_a_second(
-    services: Services, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "FRESH_S", 1.0)
-    clock_s = [0.0]
-    gate = Admission(services.settings, services.database, services.store, clock=lambda: clock_s[0])
-    gate.admit(1, Priority.BULK)
-    queued(LIMIT)
-    gate.admit(1, Priority.BULK)
-    clock_s[0] = 1.0
-    with pytest.raises(QueueFull):
-        gate.admit(1, Priority.BULK)
-
-
 def test_a_disk_that_would_be_too_full_takes_nothing(
     client: FlaskClient, services: Services, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: services.settings.limits.min_free_disk_bytes + 100)
     assert assert_full(send(client, queued(0), factories.png()), 507, "storage_full") == 60
     assert left(services) == []
-
-
-def test_a_store_that_knows_no_free_space_is_never_full(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
-    monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: asked.append(True))
-    Admission(services.settings, services.database, services.store).admit(1, Priority.BULK, size_bytes=10**18)
-    assert asked == [True]
 
 
 def test_a_disk_that_fills_up_costs_the_files_without_space_and_no_other(
@@ -197,9 +162,3 @@ def test_the_form_without_scripts_is_turned_away_with_a_page(reader: Visitor, qu
     page = reader.post("/", {}, [("a.png", factories.png())])
     assert page.status == 429
     assert "no place for more" in page.text
-
-
-def test_space_is_checked_for_somebody_unknown_too(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: 0)
-    with pytest.raises(StorageFull):
-        Admission(services.settings, services.database, services.store).check_space()

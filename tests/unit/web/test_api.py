@@ -13,10 +13,11 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
-from db import jobs, users
-from db.models import Image, Job
+from db import jobs
+from db.accounts import users
 from db.session import now
 from db.states import ImageState, Priority
+from db.tables import Image, Job
 from tests.testing import factories
 from web.services import Services
 

@@ -26,7 +26,7 @@ def test_without_a_key_worth_its_name_it_does_not_start(services: Services, key:
 def test_the_real_services_are_made_without_contacting_any(settings: Settings) -> None:
     settings.storage.data_dir.mkdir()
     real = connect_all(settings)
-    assert create_app(settings, real).extensions["pneumoscreen"] is real
+    assert create_app(settings, real).extensions["pneumoscreen"].database is real.database
     assert not (settings.storage.data_dir / "pneumoscreen.db").exists()
 
 

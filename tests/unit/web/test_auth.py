@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 
-from db import users
+from db.accounts import users
 from db.session import now
 from tests.conftest import PASSWORD
 from tests.testing import factories

@@ -13,7 +13,8 @@ from werkzeug.datastructures import FileStorage
 
 from core.csv_lines import COLUMNS
 from core.errors import CorruptImage
-from db import claims, export
+from db import claims
+from db.listing import export
 from db.session import now
 from tests.testing import factories
 from web.services import Services
@@ -74,17 +75,15 @@ def test_a_name_that_a_spreadsheet_would_run_is_quoted(client: FlaskClient) -> N
     assert line["filename"].startswith("'=cmd|")
 
 
-def test_commas_quotes_and_umlauts_survive(client: FlaskClient) -> None:
+def test_commas_quotes_and_umlauts_survive(client: FlaskClient, services: Services) -> None:
     name = 'Müller, "Anna".png'
     with_name = send(client, ("x.png", factories.png()))
-    rename(client, name)
+    rename(services, name)
     assert table(client, f"/api/v1/jobs/{with_name}/images?format=csv")[0]["filename"] == name
 
 
-def rename(client: FlaskClient, name: str) -> None:
-    from web.services import services
-
-    with client.application.app_context(), services().database.begin() as session:
+def rename(services: Services, name: str) -> None:
+    with services.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET filename = ?", (name,))
 
 

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from core.errors import StorageUnavailable
-from db import erasure
-from db.models import Image, Job
+from db.retention import erasure
+from db.tables import Image, Job
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor

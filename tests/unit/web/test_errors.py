@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import BaseModel, ValidationError
 
+from core import errors
 from db.session import Database
 from tests.testing.postgres import PostgresServer
 from tests.unit.web.visitor import Visitor
 from web.app import create_app
-from web.errors import invalid_request, problem
+from web.problems import invalid_request, problem
 from web.services import Services
 
 
@@ -57,7 +59,7 @@ def test_a_request_that_is_too_large_says_how_large_one_may_be(app: Flask, reade
 def test_a_crash_tells_the_client_nothing_of_its_cause(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.api.queries.jobs", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("db.queries.jobs", lambda *_, **__: 1 / 0)
     app.testing = False
     response = client.get("/api/v1/jobs")
     assert (response.status_code, response.get_json()["code"]) == (500, "internal_server_error")
@@ -137,3 +139,43 @@ def copy_users(source: Database, target: Database) -> None:
                 names = ", ".join(map(str, row))
                 holders = ", ".join(f"%({name})s" for name in row)
                 session.connection().exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({holders})", dict(row))
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry_after"),
+    [
+        (errors.NotFound("Gone."), 404, None),
+        (errors.Conflict("Not now."), 409, None),
+        (errors.InvalidInput("Not so."), 422, None),
+        (errors.QueueFull("Wait.", 17), 429, "17"),
+        (errors.TooManyUploads("Wait."), 503, "5"),
+        (errors.StorageUnavailable("Away."), 503, "5"),
+        (errors.StorageForeign("Another one."), 503, "5"),
+        (errors.StorageFull("No space."), 507, "60"),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_an_error_of_the_domain_has_its_status_and_time_to_come_back(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, error: errors.PneumoscreenError, status: int, retry_after: str
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr("db.queries.jobs", refuse)
+    program, person = client.get("/api/v1/jobs"), client.get("/jobs")
+    assert program.get_json()["code"] == error.code
+    for response in (program, person):
+        assert (response.status_code, response.headers.get("Retry-After")) == (status, retry_after)
+        assert error.message in response.get_data(as_text=True)
+
+
+def test_an_error_that_no_client_can_help_is_a_fault_of_the_server(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise errors.ConfigurationError("The folder /srv/secret is wrong.")
+
+    monkeypatch.setattr("db.queries.jobs", refuse)
+    response = client.get("/api/v1/jobs")
+    assert response.status_code == 500
+    assert "secret" not in response.get_data(as_text=True)

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from db.models import Image
 from db.session import Database
+from db.tables import Image
 from tests.testing.factories import png
 from tests.testing.postgres import PostgresServer
 from tests.unit.web.test_errors import copy_users

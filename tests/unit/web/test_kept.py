@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete, select
 
-from db.models import BrowserSession, Image, Review
 from db.states import ImageState
+from db.tables import BrowserSession, Image, Review
 from tests.conftest import PASSWORD
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Page, Visitor

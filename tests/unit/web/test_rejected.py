@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from db.models import Job, Rejection
+from db.tables import Job, Rejection
 from tests.testing.factories import png
 from tests.unit.web.visitor import Visitor
 from web.services import Services

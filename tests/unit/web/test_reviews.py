@@ -6,8 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from db.models import AuditEntry, Review
 from db.states import ImageState
+from db.tables import AuditEntry, Review
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web.services import Services

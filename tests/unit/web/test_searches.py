@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from db import users
-from db.models import AuditEntry
+from db.accounts import users
 from db.session import now
+from db.tables import AuditEntry
 from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob

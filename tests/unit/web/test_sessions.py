@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
-from db import users
-from db.models import BrowserSession, User
+from db.accounts import users
 from db.session import now
+from db.tables import BrowserSession, User
 from tests.conftest import PASSWORD
 from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from db import users
+from db.accounts import users
+from db.accounts.throttle import PER_NAME_AND_ADDRESS
 from db.session import now
-from db.throttle import PER_NAME_AND_ADDRESS
 from tests.conftest import PASSWORD
 from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from db.models import BlobRemoval, Image, Job
+from db.tables import BlobRemoval, Image, Job
 from storage import marker
 from storage.local import LocalBlobStore
 from storage.spool import Spool

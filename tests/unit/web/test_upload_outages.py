@@ -12,7 +12,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.test import TestResponse
 
-from db.models import Image, Job
+from db.tables import Image, Job
 from tests.testing import factories
 from web.services import Services
 
@@ -51,7 +51,7 @@ def many(client: FlaskClient) -> TestResponse:
 def test_one_image_whose_row_cannot_be_written_leaves_no_job(
     client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, how: Any
 ) -> None:
-    monkeypatch.setattr("web.uploads.jobs.add_images", how)
+    monkeypatch.setattr("db.jobs.add_images", how)
     assert single(client).status_code == 503
     assert rows(services) == (0, 0)
 
@@ -59,7 +59,7 @@ def test_one_image_whose_row_cannot_be_written_leaves_no_job(
 def test_a_form_whose_rows_cannot_be_written_leaves_no_job(
     browser: FlaskClient, client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.uploads.jobs.add_images", gone)
+    monkeypatch.setattr("db.jobs.add_images", gone)
     token = client.environ_base["HTTP_AUTHORIZATION"]
     form = {"files": [(io.BytesIO(PNG), "child.png")]}
     assert client.post("/", data=form, headers={"Authorization": token}).status_code == 503
@@ -70,8 +70,8 @@ def test_a_form_whose_rows_cannot_be_written_leaves_no_job(
 def test_images_that_are_committed_are_accepted_although_their_lost_doorbell_cannot_be_noted(
     client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, send: Any
 ) -> None:
-    monkeypatch.setattr("web.uploads.publish", lambda *_: [])
-    monkeypatch.setattr("web.uploads.jobs.unpublish", gone)
+    monkeypatch.setattr("core.queue.publish", lambda *_: [])
+    monkeypatch.setattr("db.jobs.unpublish", gone)
     assert send(client).status_code in (201, 202)
     assert rows(services) == (1, 1)
     with services.database.read() as session:
@@ -82,7 +82,7 @@ def test_images_that_are_committed_are_accepted_although_their_lost_doorbell_can
 def test_one_image_that_is_committed_is_accepted_although_it_cannot_be_read_back(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.api.queries.image", gone)
+    monkeypatch.setattr("db.queries.image", gone)
     response = single(client)
     assert (response.status_code, response.get_json()["state"]) == (202, "queued")
 

@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from client.http import sendable
 from core.queue import make_celery
 from core.settings import Settings
-from db.models import Image, Job
+from db.tables import Image, Job
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.testing import factories
@@ -323,7 +323,7 @@ def test_a_crash_is_logged_without_the_file_name(
     def crash(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("web.uploads.jobs.add_images", crash)
+    monkeypatch.setattr("db.jobs.add_images", crash)
     client.application.testing = False
     with structlog.testing.capture_logs() as events:
         response = send(client, job_id, ("mueller-anna.png", PNG))

@@ -10,9 +10,9 @@ from sqlalchemy.orm import selectinload
 
 from db import jobs
 from db.jobs import NewImage
-from db.models import Image
 from db.session import now
 from db.states import Priority
+from db.tables import Image
 from tests.testing import factories
 from web.services import Services
 

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import StorageUnavailable
-from db import searches, sessions
-from db.models import AuditEntry, Base, BlobRemoval, BrowserSession, Image, Job, Search
+from db.accounts import searches, sessions
 from db.session import now
 from db.states import ImageState
+from db.tables import AuditEntry, Base, BlobRemoval, BrowserSession, Image, Job, Search
 from storage import marker
 from tests.testing import factories
 from tests.testing.settings import change

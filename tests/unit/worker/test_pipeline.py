@@ -100,7 +100,7 @@ def test_notes_box_and_a_picture_for_the_page_are_kept(services: Services, submi
     bordered, sixteen, small = rows(services)
     assert bordered.predictions[0].box == [340, 280, 20, 20, 320, 260]
     assert [row.predictions[0].notes for row in (bordered, sixteen)] == [None, None]
-    assert "Small picture (24 x 20 px)" in (small.predictions[0].notes or "")
+    assert "The picture is small (24 × 20 px)" in (small.predictions[0].notes or "")
     with services.database.read() as session:
         assert not previews.has(session, bordered.sha256)  # a browser shows it as it is
         jpeg = previews.picture(session, sixteen.sha256)

@@ -19,9 +19,9 @@ from sqlalchemy.exc import OperationalError
 
 from core.queue import QUEUES, make_celery
 from db import claims, workers
-from db.models import Image
 from db.session import now
 from db.states import Priority
+from db.tables import Image
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.testing.settings import change

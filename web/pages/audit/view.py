@@ -11,13 +11,15 @@ from flask.typing import ResponseReturnValue
 
 from db import audit as log
 from db.audit import Action, Filters, Kind
-from db.models import AuditEntry
 from db.queries import Page
-from web import audit as our_audit
-from web import searches
-from web.pages.base import MAX_ID, blueprint, cursor
+from db.tables import AuditEntry
+from services import searches
+from services.jobs import MAX_ID
+from web.audit import record_view
+from web.auth import user
+from web.dependencies import dependencies
+from web.pages.base import blueprint, cursor
 from web.pages.forms import days, member
-from web.services import services
 
 ENTRIES_ON_A_PAGE = 100
 MAX_ACTOR_CHARS = 64
@@ -68,13 +70,14 @@ class AuditForm:
 def search_audit() -> ResponseReturnValue:
     """Show what the form asks for: the name is exchanged for a key."""
     form = AuditForm.read(request.form)
-    key = searches.keep(form.who)[0] if form.who else ""
+    key = searches.keep(dependencies().database, user().id, form.who)[0] if form.who else ""
     values: dict[str, Any] = dict(replace(form, search=key).query)
     return redirect(url_for("pages.audit", **values), 303)
 
 
 @blueprint.get("/audit")
 def audit() -> ResponseReturnValue:
+    deps = dependencies()
     form = AuditForm.read(request.args)
     page: Page[AuditEntry] = Page([], None)
     error = ""
@@ -82,13 +85,13 @@ def audit() -> ResponseReturnValue:
         if "who" in request.args:
             raise ValueError(NAME_IN_ADDRESS)
         if form.search:
-            form = replace(form, who=searches.text_of(form.search))
+            form = replace(form, who=searches.text_of(deps.database, user().id, form.search))
         filters = form.filters()
     except ValueError as wrong:
         error = str(wrong)
     else:
-        our_audit.saw(Kind.AUDIT_LOG, None, "page")
-        with services().database.read() as session:
+        record_view(deps, Kind.AUDIT_LOG, None, "page")
+        with deps.database.read() as session:
             page = log.entries(session, filters, cursor=cursor(), limit=ENTRIES_ON_A_PAGE)
     html = render_template(
         "audit/view.html",

@@ -1,7 +1,7 @@
 """The results history: every image, newest first, narrowed by a filter.
 
 The filter is sent as a form and stands in the page's address, except for a part of a file name, which may be a
-patient's: of that the address holds a key (`web/searches.py`).
+patient's: of that the address holds a key (`services/searches.py`).
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from flask.typing import ResponseReturnValue
 
 from db import queries
 from db.audit import Kind
-from db.models import Image
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.queries import Page
 from db.states import Decision, ImageState
-from web import audit, filenames, permissions, searches
+from db.tables import Image
+from services import filenames, searches
+from web import audit, permissions
 from web.auth import user
+from web.dependencies import dependencies
 from web.pages.base import API_ROOT, blueprint, cursor
 from web.pages.forms import days, member
 from web.pages.words import iso
-from web.services import services
 
 IMAGES_ON_A_PAGE = 50
 MAX_FILENAME_CHARS = 200
@@ -81,13 +82,14 @@ class HistoryForm:
 def search_history() -> ResponseReturnValue:
     """Show what the form asks for: the file name is exchanged for a key."""
     form = HistoryForm.read(request.form)
-    key = searches.keep(form.filename)[0] if form.filename else ""
+    key = searches.keep(dependencies().database, user().id, form.filename)[0] if form.filename else ""
     values: dict[str, Any] = dict(replace(form, search=key).query)
     return redirect(url_for("pages.history", **values), 303)
 
 
 @blueprint.get("/history")
 def history() -> ResponseReturnValue:
+    deps = dependencies()
     form = HistoryForm.read(request.args)
     page: Page[Image] = Page([], None)
     error, csv_link = "", ""
@@ -95,15 +97,15 @@ def history() -> ResponseReturnValue:
         if "filename" in request.args:
             raise ValueError(NAME_IN_ADDRESS)
         if form.search:
-            form = replace(form, filename=searches.text_of(form.search))
+            form = replace(form, filename=searches.text_of(deps.database, user().id, form.search))
         filters = form.filters()
     except ValueError as wrong:
         error = str(wrong)
     else:
         csv_link = csv_url(filters, form.search)
-        audit.saw(Kind.RESULTS, None, "page", "list")
+        audit.record_view(deps, Kind.RESULTS, None, "page", "list")
         filters = replace(filters, user_id=permissions.narrowed(user()))
-        with services().database.read() as session:
+        with deps.database.read() as session:
             page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE)
     html = render_template(
         "history/view.html",

@@ -8,17 +8,16 @@ from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
+from core.plural import counted
 from db import queries
 from db.states import Priority
-from web import uploads
-from web.admission import admission
-from web.auth import user
-from web.health import service_health
+from services.files import Rejected
+from web.auth import caller, user
+from web.dependencies import dependencies
 from web.health.findings import Severity, pace
 from web.health.service_health import Report
+from web.intake.upload_request import incoming
 from web.pages.base import blueprint
-from web.quantities import counted
-from web.services import services
 
 RECENT_JOBS = 8
 
@@ -49,16 +48,15 @@ def service_lines(report: Report) -> list[Line]:
 
 @blueprint.get("/")
 def home() -> str:
-    ours = services()
-    with ours.database.read() as session:
+    deps = dependencies()
+    with deps.database.read() as session:
         found = queries.jobs(session, limit=RECENT_JOBS).items
         jobs = [(job, queries.progress(session, job)) for job in found]
     return render_template(
         "home/view.html",
-        service=service_lines(service_health.report()),
+        service=service_lines(deps.health.report()),
         jobs=jobs,
-        max_file_bytes=ours.settings.limits.max_upload_bytes,
-        user=user(),
+        max_file_bytes=deps.settings.limits.max_upload_bytes,
     )
 
 
@@ -69,10 +67,11 @@ def upload() -> ResponseReturnValue:
     if not files:
         abort(400, "No file was chosen. Go back, choose at least one JPEG or PNG image, and send again.")
     priority = _priority()
-    admission().admit(user().id, priority)
-    received = uploads.receive_new(user().id, _job_name(files), priority, files)
-    refused = [item for item in received if isinstance(item, uploads.Rejected)]
-    job_id = next((item.job_id for item in received if not isinstance(item, uploads.Rejected)), None)
+    ingest = dependencies().ingest
+    ingest.admission.admit(user().id, priority)
+    received = ingest.receive_new(caller(), _job_name(files), priority, incoming(files))
+    refused = [item for item in received if isinstance(item, Rejected)]
+    job_id = next((item.job_id for item in received if not isinstance(item, Rejected)), None)
     if not refused:
         return redirect(url_for("pages.job", job_id=job_id), 303)
     accepted = len(received) - len(refused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from db.models import Image, Prediction
+from db.tables import Image, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,11 @@ class Film:
     map_width: int
     map_height: int
     as_sent: bool
+
+    @property
+    def has_border(self) -> bool:
+        """Whether the model judged only a part of it."""
+        return (self.map_width, self.map_height) != (self.width, self.height)
 
 
 def film(image: Image, newest: Prediction | None, *, file_url: str, picture_url: str, has_picture: bool) -> Film:

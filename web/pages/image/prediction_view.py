@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from db.models import Image, Prediction
 from db.states import Decision, ImageState
+from db.tables import Image, Prediction
 from web.pages.words import DECISION_WORDS, percent
 
 CLOSE_CALL = 0.05

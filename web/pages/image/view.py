@@ -9,18 +9,20 @@ from sqlalchemy.orm import Session
 from core.errors import beyond_retry
 from db import previews, queries, workers
 from db.audit import Kind
-from db.models import Image
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
-from web import audit, kept, permissions, reviews, uploads
-from web.auth import user
-from web.pages.base import API_ROOT, MAX_ID, blueprint
+from db.tables import Image
+from services import reviews
+from services.jobs import MAX_ID, get_image
+from web import audit, kept, permissions
+from web.auth import caller, user
+from web.dependencies import dependencies
+from web.pages.base import API_ROOT, blueprint
 from web.pages.image.film import film
 from web.pages.image.prediction_view import absence, describe
 from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
 from web.permissions import Permission
-from web.services import services
 
 
 @blueprint.post(f"/images/<int(max={MAX_ID}):image_id>/review")
@@ -29,7 +31,7 @@ def review(image_id: int) -> ResponseReturnValue:
         opinion = Opinion(request.form.get("opinion", ""))
     except ValueError:
         abort(400, "Choose whether you agree, disagree or are unsure, and save again.")
-    reviews.review(image_id, opinion, request.form.get("note", ""))
+    reviews.review(dependencies().database, caller(), image_id, opinion, request.form.get("note", ""))
     page = url_for("pages.image", image_id=image_id)
     kept.drop(page)
     flash("Your review is saved.", "good")
@@ -38,15 +40,14 @@ def review(image_id: int) -> ResponseReturnValue:
 
 @blueprint.get(f"/images/<int(max={MAX_ID}):image_id>")
 def image(image_id: int) -> str:
-    with services().database.read() as session:
-        found = queries.image(session, image_id)
-        if found is None:
-            abort(404, f"There is no image {image_id}.")
+    deps = dependencies()
+    with deps.database.read() as session:
+        found = get_image(session, image_id)
         previous_id = _neighbour(session, found, before=True)
         next_id = _neighbour(session, found, before=False)
         someone_works = bool(workers.alive(session, now(session)))
         has_picture = previews.has(session, found.sha256)
-    audit.saw(Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
+    audit.record_view(deps, Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
     newest = prediction(found)
     missing = absence(found, someone_works=someone_works)
     judged = newest is not None and newest.decision is not Decision.REFUSED
@@ -82,7 +83,7 @@ def image(image_id: int) -> str:
 
 @blueprint.post(f"/images/<int(max={MAX_ID}):image_id>/retry")
 def retry_image(image_id: int) -> ResponseReturnValue:
-    queued, hopeless = uploads.retry_image(image_id)
+    queued, hopeless = dependencies().jobs.retry_image(caller(), image_id)
     if queued:
         flash("The image is queued again.", "good")
     elif hopeless:

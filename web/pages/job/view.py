@@ -6,22 +6,23 @@ from collections.abc import Sequence
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
+from core.plural import counted
 from db import queries, rejections, workers
 from db.audit import Kind
-from db.models import Image, Job, Rejection, User
-from db.narrowing import Filters
+from db.listing.filters import Filters
 from db.queries import Page, Progress
 from db.session import now
 from db.states import Decision, ImageState, JobState
-from web import audit, deletion, permissions, uploads
-from web.auth import user
-from web.pages.base import MAX_ID, blueprint, cursor
+from db.tables import Image, Rejection, User
+from services import deletion
+from services.jobs import MAX_ID, get_job
+from web import audit, permissions
+from web.auth import caller, user
+from web.dependencies import dependencies
+from web.pages.base import blueprint, cursor
 from web.pages.words import DECISION_WORDS, STATE_WORDS
 from web.permissions import Permission
-from web.quantities import counted
-from web.services import services
 
 JOBS_ON_A_PAGE = 25
 IMAGES_ON_A_PAGE = 50
@@ -32,7 +33,7 @@ NO_WORKER = "No worker is running: the images are kept and will be screened when
 
 @blueprint.get("/jobs")
 def jobs() -> str:
-    with services().database.read() as session:
+    with dependencies().database.read() as session:
         page = queries.jobs(session, cursor=cursor(), limit=JOBS_ON_A_PAGE)
         rows = [(job, queries.progress(session, job)) for job in page.items]
     return render_template("job/list.html", jobs=rows, cursor=cursor(), next_cursor=page.next_cursor)
@@ -42,8 +43,9 @@ def jobs() -> str:
 def job(job_id: int) -> str:
     show = request.args.get("show", "")
     filters = _filters(job_id, show)
-    with services().database.read() as session:
-        found = _existing(session, job_id)
+    deps = dependencies()
+    with deps.database.read() as session:
+        found = get_job(session, job_id)
         progress = queries.progress(session, found)
         shown = permissions.may(user(), Permission.SEE_IMAGES, found.user_id)
         page: Page[Image] = Page([], None)
@@ -56,7 +58,7 @@ def job(job_id: int) -> str:
         hopeless = queries.beyond_retry(session, found) if progress.counts[ImageState.FAILED] else 0
     over = is_over(progress)
     if shown:
-        audit.saw(Kind.JOB, job_id, "page", "list")
+        audit.record_view(deps, Kind.JOB, job_id, "page", "list")
     return render_template(
         "job/view.html",
         job=found,
@@ -83,16 +85,14 @@ def job(job_id: int) -> str:
 
 @blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/cancel")
 def cancel_job(job_id: int) -> ResponseReturnValue:
-    flash(
-        f"{counted(uploads.cancel(job_id), 'queued image')} cancelled. Images already being screened are finished.",
-        "good",
-    )
+    cancelled = dependencies().jobs.cancel(caller(), job_id)
+    flash(f"{counted(cancelled, 'queued image')} cancelled. Images already being screened are finished.", "good")
     return redirect(url_for("pages.job", job_id=job_id), 303)
 
 
 @blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/retry")
 def retry_job(job_id: int) -> ResponseReturnValue:
-    queued, left = uploads.retry(job_id)
+    queued, left = dependencies().jobs.retry(caller(), job_id)
     words = f"{counted(queued, 'image')} queued again. {hopeless_words(left)}".strip()
     flash(words, "good" if queued else "warning")
     return redirect(url_for("pages.job", job_id=job_id), 303)
@@ -100,7 +100,8 @@ def retry_job(job_id: int) -> ResponseReturnValue:
 
 @blueprint.post(f"/jobs/<int(max={MAX_ID}):job_id>/delete")
 def delete_job(job_id: int) -> ResponseReturnValue:
-    images = deletion.delete_job(job_id)
+    deps = dependencies()
+    images = deletion.delete_job(deps.database, deps.store, caller(), job_id)
     flash(f"Job {job_id} deleted with {counted(images, 'image')}, their results and their reviews.", "good")
     return redirect(url_for("pages.jobs"), 303)
 
@@ -163,10 +164,3 @@ def _filters(job_id: int, show: str) -> Filters:
     if show not in set(ImageState):
         abort(400, "The page was asked to show images of an unknown kind. Choose one from the list.")
     return Filters(job_id=job_id, state=ImageState(show))
-
-
-def _existing(session: Session, job_id: int) -> Job:
-    found = session.get(Job, job_id)
-    if found is None or found.deleted_at is not None:
-        abort(404, f"There is no job {job_id}.")
-    return found

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from core.plural import counted
 from web.pages.words import percent
-from web.quantities import counted
 
 Card = Mapping[str, Any]
 

@@ -11,16 +11,17 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from db import audit, throttle, users
+from db import audit
+from db.accounts import throttle, users
 from db.audit import Action, Actor
-from db.models import User
 from db.session import now
+from db.tables import User
 from web import errors, kept, sessions
-from web.audit import actor
-from web.auth import SAFE_METHODS, NotSignedIn, StaleForm
+from web.auth import SAFE_METHODS, NotSignedIn, StaleForm, caller
+from web.dependencies import Dependencies, dependencies
 from web.pages.base import blueprint
+from web.problems import wants_json
 from web.quantities import duration
-from web.services import services
 
 WRONG = "Name or password is wrong. Check both and try again."
 TOO_MANY = "Too many failed sign-ins. Wait {wait} and try again. Whoever is signed in already is not affected."
@@ -48,14 +49,15 @@ def login() -> ResponseReturnValue:
     if request.method == "GET":
         return redirect(target) if current_user.is_authenticated else _form(target)
     name, password = request.form.get("name", ""), request.form.get("password", "")
+    deps = dependencies()
     attempt = throttle.Attempt(name, request.remote_addr or "")
-    with services().database.begin() as database:
+    with deps.database.begin() as database:
         wait_s = attempt.begin(database, now(database))
     if wait_s is not None:
         log.warning("sign_in_throttled", wait_s=wait_s)
         words = TOO_MANY.format(wait=duration(timedelta(seconds=wait_s)))
         return _form(target, error=words), 429, {"Retry-After": str(wait_s)}
-    if not _signed_in(attempt, name, password):
+    if not _signed_in(deps, attempt, name, password):
         log.warning("sign_in_failed")
         return _form(target, error=WRONG), 401
     if fields := kept.from_sign_in(target):
@@ -64,19 +66,19 @@ def login() -> ResponseReturnValue:
     return redirect(target, 303)
 
 
-def _signed_in(attempt: throttle.Attempt, name: str, password: str) -> bool:
+def _signed_in(deps: Dependencies, attempt: throttle.Attempt, name: str, password: str) -> bool:
     """Begin a session if the password is right; either way it is in the audit log. A name of nobody is not written
     down: now and then it is a password."""
-    with services().database.read() as database:  # no transaction that writes lasts as long as a slow hash
+    with deps.database.read() as database:  # no transaction that writes lasts as long as a slow hash
         user = users.check_password(database, name, password)
-    with services().database.begin() as database:
+    with deps.database.begin() as database:
         if user is not None and not users.unchanged(database, user):
             user = None
         meant: User | None = user or users.named(database, name)
         who = Actor("(unknown)") if meant is None else Actor(meant.name, meant.id, meant.role)
         if user is not None:
             attempt.succeeded(database)
-            sessions.begin(database, user)
+            sessions.begin(database, deps.settings, user)
         action = Action.SIGN_IN_FAILED if user is None else Action.SIGNED_IN
         audit.record(database, replace(who, address=request.remote_addr), action, now(database))
     return user is not None
@@ -84,8 +86,8 @@ def _signed_in(attempt: throttle.Attempt, name: str, password: str) -> bool:
 
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
-    with services().database.begin() as database:
-        audit.record(database, actor(), Action.SIGNED_OUT, now(database))
+    with dependencies().database.begin() as database:
+        caller().record(database, Action.SIGNED_OUT)
         sessions.end(database)
     return redirect(url_for("pages.login"), 303)
 
@@ -93,7 +95,7 @@ def logout() -> ResponseReturnValue:
 @blueprint.app_errorhandler(NotSignedIn)
 def ask_to_sign_in(error: NotSignedIn) -> ResponseReturnValue:
     """A page is opened after signing in; of a form that was sent, what was typed goes through the sign-in."""
-    if errors.wants_json():
+    if wants_json():
         return errors.http_error(error)
     if request.method in SAFE_METHODS:
         return redirect(url_for("pages.login", next=_asked_for()))
@@ -105,7 +107,7 @@ def ask_to_sign_in(error: NotSignedIn) -> ResponseReturnValue:
 @blueprint.app_errorhandler(StaleForm)
 def show_form_again(error: StaleForm) -> ResponseReturnValue:
     """A form of an ended session, whose user is signed in anew, is shown again as it was filled in."""
-    if errors.wants_json():
+    if wants_json():
         return errors.http_error(error)
     if request.endpoint == "pages.login":
         return _form(_target(), error=_why_stale()), 400
@@ -127,7 +129,7 @@ def _asked_for() -> str:
 def _why_stale() -> str:
     if sessions.current().has_cookie:
         return STALE
-    return HTTPS_ONLY if services().settings.security.cookie_secure else NO_COOKIE
+    return HTTPS_ONLY if dependencies().settings.security.cookie_secure else NO_COOKIE
 
 
 def _form(target: str, error: str = "", fields: dict[str, str] | None = None) -> str:

@@ -9,19 +9,19 @@ from flask import render_template
 from werkzeug.exceptions import ServiceUnavailable
 
 from db.queries import Backlog
-from web.health import service_health
+from web.dependencies import Dependencies, dependencies
 from web.health.findings import pace
 from web.health.service_health import Report
 from web.pages.base import blueprint
 from web.quantities import amount, duration
-from web.services import services
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
 @blueprint.get("/status")
 def status() -> str:
-    report = service_health.report()
+    deps = dependencies()
+    report = deps.health.report()
     rows = report.facts.rows
     if rows is None:
         raise ServiceUnavailable(report.findings[0].what)
@@ -31,18 +31,18 @@ def status() -> str:
         well=pace(rows),
         tiles=tiles(rows.backlog, rows.at),
         workers=rows.workers,
-        parts=parts(report),
+        parts=parts(deps, report),
         now=rows.at,
     )
 
 
-def parts(report: Report) -> Sequence[tuple[str, bool, str]]:
+def parts(deps: Dependencies, report: Report) -> Sequence[tuple[str, bool, str]]:
     """(name, whether it can be reached, what it is)."""
     facts = report.facts
     free = "" if facts.free_bytes is None else f", {facts.free_bytes / 1e9:,.1f} GB free"
     kind = "Object storage" if facts.settings.storage.storage_url else "Folder"
     return (
-        ("Database", facts.rows is not None, DATABASES[services().database.engine.dialect.name]),
+        ("Database", facts.rows is not None, DATABASES[deps.database.engine.dialect.name]),
         ("Broker", facts.broker, "Redis or Valkey: wakes the workers"),
         ("Image storage", facts.storage_error is None, kind + free),
     )

@@ -14,7 +14,7 @@ from model.resnet import POOLED
 from tests.testing.factories import radiograph
 from tests.unit.model.factories import LIMIT, make_card, save_model
 from tests.unit.training.synthetic import make_dataset
-from training.calibrate import ood, variants
+from training.calibrate import ood, ood_copies
 from training.calibrate.ood import Sample
 
 
@@ -29,7 +29,7 @@ def made_up(count: int, shift: float, seed: int) -> ood.Floats:
 @pytest.fixture(scope="module")
 def sample() -> Sample:
     held = np.arange(300) % 3 == 0
-    spoilt = {name: made_up(60, 2, seed) for seed, name in enumerate(variants.SPOILT, 10)}
+    spoilt = {name: made_up(60, 2, seed) for seed, name in enumerate(ood_copies.SPOILT, 10)}
     return Sample(made_up(300, 0, 0), made_up(300, 0, 1), spoilt, held, held[:60], 150)
 
 
@@ -53,7 +53,7 @@ def test_the_same_sample_gives_the_same_statistics(sample: Sample) -> None:
 def test_the_card_tells_what_is_refused(sample: Sample) -> None:
     told = ood.limit(ood.fit(sample), sample)
     assert (told.limit, told.images, told.patients) == (1.0, 300, 150)
-    assert set(told.refused) == {"as they are", "kept copies", *(name.replace("_", " ") for name in variants.SPOILT)}
+    assert set(told.refused) == {"as they are", "kept copies", *(name.replace("_", " ") for name in ood_copies.SPOILT)}
     assert told.refused["as they are"] < 0.02
     assert told.refused["inverted"] > 0.9
 
@@ -78,7 +78,7 @@ def test_a_checkpoint_gets_statistics_and_keeps_everything_else(tmp_path: Path) 
     assert card.model_copy(update={"ood": None}) == make_card()
     before = checkpoint.load(source).network.body.state_dict()
     assert all(torch.equal(tensor, before[name]) for name, tensor in made.network.body.state_dict().items())
-    assert seen[-1][0] == seen[-1][1] == 24 + 24 + 3 * len(variants.SPOILT)
+    assert seen[-1][0] == seen[-1][1] == 24 + 24 + 3 * len(ood_copies.SPOILT)
     model = loaded.load(out, "torch-cpu")
     assert model.ood_limit == LIMIT.limit
     usual, white = model.predict(np.stack([pixels[0], np.full((224, 224), 255, np.uint8)])).ood_score

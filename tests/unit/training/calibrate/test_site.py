@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli import model as cli_model
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model import checkpoint
 from model.registry import Entry, Registry
 from tests.unit.model.factories import make_card, save_model
@@ -85,8 +85,8 @@ def test_calibration_is_folded_into_the_last_layer(entry: Entry, tmp_path: Path)
 
 def test_labels_that_are_mixed_up_are_refused() -> None:
     made = scores()
-    with pytest.raises(ConfigurationError, match="mixed up"):
-        site.fit_platt(Scores(made.logits, 1 - made.labels, made.patients, 0))
+    with pytest.raises(InvalidInput, match="mixed up"):
+        site.recalibrate(Scores(made.logits, 1 - made.labels, made.patients, 0))
 
 
 @pytest.fixture
@@ -117,6 +117,6 @@ def test_the_command_shows_saves_and_activates_only_when_asked(installation: Pat
 
 def test_too_few_images_of_a_class(installation: Path, tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "site", each=5, patients=5)
-    with pytest.raises(ConfigurationError, match=r"NORMAL has images of 5 patients; .* at least 20"):
+    with pytest.raises(InvalidInput, match=r"NORMAL has images of 5 patients; .* at least 20"):
         call("model", "calibrate", folder)
     assert not installation.exists()

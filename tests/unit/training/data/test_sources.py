@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from tests.unit.training.synthetic import write_dataset
 from training.data import sources
 from training.data.sources import Item
@@ -59,7 +59,7 @@ def test_a_member_that_unpacks_to_more_than_an_image_has_is_refused(
     (folder / "bomb.png").write_bytes(bytes(2000))
     archive = Path(shutil.make_archive(str(tmp_path / "archive"), kind, tmp_path / "set"))
     monkeypatch.setattr(sources, "MAX_FILE_BYTES", 1000)
-    with pytest.raises(ConfigurationError, match=r"NORMAL/bomb\.png unpacks to more than"):
+    with pytest.raises(InvalidInput, match=r"NORMAL/bomb\.png unpacks to more than"):
         list(sources.items(archive))
 
 
@@ -98,7 +98,7 @@ def test_a_list_without_patients(folder: Path) -> None:
     ("text", "named"), [("file,label\na.png,0\n", "columns path and label"), ("path,label\na.png,ill\n", "line 2.*ill")]
 )
 def test_mistakes_in_a_list_are_named(tmp_path: Path, text: str, named: str) -> None:
-    with pytest.raises(ConfigurationError, match=named):
+    with pytest.raises(InvalidInput, match=named):
         list(sources.items(write_csv(tmp_path, text)))
 
 
@@ -113,7 +113,7 @@ def test_other_files_are_ignored(folder: Path) -> None:
 def test_none_of_these(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     for source in (tmp_path / "file", tmp_path / "missing"):
-        with pytest.raises(ConfigurationError, match="neither"):
+        with pytest.raises(InvalidInput, match="neither"):
             sources.items(source)
 
 

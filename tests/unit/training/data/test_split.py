@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from tests.unit.training.synthetic import make_dataset
 from training.data import split
 
@@ -52,7 +52,7 @@ def test_seed_decides() -> None:
 
 def test_too_few_patients() -> None:
     labels, patients = _cohort([5] * 12, 0)
-    with pytest.raises(ConfigurationError, match="NORMAL has 6 patients"):
+    with pytest.raises(InvalidInput, match="NORMAL has 6 patients"):
         split.assign_folds(labels, patients, 0)
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from training.evaluate import plots
-from training.finetune.history import Epoch
+from training.history import Epoch
 
 LABELS = np.array([0, 0, 0, 1, 1, 1])
 SETS = {"some": (LABELS, np.array([0.1, 0.2, 0.7, 0.4, 0.8, 0.9]))}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from model import checkpoint, loaded
 from model.card import ACTIVATIONS, Quantization
 from model.checkpoint import Checkpoint
@@ -22,7 +22,7 @@ from tests.testing.factories import radiograph
 from tests.testing.fakes import FakeEngine, Floats, fake_model, output
 from tests.unit.model.factories import make_card, make_network, save_model
 from tests.unit.training.synthetic import make_dataset
-from training.data.labelled import Dataset
+from training.data.dataset import Dataset
 from training.progress import silent
 from training.release import quantize
 
@@ -83,7 +83,7 @@ def test_a_checkpoint_gets_ranges_and_keeps_everything_else(dataset: Dataset, tm
 
 def test_other_images_have_no_validation_part(dataset: Dataset, tmp_path: Path) -> None:
     save_model(tmp_path / "m.safetensors")
-    with pytest.raises(ConfigurationError, match="not those"):
+    with pytest.raises(InvalidInput, match="not those"):
         quantize.add(tmp_path / "m.safetensors", tmp_path / "out.safetensors", dataset, 0, lambda *_: None)
     assert not (tmp_path / "out.safetensors").exists()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from optuna import Trial, TrialPruned
 
-from core.errors import ConfigurationError
+from core.errors import InvalidInput
 from training import config
 from training.config import TrainConfig
 from training.search import space, trials
@@ -57,7 +57,7 @@ def test_an_interrupted_trial_comes_first(tmp_path: Path) -> None:
 
 def test_other_settings_are_refused(tmp_path: Path) -> None:
     trials.study(tmp_path, "key", 0)
-    with pytest.raises(ConfigurationError, match="other data or settings"):
+    with pytest.raises(InvalidInput, match="other data or settings"):
         trials.study(tmp_path, "another", 0)
 
 

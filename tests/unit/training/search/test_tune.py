@@ -16,7 +16,7 @@ from tests.unit.training.synthetic import write_backbone, write_dataset
 from training import config
 from training.config import TrainConfig
 from training.data import split
-from training.data.labelled import read
+from training.data.dataset import read
 from training.search import tune
 from training.search.tune import Budget
 

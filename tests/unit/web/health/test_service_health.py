@@ -18,9 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from core.errors import StorageUnavailable
 from db import heartbeats, workers
-from db.models import Heartbeat, Image, User, Worker
 from db.session import Database, now
 from db.states import ImageState
+from db.tables import Heartbeat, Image, User, Worker
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories
@@ -275,7 +275,7 @@ def test_a_worker_that_vanishes_while_nothing_waits_is_no_news(fault: Fault, tok
 def test_a_part_that_hangs_is_given_up(fault: Fault, token: str, part: str) -> None:
     over = threading.Event()
     fault.monkeypatch.setattr("web.health.service_health.LIMIT_S", 0.3)
-    fault.monkeypatch.setattr("web.storage.LIMIT_S", 0.3)
+    fault.monkeypatch.setattr("services.storage.LIMIT_S", 0.3)
 
     def hang(*_: Any, **__: Any) -> None:
         over.wait(60)

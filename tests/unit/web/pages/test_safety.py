@@ -115,7 +115,7 @@ def test_an_error_of_the_server_does_not_ask_the_database(reader: Visitor, monke
     def crash(*args: object, **kwargs: object) -> None:
         raise RuntimeError("the database is gone")
 
-    monkeypatch.setattr("web.auth.services", crash)
+    monkeypatch.setattr("web.auth.dependencies", crash)
     page = _quiet_get(reader, "/jobs")
     assert page.status == 500
     assert "Images that were already accepted are kept." in page.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from flask import Flask
@@ -11,15 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from db import audit as log
-from db.models import AuditEntry, Image
 from db.states import ImageState
+from db.tables import AuditEntry, Image
 from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
-from web import recently
+from web.dependencies import SAME_VIEW_S, dependencies
 from web.pages.audit.view import ENTRIES_ON_A_PAGE
-from web.recently import Recently
 from web.services import Services
 
 SECRET = "mustermann.png"
@@ -70,14 +70,15 @@ def test_whoever_sees_or_takes_something_is_in_the_log(
 
 
 def test_a_page_that_renews_itself_is_one_view_a_minute(
-    client: FlaskClient, services: Services, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, services: Services, add_job: AddJob
 ) -> None:
     add_job((SECRET, ImageState.QUEUED))
     for _ in range(3):
         client.get("/images/1")
         client.get("/api/v1/images/1")  # what the page polls; the page showed it
     assert told(services) == ["saw image 1 page"]
-    monkeypatch.setattr(recently, "SAME_VIEW_S", 0.0)
+    with client.application.app_context():
+        dependencies().recently_seen.expire(time.monotonic() + SAME_VIEW_S)
     client.get("/images/1")
     assert told(services) == ["saw image 1 page"] * 2
 
@@ -167,14 +168,3 @@ def test_the_log_is_shown_in_pages(reader: Visitor, services: Services) -> None:
     second = reader.get(first.link("next"))
     assert [page.html.count('<th scope="row">') for page in (first, second)] == [ENTRIES_ON_A_PAGE, 1]
     assert second.link("next") == ""
-
-
-def test_what_was_seen_is_remembered_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recently, "REMEMBERED", 2)
-    time_s = [0.0]
-    seen = Recently(lambda: time_s[0])
-    for key in "abc":
-        seen.add(key)
-    assert [key in seen for key in "abc"] == [False, True, True]
-    time_s[0] = recently.SAME_VIEW_S
-    assert "c" not in seen

@@ -143,3 +143,11 @@ def test_an_empty_list_explains_itself(reader: Visitor) -> None:
 
 def test_control_characters_never_reach_the_database() -> None:
     assert _form(filename="a\x00b\u202e").filters().filename == "ab"
+
+
+def test_pages_show_a_name_cleaned(reader: Visitor, add_job: AddJob) -> None:
+    job_id = add_job(("evil\u202egnp.exe.png", 0.9))
+    for page in ("/images/1", f"/jobs/{job_id}", "/history"):
+        text = reader.get(page).text
+        assert "evilgnp.exe.png" in text
+        assert "\u202e" not in text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from db.models import Image, Job, User
 from db.states import ImageState, Priority, Role
+from db.tables import Image, Job, User
 from tests.testing.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor

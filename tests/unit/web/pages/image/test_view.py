@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from db import previews
-from db.models import Image, Model, Prediction, Review
 from db.session import now
 from db.states import Decision, ImageState
+from db.tables import Image, Model, Prediction, Review
 from tests.testing.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
@@ -216,5 +216,27 @@ def test_the_picture_of_the_worker_is_shown_where_there_is_one(
     assert (shown["src"], shown["width"], shown["height"]) == ("/api/v1/images/1/picture", "300", "400")
     assert {"x": "10", "y": "20", "width": "280", "height": "360"}.items() <= page.all("image")[0].items()
     assert "Small picture." in page.text
+    assert "Shown gray and upright, sent with 640 × 480 px; judged without its border" in page.text
     answer = reader.client.get("/api/v1/images/1/picture")
     assert (answer.mimetype, answer.data) == ("image/jpeg", b"\xff\xd8jpeg")
+
+
+def test_the_words_under_the_x_ray_tell_of_a_border_only_where_one_was_cut_off(
+    reader: Visitor, add_job: AddJob, services: Services
+) -> None:
+    add_job(("a.png", 0.9), ("b.png", 0.9))
+    with services.database.begin() as session:
+        whole, bordered = session.scalars(select(Prediction).order_by(Prediction.id))
+        whole.box, bordered.box = [640, 480, 0, 0, 640, 480], [640, 480, 0, 20, 640, 480]
+    assert "As sent, 640 × 480 px Open" in reader.get("/images/1").text
+    assert "As sent, 640 × 480 px; judged without its border Open" in reader.get("/images/2").text
+
+
+@pytest.mark.parametrize("path", ["/jobs/1", "/history"])
+def test_the_lists_of_images_tell_what_makes_a_result_less_reliable(
+    reader: Visitor, add_job: AddJob, services: Services, path: str
+) -> None:
+    add_job(("a.png", 0.9), ("b.png", 0.9))
+    with services.database.begin() as session:
+        session.scalars(select(Prediction)).first().notes = "The picture is small."  # type: ignore[union-attr]
+    assert reader.get(path).text.count("The picture is small.") == 1

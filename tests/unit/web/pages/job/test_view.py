@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from db import queries
-from db.models import Job
 from db.states import Decision, ImageState, JobState
+from db.tables import Job
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web.pages.job.view import is_over, retry_word, tiles

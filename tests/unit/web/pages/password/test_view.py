@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from db import throttle, users
-from db.models import User
+from db.accounts import throttle, users
+from db.tables import User
 from tests.conftest import PASSWORD
 from tests.unit.web.visitor import Visitor
 from web.services import Services

@@ -1,0 +1,10 @@
+"""`pneumoscreen model`: the checkpoints of this installation, and new ones made from them. A file for each command."""
+
+from cli.model import registry
+from cli.model.add_domain import add_domain
+from cli.model.calibrate import calibrate
+from cli.model.quantize import quantize
+
+app = registry.app
+for command in (calibrate, add_domain, quantize):
+    app.command()(command)

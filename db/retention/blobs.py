@@ -1,0 +1,95 @@
+"""Removal of the bytes that no image refers to any more.
+
+    row gone, blob_removals row written (one transaction) -> unlinked under the lock below, unless referred to again
+
+Blobs are shared and an upload stores its bytes before its row, so an upload and a removal of the same bytes may meet.
+Uploads call `lock_blobs`, which the removal waits for, and the other way round: on PostgreSQL an advisory lock,
+shared by uploads; on SQLite the one write lock. So a removal sees the rows of every upload before it, and an upload
+after it finds the row in blob_removals, looks whether its bytes are still there, and if not is refused as a whole: the
+client sends them again. The row stays for a day, also if the removal was cut off between unlinking and its commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from core.errors import StorageUnavailable
+from db import dialect, previews
+from db.tables import BlobRemoval, Image
+from storage.base import BlobStore
+
+REMOVE_LIMIT = 100
+"""Blobs removed while uploads wait."""
+
+REMOVED_FOR = timedelta(days=1)
+"""How long a removed blob is remembered: longer than any upload takes from its bytes to its row."""
+
+_LOCK_KEY = 0x626C6F6273  # "blobs": any number that nothing else in the database uses
+
+
+def ask_removal(session: Session, sha256s: Iterable[str], now: datetime) -> None:
+    """Have these blobs removed unless an image refers to them; asking twice is no harm."""
+    rows = [{"sha256": sha256, "asked_at": now, "removed_at": None} for sha256 in sorted(set(sha256s))]
+    if not rows:
+        return
+    insert = dialect.insert(session, BlobRemoval)
+    again = {"asked_at": insert.excluded.asked_at, "removed_at": None}
+    session.execute(insert.on_conflict_do_update(index_elements=["sha256"], set_=again), rows)
+
+
+def removals_pending(session: Session) -> bool:
+    return bool(session.scalars(select(exists().where(BlobRemoval.removed_at.is_(None)))).one())
+
+
+def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int = REMOVE_LIMIT) -> int:
+    """Remove some of the blobs that no image refers to; how many.
+
+    One that the store refuses to remove goes to the end of the queue.
+
+    Raises:
+        StorageUnavailable: it refused all of them; roll back and try again later.
+    """
+    dialect.lock(session.connection(), _LOCK_KEY)
+    pending = session.scalars(
+        select(BlobRemoval).where(BlobRemoval.removed_at.is_(None)).order_by(BlobRemoval.asked_at).limit(limit)
+    ).all()
+    referenced = set(session.scalars(select(Image.sha256).where(Image.sha256.in_([row.sha256 for row in pending]))))
+    previews.remove(session, {row.sha256 for row in pending} - referenced)
+    refused: list[StorageUnavailable] = []
+    for row in pending:
+        if row.sha256 in referenced:
+            session.delete(row)
+            continue
+        try:
+            store.delete(row.sha256)
+            row.removed_at = now
+        except StorageUnavailable as error:
+            refused.append(error)
+            row.asked_at = now
+    if refused and len(refused) == len(pending):
+        raise refused[0]
+    return len(pending) - len(referenced) - len(refused)
+
+
+def forget_removed(session: Session, now: datetime) -> None:
+    """Drop the marks that no upload can need any more."""
+    session.execute(delete(BlobRemoval).where(BlobRemoval.removed_at < now - REMOVED_FOR))
+
+
+def lock_blobs(session: Session, sha256s: Iterable[str], is_there: Callable[[str], bool]) -> bool:
+    """Keep removals out until the end of this transaction, which adds images of these bytes, stored before it.
+
+    False: some were removed since they were stored. The store is asked only for what a removal has been asked for.
+    """
+    dialect.lock(session.connection(), _LOCK_KEY, shared=True)
+    doubtful = session.scalars(select(BlobRemoval.sha256).where(BlobRemoval.sha256.in_(set(sha256s))))
+    return all(is_there(sha256) for sha256 in doubtful)
+
+
+def unreferenced(session: Session, sha256s: Sequence[str]) -> set[str]:
+    """Those that no image refers to."""
+    return set(sha256s) - set(session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s))))

@@ -1,0 +1,38 @@
+"""The tables, a file a noun: `from db.tables import Image`. All are imported here, so `Base.metadata` is complete."""
+
+from db.tables.audit import AuditEntry
+from db.tables.base import MAX_FILENAME, Base, Id, UtcDateTime, is_modelled
+from db.tables.images import Image, Preview, state_is, state_is_unindexed
+from db.tables.jobs import Job, Rejection
+from db.tables.predictions import Model, Prediction, Review
+from db.tables.sessions import BrowserSession, Search, SignInFailures
+from db.tables.stores import BlobRemoval, RecordedStore
+from db.tables.users import Token, User
+from db.tables.workers import Heartbeat, Worker
+
+__all__ = [
+    "MAX_FILENAME",
+    "AuditEntry",
+    "Base",
+    "BlobRemoval",
+    "BrowserSession",
+    "Heartbeat",
+    "Id",
+    "Image",
+    "Job",
+    "Model",
+    "Prediction",
+    "Preview",
+    "RecordedStore",
+    "Rejection",
+    "Review",
+    "Search",
+    "SignInFailures",
+    "Token",
+    "User",
+    "UtcDateTime",
+    "Worker",
+    "is_modelled",
+    "state_is",
+    "state_is_unindexed",
+]

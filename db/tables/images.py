@@ -1,0 +1,91 @@
+"""Images. A row is its own outbox: `queued` with `published_at` empty means that no message was sent for it yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from db import dialect
+from db.states import ImageState, Priority
+from db.tables.base import MAX_FILENAME, Base, Id, partial_index
+from db.tables.jobs import Job
+
+if TYPE_CHECKING:
+    from db.tables.predictions import Prediction
+
+
+class Image(Base):
+    __tablename__ = "images"
+    __table_args__ = (
+        Index(None, "job_id", "sha256", "filename", unique=True),
+        Index("ix_images_job_id_id", "job_id", "id"),
+        Index("ix_images_job_id_state_id", "job_id", "state", "id"),
+        # All that a job's progress is made of: read from the index alone, a hundred thousand images take milliseconds.
+        Index("ix_images_progress", "job_id", "state", "decision", "id", "finished_at"),
+        # These small indexes hold just the rows in work, whatever the size of the archive behind them. Where rows are
+        # counted they begin with the state, though it is always the same: SQLite would else look it up in each row.
+        partial_index("ix_images_queued", "priority", "id", where="state = 'queued'"),
+        partial_index("ix_images_queued_of_user", "user_id", "priority", "id", where="state = 'queued'"),
+        partial_index("ix_images_unpublished", "priority", "id", where="state = 'queued' AND published_at IS NULL"),
+        partial_index("ix_images_suspected", "priority", "crashes", "id", where="state = 'queued' AND crashes > 0"),
+        partial_index("ix_images_running", "state", "lease_expires_at", where="state = 'running'"),
+        Index("ix_images_sha256", "sha256"),
+        # The history, by whatever leads it (`db/listing/filters.py`). Those of the rare states hold nothing else.
+        Index("ix_images_created_at_id", "created_at", "id"),
+        Index("ix_images_user_id_created_at_id", "user_id", "created_at", "id"),
+        partial_index("ix_images_decided", "decision", "created_at", "id", where="decision IS NOT NULL"),
+        partial_index("ix_images_waiting", "state", "created_at", "id", where="state = 'queued'"),
+        partial_index("ix_images_failed", "state", "created_at", "id", "user_id", where="state = 'failed'"),
+        partial_index("ix_images_cancelled", "state", "created_at", "id", "user_id", where="state = 'cancelled'"),
+        partial_index("ix_images_finished", "state", "finished_at", where="finished_at IS NOT NULL"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    filename: Mapped[str] = mapped_column(String(MAX_FILENAME), doc="As the user named it; shown, never opened.")
+    sha256: Mapped[str] = mapped_column(String(64), doc="Names the bytes in the blob store.")
+    media_type: Mapped[str] = mapped_column(String(32))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    state: Mapped[ImageState]
+    priority: Mapped[Priority]
+    user_id: Mapped[int | None] = mapped_column(Id, doc="The job's, for the index of fair claims.")
+    attempt: Mapped[int] = mapped_column(default=0, doc="Counts claims; a finish of another attempt is fenced out.")
+    crashes: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="Leases of it that ran out; above 0 it is tried alone."
+    )
+    decision: Mapped[str | None] = mapped_column(String(16), doc="The newest prediction's, for the index of progress.")
+    worker: Mapped[str | None] = mapped_column(String(128))
+    lease_expires_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    error_message: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    job: Mapped[Job] = relationship(lazy="raise")
+    predictions: Mapped[list[Prediction]] = relationship(lazy="raise", order_by="Prediction.id")
+
+
+class Preview(Base):
+    """The upright gray picture of an upload that browsers show differently or not at all; it goes with the upload."""
+
+    __tablename__ = "previews"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True, doc="Of the upload.")
+    jpeg: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+def state_is(state: ImageState) -> ColumnElement[bool]:
+    """The condition `state = 'queued'`, which the partial indexes of that state answer."""
+    return Image.state == dialect.inline(state, Image.state)
+
+
+def state_is_unindexed(state: ImageState) -> ColumnElement[bool]:
+    """`state_is` for rows that are named by their ids: no index of the state is asked."""
+    return dialect.unindexed(Image.state) == dialect.inline(state, Image.state)

@@ -1,0 +1,122 @@
+"""The model card says what the checkpoint says."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import ConfigurationError, ModelInvalid
+from model import files
+from model.card import OodLimit, OperatingPoint
+from model.registry import DEFAULT
+from tests.unit.model.factories import make_card, save_model
+from training.evaluate import figures as evaluate
+from training.evaluate import seeds
+from training.release import model_card, ship
+
+
+def make_metrics(**more: Any) -> dict[str, Any]:
+    labels, probabilities = np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.6, 0.7, 0.8, 0.9])
+    figures = evaluate.measure(labels, probabilities, 0.5).model_dump(mode="json")
+    return {"test": {**figures, "intervals": {"auc": (0.5, 1.0)}}, "out_of_fold": figures, **more}
+
+
+CONFIG = {"method": "finetune", "command": "pneumoscreen train data.tar"}
+
+
+RECOMPRESSION = {
+    "images": 3,
+    "mean_absolute_change": 0.0123,
+    "mean_absolute_logit_change": 0.5,
+    "by_quality": {"30": 0.02},
+    "mean_change": {"NORMAL": 0.01},
+    "decisions_changed": 0.25,
+}
+
+
+def test_names_figures_and_limits() -> None:
+    card = make_card(
+        metrics=make_metrics(), config=CONFIG, operating_point=OperatingPoint(threshold=0.42, rule="Chosen so.")
+    )
+    text = model_card.render(card, "ab" * 32)
+    assert f"`{'ab' * 32}`" in text
+    assert "0.42 or more" in text
+    assert "Chosen so." in text
+    assert "| accuracy | 0.800 | 0.800 |" in text
+    assert "| area under the ROC curve | 1.000 (0.500 to 1.000) | 1.000 |" in text
+    assert "| sensitivity where specificity is 95% | 1.000 | 1.000 |" in text
+    assert "`pneumoscreen train data.tar`" in text
+    assert "| is normal | 1 | 1 |" in text
+    assert "knows nothing" in text
+
+
+def test_recompression_is_told_or_told_missing() -> None:
+    told = model_card.render(make_card(metrics=make_metrics(recompression=RECOMPRESSION), config=CONFIG), "")
+    assert "by 0.012 on average, its logit by 0.50" in told
+    assert "25.0%" in told
+    assert "was not measured" in model_card.render(make_card(metrics=make_metrics(), config=CONFIG), "")
+
+
+def test_each_method_and_its_copies_are_told() -> None:
+    for method, told in [("finetune", "JPEG of quality 30-60"), ("frozen", "augmented as in training")]:
+        card = make_card(
+            metrics=make_metrics(out_of_fold_copies=make_metrics()["test"]), config={**CONFIG, "method": method}
+        )
+        text = model_card.render(card, "")
+        assert told in text
+        assert "| figure | test part | out of fold | distorted copies |" in text
+
+
+def test_seeds_are_told_with_their_spread() -> None:
+    spread = {name: {"each": [0.9, 0.8], "mean": 0.85, "sd": 0.0707} for name in seeds.FIGURES}
+    text = model_card.render(make_card(metrics=make_metrics(seeds=spread), config=CONFIG), "")
+    assert "before the 2 were averaged" in text
+    assert "| area under the ROC curve | 0.9000, 0.8000 | 0.8500 | 0.0707 |" in text
+    assert "seed by seed" not in model_card.render(make_card(metrics=make_metrics(), config=CONFIG), "")
+
+
+def test_what_is_refused_is_told_or_that_nothing_is() -> None:
+    limit = OodLimit(limit=1.0, rule="Set so.", images=9, patients=4, refused={"upside down": 0.875})
+    text = model_card.render(make_card(metrics=make_metrics(), config=CONFIG, ood=limit), "")
+    assert "above 1 is not judged. Set so. The statistics come from 9 images of 4 patients." in text
+    assert "| upside down | 87.5% |" in text
+    assert "Nothing: it carries no statistics" in model_card.render(
+        make_card(metrics=make_metrics(), config=CONFIG), ""
+    )
+
+
+def test_standing_text_is_plain_about_what_it_is() -> None:
+    assert "never a diagnosis" in model_card.INTENDED_USE
+    assert "Guangzhou" in model_card.LIMITS[0]
+    assert any("compression" in limit for limit in model_card.LIMITS)
+
+
+def test_ship_replaces_checkpoint_and_card(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    sha256 = save_model(tmp_path / "run.safetensors", metrics=make_metrics(), config=CONFIG)
+    target = ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+    assert target == tmp_path / "model" / "checkpoints" / "default.safetensors"
+    assert files.file_sha256(target) == sha256
+    assert sha256 in (tmp_path / "MODEL_CARD.md").read_text()
+    assert [file.name for file in target.parent.iterdir()] == [target.name]
+
+
+def test_ship_only_into_a_checkout(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="model import"):
+        ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+
+
+def test_ship_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    shutil.copy(__file__, tmp_path / "run.safetensors")
+    with pytest.raises(ModelInvalid):
+        ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+
+
+def test_the_shipped_card_is_that_of_the_shipped_checkpoint() -> None:
+    text = (ship.ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert text == model_card.render(files.read_card(DEFAULT), files.file_sha256(DEFAULT))

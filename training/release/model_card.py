@@ -1,0 +1,231 @@
+"""The model card for people, written from a checkpoint's own card so that the two cannot disagree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imaging.preprocess import SMALL_PX
+from model.card import Card, OodLimit, Quantization
+from training.evaluate import seeds
+from training.evaluate.bootstrap import DRAWS
+from training.evaluate.figures import BINS
+
+DATA_SOURCE = (
+    "Kermany, Zhang and Goldbaum (2018), Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for "
+    "Classification, Mendeley Data, doi:10.17632/rscbjbr9sj; the train and val folders of its chest X-ray part"
+)
+DATA_LICENCE = "CC BY 4.0"
+BACKBONE = "torchvision ResNet-18, weights IMAGENET1K_V1, BSD-3-Clause"
+
+INTENDED_USE = (
+    "Research, and sorting archives of chest X-rays so that a radiologist reads the likely pneumonias first. "
+    "It is never a diagnosis, and never a reason not to have an image read."
+)
+LIMITS = (
+    "Trained on frontal X-rays of children of one to five years from a single hospital (Guangzhou Women and "
+    "Children's Medical Center). Adults, older children, newborns, lateral views and other hospitals' devices are "
+    "outside of what it learned, and its figures say nothing about them.",
+    "It knows two answers. Any other disease, and any image that is no chest X-ray, is called normal or pneumonia too.",
+    "In the training set the way a file was recorded gives its class away: compression, sharpness, tone and field of "
+    "view differ between normals and pneumonias. Training copies hide all four, but figures measured on a split of the "
+    "same set still flatter a model that uses such clues.",
+    "The labels are two physicians' reading of the X-ray alone; bacterial and viral pneumonia are one class.",
+    "The probability is calibrated for as many pneumonias as normals. Where pneumonia is rarer, fewer of the images "
+    "called pneumonia are one.",
+    "No regulator has cleared it; it is no medical device.",
+)
+
+_TEMPLATE = """\
+# Model card: {card.name}
+
+Generated from the checkpoint by `pneumoscreen train --ship`; do not edit.
+
+| | |
+|---|---|
+| architecture | {card.architecture} |
+| made | {card.created_at:%Y-%m-%d} by pneumoscreen {card.code_version} |
+| sha256 | `{sha256}` |
+| input | {card.preprocessing} |
+
+## What it reads
+
+JPEG of 8 bits and PNG of 1 to 16 bits a sample, gray or in colour; they are made gray, upright as EXIF says and as
+bright as a PNG's gAMA says, and 16 bits become 8 by the window of values that the image's histogram shows to be in use.
+A uniform border is cut off, and a picture with less than {small_px} px left on a side is judged with a note that it is
+small.
+
+## What it is for
+
+{card.intended_use}
+
+## What it is not for, and what to know
+
+{limits}
+
+## What it was trained on
+
+{data.source}. Licence: {data.licence}. {data.images} images of {data.patients} patients, {data.pneumonia} of them
+with pneumonia, after leaving out {data.duplicates_left_out} files with the bytes of another. Patients are told apart
+by file name, and none is in two parts: {split}.
+
+Starting point: {card.backbone}. {method}
+
+Made by `{command}`; the whole configuration is in the checkpoint (`pneumoscreen model show {card.name}`).
+
+## Decision
+
+An image whose calibrated probability is {point.threshold:g} or more is called pneumonia. {point.rule}
+The probability is calibrated by Platt scaling on the same predictions, for a share of pneumonia of {prior:.0%}.
+
+## Measured
+
+{figures}
+
+{seeds}\
+*Test part*: images of patients that played no part in training, calibration or the choice of the operating point.
+*Out of fold*: the images of the training and validation parts, each judged by a network that was fitted without its
+patient; calibration and operating point were chosen on these, so they are slightly flattered. {copies}
+In brackets: 95 % intervals from {draws} draws of patients.
+Calibration error: expected, over {bins} bins of equal width.
+
+All are parts of one hospital's set and share its clues. Figures on the set's official test split of
+624 images are not given here: that split is kept for measuring what is released, and their place is left open.
+
+Confusion matrix of the test part:
+
+| | called normal | called pneumonia |
+|---|---|---|
+| is normal | {confusion[0][0]} | {confusion[0][1]} |
+| is pneumonia | {confusion[1][0]} | {confusion[1][1]} |
+
+{domain}{quantization}{recompression}"""
+
+_FIGURES = {
+    "images": "images",
+    "accuracy": "accuracy",
+    "precision_weighted": "precision, weighted",
+    "recall_weighted": "recall, weighted",
+    "f1_weighted": "F1, weighted",
+    "auc": "area under the ROC curve",
+    "sensitivity": "sensitivity (pneumonias found)",
+    "specificity": "specificity (normals left alone)",
+    "brier": "Brier score of the probability",
+    "calibration_error": "calibration error of the probability",
+}
+_COLUMNS = {
+    "test": "test part",
+    "out_of_fold": "out of fold",
+    "out_of_fold_copies": "distorted copies",
+    "out_of_fold_crossed": "crossed copies",
+}
+_SEEDS = {name: _FIGURES[name] for name in seeds.FIGURES}
+
+_METHODS = {
+    "finetune": "All layers were fine-tuned, on distorted copies and on copies in the style of other images, with "
+    "{seeds} seeds; the weights are the mean of these networks.",
+    "frozen": "Its weights were kept, and one linear layer was fitted on its features.",
+}
+_COPIES = {
+    "finetune": "*Distorted copies* of these are shrunk to 50-90 % of their side, brought back, and saved as JPEG of "
+    "quality 30-60. *Crossed copies* have the tone, the sharpness and the field of view of a random image of the other "
+    "class: what these tell a network about the class is wrong there.",
+    "frozen": "*Distorted copies* of these are augmented as in training.",
+}
+
+
+def render(card: Card, sha256: str) -> str:
+    """The card as Markdown; `sha256` is that of the checkpoint's file."""
+    method = card.config["method"]
+    return _TEMPLATE.format(
+        card=card,
+        sha256=sha256,
+        small_px=SMALL_PX,
+        data=card.training_data,
+        point=card.operating_point,
+        prior=card.calibration.prior,
+        limits="\n".join(f"- {limit}" for limit in card.limits),
+        split=", ".join(f"{count} images {part}" for part, count in card.split.items()),
+        method=_METHODS[method].format(seeds=card.config.get("finetune", {}).get("seeds", 1)),
+        copies=_COPIES[method],
+        command=card.config["command"],
+        draws=DRAWS,
+        bins=BINS,
+        figures=_figures(card.metrics),
+        seeds=_seeds(card.metrics.get("seeds")),
+        confusion=card.metrics["test"]["confusion"],
+        domain=_domain(card.ood),
+        quantization=_quantization(card.quantization),
+        recompression=_recompression(card.metrics.get("recompression")),
+    )
+
+
+def _figures(metrics: dict[str, Any]) -> str:
+    """A table with a column for each set of images that was measured."""
+    columns = {key: title for key, title in _COLUMNS.items() if key in metrics}
+    lines = [f"| figure | {' | '.join(columns.values())} |", "|---" * (1 + len(columns)) + "|"]
+    rows = {key: (title, [_number(metrics[column], key) for column in columns]) for key, title in _FIGURES.items()}
+    for share in metrics["test"]["sensitivity_at_specificity"]:
+        cells = [f"{metrics[column]['sensitivity_at_specificity'][share]:.3f}" for column in columns]
+        rows[share] = (f"sensitivity where specificity is {float(share):.0%}", cells)
+    lines += [f"| {title} | {' | '.join(cells)} |" for title, cells in rows.values()]
+    return "\n".join(lines)
+
+
+def _seeds(spread: dict[str, Any] | None) -> str:
+    """How figures vary from seed to seed, each seed judged as if it were the model."""
+    if spread is None:
+        return ""
+    count = len(next(iter(spread.values()))["each"])
+    lines = [f"Out of fold, seed by seed, before the {count} were averaged:", ""]
+    lines += ["| figure | each seed | mean | standard deviation |", "|---|---|---|---|"]
+    for name, title in _SEEDS.items():
+        its = spread[name]
+        each = ", ".join(f"{value:.4f}" for value in its["each"])
+        lines.append(f"| {title} | {each} | {its['mean']:.4f} | {its['sd']:.4f} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _domain(domain: OodLimit | None) -> str:
+    if domain is None:
+        return "## What it refuses\n\nNothing: it carries no statistics of its training images.\n\n"
+    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in domain.refused.items())
+    return (
+        f"## What it refuses\n\nAn image whose domain score is above {domain.limit:g} is not judged. {domain.rule} The "
+        f"statistics come from {domain.images} images of {domain.patients} patients. Refused of held-out patients' "
+        f"images:\n\n| images | refused |\n|---|---|\n{rows}\n\n"
+    )
+
+
+def _quantization(section: Quantization | None) -> str:
+    if section is None:
+        return ""
+    rows = "\n".join(
+        f"| {part} | {its.images} | {its.equal_decisions:.2%} | {its.probability_change_p99:.4f} |"
+        for part, its in section.agreement.items()
+    )
+    return (
+        "## On 8-bit integers\n\nOn a CPU the network may run on 8-bit integers, all but the first two convolutions "
+        f"and the last layer. Ranges come from {section.images} training images. Against float32:\n\n"
+        f"| part | images | same answer | change of the probability, 99 % quantile |\n|---|---|---|---|\n{rows}\n\n"
+    )
+
+
+def _number(figures: dict[str, Any], key: str) -> str:
+    value, interval = figures[key], figures["intervals"].get(key)
+    if isinstance(value, int):
+        return f"{value}"
+    return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+
+
+def _recompression(moved: dict[str, Any] | None) -> str:
+    if moved is None:
+        return "How far predictions move with the JPEG quality of a file was not measured for this checkpoint.\n"
+    qualities = ", ".join(f"{change:.3f} at {quality}" for quality, change in moved["by_quality"].items())
+    signed = ", ".join(f"{change:+.3f} for {name}" for name, change in moved["mean_change"].items())
+    return (
+        f"## Compression\n\nThe same {moved['images']} originals re-encoded as JPEG move the probability by "
+        f"{moved['mean_absolute_change']:.3f} on average, its logit by {moved['mean_absolute_logit_change']:.2f} "
+        f"(by quality: {qualities}; with its sign: {signed}), and {moved['decisions_changed']:.1%} of the re-encoded "
+        "files fall on the other side of the threshold. These originals belong to the training set, so the model is "
+        "surer of them, and steadier, than of new images.\n"
+    )
