@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from db import workers
+from db import claims, workers
 from db.accounts import users
 from db.session import Database, now
 from db.states import Role
@@ -169,7 +169,8 @@ def fill(url: str, rows: int, note: Any = print) -> Archive:
         predictions = _write_images(bulk, filler, rows, note)
         bulk.write(Review, filler.reviews(predictions))
         bulk.write(AuditEntry, filler.audit())
-        note("  counting rows for the query planner")
+        note("  naming primary predictions, counting rows for the query planner")
+        _name_primary_predictions(url)
         bulk.finish()
     last = f"operator-{OPERATORS}"  # has sent nothing
     return Archive(
@@ -209,6 +210,15 @@ def _write_images(bulk: _Bulk, filler: Filler, rows: int, note: Any) -> int:
             flush()
     flush()
     return total
+
+
+def _name_primary_predictions(url: str) -> None:
+    database = Database(url)
+    more = True
+    while more:
+        with database.begin() as session:
+            more = claims.name_primary_predictions(session, limit=20_000) > 0
+    database.dispose()
 
 
 class _Bulk:

@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from training.augment import restyle
 from training.bars import Bars
-from training.data import dataset as labelled
 from training.data import split
+from training.data.dataset import read_dataset
 from training.data.sources import CLASSES
 from training.progress import stage
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder that holds both")
     folder = parser.parse_args().data
     with Bars() as bars:
-        dataset = labelled.read(folder / "chest_xray_224.tar", stage(bars.update, "reading images"), for_training=True)
+        dataset = read_dataset(folder / "chest_xray_224.tar", stage(bars.update, "reading images"), for_training=True)
     parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, seed=0))
     styles = restyle.styles(dataset.pixels, dataset.labels)
     spectra, grays = styles.spectra.numpy(), np.diff(styles.tones.numpy()[:, ::8], axis=1)
@@ -61,8 +61,8 @@ def main() -> None:
     table.add_row("shares of gray values", f"{area(grays, dataset.labels, parts):.3f}")
     Console().print(table)
     for name in CLASSES:
-        found = aspects(folder / "originals" / name)
-        print(f"{name}: {len(found)} original files are on average {np.mean(found):.2f} times as wide as high")
+        ratios = aspects(folder / "originals" / name)
+        print(f"{name}: {len(ratios)} original files are on average {np.mean(ratios):.2f} times as wide as high")
 
 
 if __name__ == "__main__":

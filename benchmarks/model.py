@@ -21,13 +21,12 @@ from model import loaded
 from model.decision import Prediction
 from model.loaded import LoadedModel
 from model.registry import DEFAULT
-from training import config
 from training.augment import restyle
 from training.augment.distort import degrade
 from training.bars import Bars
-from training.data import dataset as labelled
+from training.config import DEFAULT_CONFIG, load_config
 from training.data import split
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, read_dataset
 from training.data.sources import items
 from training.evaluate import figures, robustness
 from training.progress import stage
@@ -39,7 +38,7 @@ SETS = ("originals", "adult_chest", "not_chest")
 def clues(models: dict[str, LoadedModel], dataset: Dataset, held_out: NDArray[np.bool_]) -> Table:
     """Figures of held-out patients' images where the recording tells the truth, nothing, or a lie about the class."""
     pixels, labels = dataset.pixels[held_out], dataset.labels[held_out]
-    field = config.load(config.DEFAULT).distort.restyle.field
+    field = load_config(DEFAULT_CONFIG).distort.restyle.field
     crossed = restyle.crossed(pixels, labels, field, seed=0)
     normals = (labels == 0)[:, None, None]
     views = {
@@ -50,9 +49,9 @@ def clues(models: dict[str, LoadedModel], dataset: Dataset, held_out: NDArray[np
     }
     table = Table("model", "images", "AUC", "sensitivity", "specificity", "calibration error")
     for name, model in models.items():
-        for view, its in views.items():
-            found = figures.measure(labels, figures.predict(model, its), model.threshold)
-            shown = (found.auc, found.sensitivity, found.specificity, found.calibration_error)
+        for view, copies in views.items():
+            measured = figures.measure(labels, figures.predict(model, copies), model.threshold)
+            shown = (measured.auc, measured.sensitivity, measured.specificity, measured.calibration_error)
             table.add_row(name, f"{view} ({len(labels)})", *(f"{value:.3f}" for value in shown))
     return table
 
@@ -61,9 +60,9 @@ def compression(models: dict[str, LoadedModel], originals: Path) -> Table:
     """Mean absolute change of probability at each JPEG quality."""
     table = Table("model", *map(str, robustness.QUALITIES), "logit, mean", "decisions changed")
     for name, model in models.items():
-        found = robustness.measure(model, originals)
-        changes = [f"{found.by_quality[quality]:.3f}" for quality in robustness.QUALITIES]
-        table.add_row(name, *changes, f"{found.mean_absolute_logit_change:.3f}", f"{found.decisions_changed:.1%}")
+        measured = robustness.measure(model, originals)
+        changes = [f"{measured.by_quality[quality]:.3f}" for quality in robustness.QUALITIES]
+        table.add_row(name, *changes, f"{measured.mean_absolute_logit_change:.3f}", f"{measured.decisions_changed:.1%}")
     return table
 
 
@@ -81,7 +80,7 @@ def decisions(models: dict[str, LoadedModel], folder: Path) -> Table:
         for kind in SETS:
             for label, images in _folders(folder / kind):
                 called = [decision for _, decision in judge(model, images)]
-                counts = [str(called.count(its)) for its in ("normal", "pneumonia", "refused")]
+                counts = [str(called.count(decision)) for decision in ("normal", "pneumonia", "refused")]
                 table.add_row(name, f"{kind} {label}".strip(), str(len(images)), *counts)
     return table
 
@@ -93,7 +92,7 @@ def parity(models: dict[str, LoadedModel], originals: Path, dataset: Dataset) ->
     names = sorted(small.keys() & full.keys())
     table = Table("model", "images", "mean change of probability", "median", "largest", "decisions changed")
     for name, model in models.items():
-        ours = judge(model, [full[its] for its in names]), judge(model, [small[its] for its in names])
+        ours = judge(model, [full[file] for file in names]), judge(model, [small[file] for file in names])
         change = [abs(a.probability - b.probability) for (a, _), (b, _) in zip(*ours, strict=True)]
         changed = sum(a != b for (_, a), (_, b) in zip(*ours, strict=True))
         shown = (f"{value:.3f}" for value in (np.mean(change), np.median(change), np.max(change)))
@@ -120,7 +119,7 @@ def main() -> None:
     models = {name: loaded.load(file) for name, file in files.items() if file is not None}
     with Bars() as bars:
         archive = arguments.data / "chest_xray_224.tar"
-        dataset = labelled.read(archive, stage(bars.update, "reading images"), for_training=True)
+        dataset = read_dataset(archive, stage(bars.update, "reading images"), for_training=True)
     held_out = split.parts(split.assign_folds(dataset.labels, dataset.patients, arguments.seed)) == "test"
     console = Console(width=120)
     console.print(clues(models, dataset, held_out))

@@ -27,7 +27,8 @@ def upgrade() -> None:
     """Bring the database to this version's schema; creates it when it is empty.
 
     An empty database also gets its image storage: the folder or bucket of the
-    settings receives a marker by which it is recognised.
+    settings receives a marker by which it is recognised. Checkpoints in the
+    folder of models are taken over into it.
 
     `pneumoscreen up` does this by itself. Safe to run again, and from several hosts at once.
 
@@ -37,10 +38,10 @@ def upgrade() -> None:
 
       pneumoscreen db upgrade
     """
-    before, after, storage_problem = schema.upgrade(settings.load())
+    before, after, problems = schema.upgrade(settings.load())
     typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'empty'} to {after}")
-    if storage_problem:
-        typer.echo(f"pneumoscreen: {storage_problem}", err=True)
+    for problem in problems:
+        typer.echo(f"pneumoscreen: {problem}", err=True)
 
 
 @app.command("adopt-store")

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import catalog
 from core import settings
 from model import loaded
-from model.registry import Registry
 
 if TYPE_CHECKING:
     from training.evaluate.figures import Figures
@@ -29,18 +29,17 @@ def evaluate(
 ) -> None:
     """Measure a model through the same decoding, preprocessing and network as in screening."""
     from training.bars import Bars
-    from training.data import dataset as datasets
-    from training.evaluate import figures as evaluation
+    from training.data.dataset import read_dataset
+    from training.evaluate.figures import measure, predict
     from training.progress import stage
 
     configured = settings.load()
-    registry = Registry(configured.storage.models)
-    entry = registry.get(model) if model else registry.active()
-    loaded_model = loaded.load(entry, configured.worker.engine)
+    with catalog.checkpoint(configured, model or "") as entry:
+        loaded_model = loaded.load(entry, configured.worker.engine)
     with Bars() as bars:
-        dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=False)
-        probabilities = evaluation.predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
-    figures = evaluation.measure(dataset.labels, probabilities, loaded_model.threshold, dataset.patients)
+        dataset = read_dataset(data, stage(bars.update, "reading images"), for_training=False)
+        probabilities = predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
+    figures = measure(dataset.labels, probabilities, loaded_model.threshold, dataset.patients)
     Console().print(_table(entry.name, figures))
     if json:
         json.write_text(figures.model_dump_json(indent=2) + "\n", encoding="utf-8")

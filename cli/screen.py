@@ -14,7 +14,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from cli import progress, table
+from cli import catalog, progress, table
 from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
 from client.csv_file import CsvFile
 from client.rows import REJECTED, Tally
@@ -26,7 +26,6 @@ from imaging.media import sniff
 from model import loaded
 from model.decision import Prediction
 from model.loaded import LoadedModel
-from model.registry import Registry
 from worker import batching
 from worker.predict import Outcome
 from worker.scheduler import Batch, Nothing
@@ -61,8 +60,8 @@ def screen(
         sources = stack.enter_context(
             Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
         )
-        registry = Registry(configured.storage.models)
-        loaded_model = loaded.load(registry.get(model) if model else registry.active(), configured.worker.engine)
+        with catalog.checkpoint(configured, model) as entry:
+            loaded_model = loaded.load(entry, configured.worker.engine)
         logs.configure(configured, "screen")
         total = sources.count()
         meter = stack.enter_context(progress.meter("Screening", total))

@@ -30,19 +30,18 @@ def train(
     ] = False,
 ) -> None:
     """Train a model. Interrupted, the same command goes on where it stopped."""
-    from training import config as configs
     from training.bars import Bars
-    from training.release import ship as shipping
-    from training.train import Inputs
-    from training.train import train as run
+    from training.config import DEFAULT_CONFIG, load_config
+    from training.release.ship import ship_checkpoint
+    from training.train import Inputs, train_model
 
-    settings = configs.load(config or configs.DEFAULT, seed)
+    settings = load_config(config or DEFAULT_CONFIG, seed)
     with Bars() as bars:
-        card = run(Inputs(data, backbone, cache or out / "cache", originals), out, settings, bars.update)
+        card = train_model(Inputs(data, backbone, cache or out / "cache", originals), out, settings, bars.update)
     test = card.metrics["test"]
     typer.echo(
         f"{out / 'model.safetensors'}: on {test['images']} test images accuracy {test['accuracy']:.3f}, "
         f"sensitivity {test['sensitivity']:.3f}, specificity {test['specificity']:.3f}, AUC {test['auc']:.3f}"
     )
     if ship:
-        typer.echo(f"shipped as {shipping.ship(out / 'model.safetensors')}")
+        typer.echo(f"shipped as {ship_checkpoint(out / 'model.safetensors')}")

@@ -22,15 +22,15 @@ def tune(
     size: Annotated[int, typer.Option(min=32, max=224, help="Side of the images, in pixels.")] = 96,
 ) -> None:
     """Tune learning rates, regularisation and distortions. Interrupted, the same command goes on where it stopped."""
-    from training import config as configs
     from training.bars import Bars
-    from training.search import tune as tuning
+    from training.config import DEFAULT_CONFIG, load_config
+    from training.search.tune import Budget, prepare_search, run_search
 
-    settings = configs.load(config or configs.DEFAULT, seed)
-    budget = tuning.Budget(trials, epochs, images, size)
+    settings = load_config(config or DEFAULT_CONFIG, seed)
+    budget = Budget(trials, epochs, images, size)
     with Bars() as bars:
-        search = tuning.prepare(data, backbone, out, settings, budget, bars.update)
-        study = tuning.tune(search)
+        search = prepare_search(data, backbone, out, settings, budget, bars.update)
+        study = run_search(search)
     best = study.best_trial
     typer.echo(f"trial {best.number + 1} of {trials} is best, with a validation AUC of {study.best_value:.4f}; next:")
     typer.echo(f"  pneumoscreen train {data} --config {out / 'best.toml'} --out FOLDER")

@@ -36,6 +36,8 @@ class Action(StrEnum):
     PASSWORD_SET = "password_set"  # noqa: S105  # a word of the log
     TOKEN_CREATED = "token_created"  # noqa: S105
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
+    MODEL_IMPORTED = "model_imported"
+    MODEL_ACTIVATED = "model_activated"
 
 
 class Kind(StrEnum):
@@ -46,6 +48,7 @@ class Kind(StrEnum):
     RESULTS = "results"
     AUDIT_LOG = "audit log"
     USER = "user"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Actor:
 
 
 CLI = Actor("(cli)")
+UPGRADE = Actor("(upgrade)")
 SWEEPER = Actor("(sweeper)")
 
 

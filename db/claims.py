@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, tuple_, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from db import dialect, previews
@@ -225,13 +237,16 @@ def finish(
     worker: str,
     now: datetime,
 ) -> int:
-    """Write predictions and turn their images `done`, together. Returns how many were still ours to finish."""
+    """Write predictions and turn their images `done`, together. Returns how many were still ours to finish.
+
+    Each image names its prediction of this model as its primary one.
+    """
     if not scored:
         return 0
-    decision = case({s.claim.image_id: str(s.decision) for s in scored}, value=Image.id)
-    ours = _leave_running(
-        session, [s.claim for s in scored], worker, state=ImageState.DONE, decision=decision, finished_at=now
-    )
+    ours = _lock_running(session, [s.claim for s in scored], worker)
+    scored = [s for s in scored if s.claim.image_id in ours]
+    if not scored:
+        return 0
     rows = [
         {
             "image_id": s.claim.image_id,
@@ -248,39 +263,70 @@ def finish(
             "created_at": now,
         }
         for s in scored
-        if s.claim.image_id in ours
     ]
-    if rows:
-        session.execute(insert(Prediction), rows)
-    previews.keep(session, {s.claim.sha256: s.preview for s in scored if s.preview and s.claim.image_id in ours}, now)
-    return len(rows)
+    session.execute(insert(Prediction), rows)
+    _leave_running(
+        session,
+        (Image.id.in_(ours)) & (Prediction.image_id == Image.id) & (Prediction.model_sha256 == model_sha256),
+        state=ImageState.DONE,
+        primary_prediction_id=Prediction.id,
+        decision=cast(Prediction.decision, Image.decision.type),
+        finished_at=now,
+    )
+    previews.keep(session, {s.claim.sha256: s.preview for s in scored if s.preview}, now)
+    return len(scored)
 
 
 def fail(session: Session, failed: Failed, *, worker: str, max_attempts: int, now: datetime) -> None:
     """Record what went wrong with one image: `failed`, or `queued` again if it is transient with attempts left."""
     error = {"error_code": failed.code, "error_message": failed.message[:500]}
+    held = _held([failed.claim], worker)
     tries = failed.claim.attempt - failed.claim.crashes  # those that a crash cut short have a limit of their own
     if failed.transient and tries < max_attempts:
-        _leave_running(session, [failed.claim], worker, state=ImageState.QUEUED, published_at=None, **error)
+        _leave_running(session, held, state=ImageState.QUEUED, published_at=None, **error)
     else:
-        _leave_running(session, [failed.claim], worker, state=ImageState.FAILED, finished_at=now, **error)
+        _leave_running(session, held, state=ImageState.FAILED, finished_at=now, **error)
 
 
-def _leave_running(session: Session, claims: Sequence[Claim], worker: str, **values: Any) -> set[int]:
-    """Move the claims that are still `worker`'s out of `running`; their ids. The rest lost their lease: fenced out."""
-    cleared = {"lease_expires_at": None, "error_code": None, "error_message": None}
-    rows = session.scalars(
+def name_primary_predictions(session: Session, *, limit: int = 1000) -> int:
+    """Let images that a worker of the release before has finished name their prediction; how many."""
+    newest = select(func.max(Prediction.id)).where(Prediction.image_id == Image.id).scalar_subquery()
+    nameless = (
+        select(Image.id)
+        .where(state_is(ImageState.DONE), Image.primary_prediction_id.is_(None))
+        .where(exists().where(Prediction.image_id == Image.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    named = session.scalars(
         update(Image)
-        .where(
-            state_is(ImageState.RUNNING),
-            Image.worker == worker,
-            tuple_(Image.id, Image.attempt).in_([(c.image_id, c.attempt) for c in claims]),
-        )
-        .values(cleared | values)
+        .where(Image.id.in_(nameless))
+        .values(primary_prediction_id=newest)
         .returning(Image.id)
         .execution_options(synchronize_session=False)
+    ).all()
+    return len(named)
+
+
+def _held(claims: Sequence[Claim], worker: str) -> ColumnElement[bool]:
+    """The images of these claims that are still `worker`'s. The rest lost their lease: fenced out."""
+    return (
+        state_is(ImageState.RUNNING)
+        & (Image.worker == worker)
+        & tuple_(Image.id, Image.attempt).in_([(c.image_id, c.attempt) for c in claims])
     )
-    return set(rows)
+
+
+def _lock_running(session: Session, claims: Sequence[Claim], worker: str) -> set[int]:
+    """Keep others from those images until the end of the transaction; their ids."""
+    return set(session.scalars(select(Image.id).where(_held(claims, worker)).with_for_update()))
+
+
+def _leave_running(session: Session, condition: ColumnElement[bool], **values: Any) -> None:
+    cleared = {"lease_expires_at": None, "error_code": None, "error_message": None}
+    session.execute(
+        update(Image).where(condition).values(cleared | values).execution_options(synchronize_session=False)
+    )
 
 
 def release(session: Session, *, worker: str, image_ids: Iterable[int] | None = None) -> int:

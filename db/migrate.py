@@ -1,8 +1,13 @@
-"""Brings a database to the newest schema. Safe to run at every start, from several threads and hosts at once."""
+"""Brings a database to the newest schema. Safe to run at every start, from several threads and hosts at once.
+
+On SQLite, which has one writer, all revisions are one transaction. On PostgreSQL each is a transaction of its own, so
+that one may leave it to make an index or to fill a column while others write (`db/migrations/online.py`).
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,19 +16,20 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from db import dialect
 from db.limits import within
 from db.session import make_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK_KEY = 0x706E65756D6F  # "pneumo": any number that nothing else in the database uses
+LOCK_KEY = 0x706E65756D6F
+""""pneumo": any number that nothing else in the database uses."""
+LOCK_POLL_S = 0.2
 _one_at_a_time = threading.Lock()  # Alembic keeps the migration under way in globals of its modules
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Run the migrations up to `revision`, in one transaction, one host at a time."""
+    """Run the migrations up to `revision`, one host at a time. Those that are done stay when a later one fails."""
     with _locked(url) as connection:
         command.upgrade(_config(connection), revision)
 
@@ -45,19 +51,37 @@ def current(url: str) -> tuple[str | None, str | None]:
 
 @contextmanager
 def _locked(url: str) -> Iterator[Connection]:
-    """A write transaction that other migrations wait for."""
+    """A connection that may write, and that migrations of other hosts wait for."""
     engine = make_engine(url)
     try:
         with (
             _one_at_a_time,
             within(None),  # an index of a large table takes minutes
             engine.connect().execution_options(writes=True) as connection,
-            connection.begin(),
         ):
-            dialect.lock(connection, _LOCK_KEY)
-            yield connection
+            if connection.dialect.name == "postgresql":
+                _wait_for_lock(connection)
+                yield connection
+            else:
+                with connection.begin():
+                    yield connection
     finally:
         engine.dispose()
+
+
+def _wait_for_lock(connection: Connection) -> None:
+    """Take PostgreSQL's lock, which the end of the connection gives back.
+
+    It is asked for again and again: whoever waits for it within a statement would be waited for by the one who holds
+    it, as an index that is made concurrently waits for all statements that began before.
+    """
+    level = connection.default_isolation_level
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    connection.execute(text("SET statement_timeout = 0"))  # `within` reaches only what is in a transaction
+    while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one():
+        time.sleep(LOCK_POLL_S)
+    connection.rollback()
+    connection.execution_options(isolation_level=level)
 
 
 def _config(connection: Connection | None = None) -> Config:

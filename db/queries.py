@@ -120,7 +120,7 @@ def jobs(session: Session, *, cursor: int | None = None, limit: int = 50) -> Pag
 
 
 def image(session: Session, image_id: int) -> Image | None:
-    """One image with its job, predictions and reviews."""
+    """One image with its job, primary prediction and the reviews of that."""
     query = narrowing.narrowed(Filters(), None, newest_first=True).where(Image.id == image_id)
     return session.scalars(_with_results(query)).one_or_none()
 
@@ -128,7 +128,7 @@ def image(session: Session, image_id: int) -> Image | None:
 def images(
     session: Session, filters: Filters, *, cursor: int | None = None, limit: int = 50, newest_first: bool = True
 ) -> Page[Image]:
-    """Images with job, predictions and reviews; `cursor` is the id of the last one on the page before."""
+    """Images with job, primary prediction and reviews; `cursor` is the id of the last one on the page before."""
     start = narrowing.start(session, filters, cursor, newest_first=newest_first)
 
     def read(query: Select[Image]) -> Sequence[Image]:
@@ -151,7 +151,7 @@ def _page(found: Sequence[Image], limit: int) -> Page[Image]:
 def _with_results(query: Select[Image]) -> Select[Image]:
     return query.options(
         joinedload(Image.job),
-        selectinload(Image.predictions).options(
+        joinedload(Image.primary_prediction).options(
             joinedload(Prediction.model), selectinload(Prediction.reviews).joinedload(Review.user)
         ),
     )

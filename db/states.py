@@ -46,6 +46,13 @@ class Decision(StrEnum):
     REFUSED = "refused"
 
 
+class ModelRole(StrEnum):
+    """What a deployed model is for: the prediction of a `shadow` model is shown to nobody."""
+
+    PRIMARY = "primary"
+    SHADOW = "shadow"
+
+
 class Role(StrEnum):
     CLINICIAN = "clinician"
     OPERATOR = "operator"

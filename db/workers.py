@@ -38,13 +38,28 @@ def register(session: Session, *, name: str, engine: str, model_sha256: str, now
 
 
 def beat(
-    session: Session, *, name: str, batches: int, images: int, now: datetime, paused_reason: str | None = None
+    session: Session,
+    *,
+    name: str,
+    batches: int,
+    images: int,
+    now: datetime,
+    paused_reason: str | None = None,
+    model_problem: str | None = None,
 ) -> bool:
     """The worker lives; `batches` and `images` are its totals so far. `paused_reason`: why it claims nothing.
 
+    `model_problem`: why it does not run the deployed model.
+
     Returns False if the worker is not listed any more: it slept, or its clock jumped, for longer than FORGET_S.
     """
-    values = {"seen_at": now, "batches": batches, "images": images, "paused_reason": paused_reason}
+    values = {
+        "seen_at": now,
+        "batches": batches,
+        "images": images,
+        "paused_reason": paused_reason,
+        "model_problem": model_problem,
+    }
     listed = session.scalars(update(Worker).where(Worker.name == name).values(values).returning(Worker.name))
     return listed.one_or_none() is not None
 

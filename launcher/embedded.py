@@ -99,8 +99,8 @@ class EmbeddedService:
         configured = settings.load(self.env)
         upgraded = schema.upgrade(configured)
         self.say("database: up to date")
-        if upgraded.storage_problem:
-            self.say(upgraded.storage_problem)
+        for problem in upgraded.problems:
+            self.say(problem)
         database = Database(configured.storage.database)
         try:
             if not children.configured(self.env, "DATABASE_URL"):

@@ -25,7 +25,7 @@ from db.accounts import users
 from db.session import Database, now
 from db.states import Decision, Role
 from imaging import cam
-from model.registry import Registry
+from model import registry
 from scripts import drawn_film
 from storage.open import open_store
 from web.app import create_app
@@ -66,7 +66,7 @@ def fill(ours: Services) -> None:
         token = users.create_token(
             session, users.add_user(session, name=NAME, role=Role.ADMIN, password=PASSWORD, now=at), now=at
         )
-        entry = Registry(ours.settings.storage.models).active()
+        entry = registry.shipped()
         card = entry.card.model_dump(mode="json")
         workers.register_model(session, sha256=entry.sha256, name=entry.name, card=card, now=at)
     beat(ours)
@@ -90,13 +90,13 @@ def fill(ours: Services) -> None:
 def beat(ours: Services) -> None:
     """Let the worker look alive."""
     with ours.database.begin() as session:
-        sha256 = Registry(ours.settings.storage.models).active().sha256
+        sha256 = registry.shipped().sha256
         workers.register(session, name=WORKER, engine="torch-cuda", model_sha256=sha256, now=now(session))
 
 
 def screen(ours: Services, count: int) -> None:
     """Give the next `count` images a made-up score; of some it says that they cannot be read."""
-    entry = Registry(ours.settings.storage.models).active()
+    entry = registry.shipped()
     threshold = entry.card.operating_point.threshold
     chance = np.random.default_rng(count)
     with ours.database.begin() as session:

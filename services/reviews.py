@@ -23,13 +23,14 @@ def review(database: Database, caller: Caller, image_id: int, opinion: Opinion, 
     with database.begin() as session:
         image = get_image(session, image_id)
         lock_job(session, image.job_id, Lock.ADD)
-        if not image.predictions:
+        primary = image.primary_prediction
+        if primary is None:
             raise Conflict(f"There is nothing to review yet: image {image_id} is {image.state}.")
-        if image.predictions[-1].decision is Decision.REFUSED:
+        if primary.decision is Decision.REFUSED:
             raise Conflict(f"There is nothing to agree with: the model did not judge image {image_id}.")
         session.add(
             Review(
-                prediction_id=image.predictions[-1].id,
+                prediction_id=primary.id,
                 user_id=caller.user_id,
                 opinion=opinion,
                 note=" ".join(note.split())[:MAX_NOTE_CHARS],

@@ -15,22 +15,25 @@ from core.settings import Settings
 from db import migrate
 from db.session import Database, parse
 from db.stores import TODO, StoreCheck
+from services import models_folder
 from storage.open import open_store
 
 
 class Upgrade(NamedTuple):
-    """The schema's revision before (None: empty) and after, and what is wrong with the image storage, if anything."""
+    """The schema's revision before (None: empty) and after, and what is wrong with image storage or models."""
 
     before: str | None
     after: str | None
-    storage_problem: str | None
+    problems: list[str]
 
 
 def upgrade(settings: Settings) -> Upgrade:
-    """Bring the database to this version's schema, making it if there is none; give a new one its image storage.
+    """Bring the database to this version's schema, making it if there is none.
+
+    A new one is given its image storage. What lies in the folder of models is taken over.
 
     Raises:
-        ConfigurationError: the database cannot be made or reached.
+        ConfigurationError: the database cannot be made or reached, or the model in use is missing.
     """
     url = settings.storage.database
     if path := sqlite_path(url):
@@ -39,7 +42,7 @@ def upgrade(settings: Settings) -> Upgrade:
         before, _ = migrate.current(url)
         migrate.upgrade(url)
         after, _ = migrate.current(url)
-        return Upgrade(before, after, _settle_store(settings))
+        return Upgrade(before, after, _prepare_storage(settings))
 
 
 def sqlite_path(database_url: str) -> Path | None:
@@ -71,18 +74,18 @@ def explained(database_url: str) -> Iterator[None]:
         raise ConfigurationError(f"Cannot use the database {where}: {reason}") from error
 
 
-def _settle_store(settings: Settings) -> str | None:
-    """Give a new database the image storage of the settings; return what is wrong with that storage, if anything is.
+def _prepare_storage(settings: Settings) -> list[str]:
+    """Give a new database its image storage and take over the folder of models; return what is wrong, if anything is.
 
     No error: whatever waits for the right storage goes on by itself once it is there.
     """
-    database = Database(settings.storage.database)
+    database, store = Database(settings.storage.database), open_store(settings)
     try:
-        StoreCheck(database, open_store(settings), settles=True).require()
+        StoreCheck(database, store, settles=True).require()
+        return models_folder.take_over(settings.storage.models, database, store)
     except (StorageMissing, StorageForeign) as error:
-        return f"{error.message} {TODO}"
+        return [f"{error.message} {TODO}"]
     except StorageUnavailable as error:
-        return error.message
+        return [error.message]
     finally:
         database.dispose()
-    return None

@@ -31,7 +31,7 @@ class Bars:
         self._progress.stop()
 
     def update(self, stage: str, done: int, total: int) -> None:
-        """Show that `stage` has done so much of its total."""
+        """Show that `done` of the `total` steps of `stage` are done."""
         if stage not in self._tasks:
             self._tasks[stage] = self._progress.add_task(stage, total=total)
         self._progress.update(self._tasks[stage], completed=done, total=total)

@@ -11,22 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import ConfigurationError
 from training.augment.distort import DistortConfig
 from training.finetune.schedule import FinetuneConfig
+from training.frozen.head import HeadConfig
 from training.frozen.views import AugmentConfig
 
-DEFAULT = Path(__file__).parent / "configs" / "default.toml"
-
-
-class HeadConfig(BaseModel):
-    """How the new head is fitted on the features of the frozen backbone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    max_epochs: Annotated[int, Field(ge=1)] = 100
-    patience_epochs: Annotated[int, Field(ge=1)] = 10
-    batch_size: Annotated[int, Field(ge=2)] = 512
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+DEFAULT_CONFIG = Path(__file__).parent / "configs" / "default.toml"
 
 
 class TrainConfig(BaseModel):
@@ -52,7 +40,7 @@ class TrainConfig(BaseModel):
         return self.model_dump(mode="json", exclude=unused)
 
 
-def load(file: Path, seed: int | None = None) -> TrainConfig:
+def load_config(file: Path, seed: int | None = None) -> TrainConfig:
     """Read a configuration; `seed`, when given, overrides the file's.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From training images to a calibrated network, by one of two methods; the test part is not looked at."""
+"""From training images to a calibrated network, by one of two methods; the test part is not used."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from model.card import Calibration, OperatingPoint
 from model.resnet import GrayResNet
-from training.augment.loader import Labelled
+from training.augment.loader import LabelledImages
 from training.calibrate.operating_point import choose_threshold
 from training.calibrate.platt import calibrated, fit_platt, fold_into
 from training.config import TrainConfig
 from training.data import split
 from training.data.dataset import Dataset
 from training.finetune import networks
+from training.finetune.soup_trainer import SoupTrainer
 from training.frozen import features, fit
 from training.history import Epoch
 from training.progress import StageProgress, stage
@@ -39,7 +40,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Raw:
+class Uncalibrated:
     """An uncalibrated network; raw logits (views, n) of the training and validation images, in their order, each from
     a network that was fitted without the image's patient; and how early stopping went.
 
@@ -56,7 +57,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Developed:
+class Calibrated:
     """A calibrated network and how it came about; `out_of_fold` holds calibrated probabilities (views, n)."""
 
     network: GrayResNet
@@ -69,7 +70,7 @@ class Developed:
     by_seed: NDArray[np.float32]
 
 
-def develop(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Developed:
+def develop(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Calibrated:
     """Train, then calibrate and choose the operating point on the out-of-fold predictions.
 
     `cache` keeps what is costly, so that an interrupted run goes on and a second one of the same method is quick.
@@ -79,7 +80,7 @@ def develop(source: Source, config: TrainConfig, cache: Path, progress: StagePro
     calibration = fit_platt(raw.out_of_fold, labels)
     probabilities = calibrated(calibration, raw.out_of_fold)
     fold_into(raw.network, calibration)
-    return Developed(
+    return Calibrated(
         network=raw.network,
         calibration=calibration,
         operating_point=choose_threshold(probabilities, labels, config.sensitivity),
@@ -91,7 +92,7 @@ def develop(source: Source, config: TrainConfig, cache: Path, progress: StagePro
     )
 
 
-def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Raw:
+def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Uncalibrated:
     network, dataset = source.backbone, source.dataset
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     key = features.cache_key(source.backbone_sha256, dataset.digest, config.augment, config.seed)
@@ -104,18 +105,20 @@ def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StagePro
         cache=cache / key,
         progress=stage(progress, "extracting features"),
     )
-    found = fit.develop(extracted, dataset.labels, source.folds, config.head, config.seed)
+    heads = fit.develop(extracted, dataset.labels, source.folds, config.head, config.seed)
     with torch.no_grad():
-        network.to("cpu").body.fc.weight.copy_(torch.from_numpy(found.head.weight).unsqueeze(0))
-        network.body.fc.bias.fill_(found.head.bias)
+        network.to("cpu").body.fc.weight.copy_(torch.from_numpy(heads.head.weight).unsqueeze(0))
+        network.body.fc.bias.fill_(heads.head.bias)
     views = (networks.VIEWS[0], *(networks.VIEWS[1],) * config.views)
-    return Raw(network, views, found.out_of_fold, found.out_of_fold[:1], found.history, found.best_epoch)
+    return Uncalibrated(network, views, heads.out_of_fold, heads.out_of_fold[:1], heads.history, heads.best_epoch)
 
 
-def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Raw:
+def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Uncalibrated:
     dataset = source.dataset
-    data = Labelled(dataset.pixels, dataset.labels, dataset.causes)
+    data = LabelledImages(dataset.pixels, dataset.labels, dataset.causes)
     key = networks.cache_key(source.backbone_sha256, data.digest, config.finetune, config.distort, config.seed)
-    workshop = networks.Workshop(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress)
-    found = networks.develop(workshop, data, source.folds, config.finetune.oof_groups)
-    return Raw(found.final, found.views, found.out_of_fold, found.by_seed, found.history, found.best_epoch)
+    trainer = SoupTrainer(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress)
+    trained = networks.develop(trainer, data, source.folds, config.finetune.oof_groups)
+    return Uncalibrated(
+        trained.final, trained.views, trained.out_of_fold, trained.by_seed, trained.history, trained.best_epoch
+    )

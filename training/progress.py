@@ -1,4 +1,4 @@
-"""How long work tells how far it is; the command line draws a bar from it."""
+"""The callbacks that report progress; the command line draws bars from them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ StageProgress = Callable[[str, int, int], None]
 
 
 def silent(done: int, total: int) -> None:
-    """Tell nobody."""
+    """Report nothing."""
     del done, total
 
 
 def stage(progress: StageProgress, name: str) -> Progress:
-    """The progress of one stage of several."""
+    """Return the callback of one stage among several."""
     return lambda done, total: progress(name, done, total)

@@ -21,8 +21,8 @@ from training.history import Epoch
 
 @dataclass(frozen=True)
 class Results:
-    """What a run found: `out_of_fold` (k,) are probabilities of the training and validation parts' images as they are,
-    `test` (m,) those of the test part by the final model.
+    """What a run measured: `out_of_fold` (k,) are probabilities of the training and validation parts' images as they
+    are, `test` (m,) those of the test part by the final model.
     """
 
     dataset: Dataset

@@ -15,14 +15,12 @@ from model import checkpoint, loaded
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.loaded import LoadedModel
 from training import backbone, run_folder
-from training import config as configs
 from training.calibrate import ood
-from training.config import TrainConfig
-from training.data import dataset as labelled
+from training.config import DEFAULT_CONFIG, TrainConfig, load_config
 from training.data import split
-from training.develop import Developed, Source, develop
-from training.evaluate import figures as evaluate
-from training.evaluate import robustness, seeds
+from training.data.dataset import read_dataset
+from training.develop import Calibrated, Source, develop
+from training.evaluate import figures, robustness, seeds
 from training.progress import StageProgress, stage
 from training.release import model_card, quantize
 from training.release.version import code_version
@@ -39,14 +37,14 @@ class Inputs:
     originals: Path | None = None
 
 
-def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgress) -> Card:
+def train_model(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgress) -> Card:
     """Train, evaluate and write the run folder `out`; returns the new checkpoint's card.
 
     Raises:
         InvalidInput: the data set or the backbone cannot be used; the sentence says why.
     """
     out.mkdir(parents=True, exist_ok=True)
-    dataset = labelled.read(inputs.source, stage(progress, "reading images"), for_training=True)
+    dataset = read_dataset(inputs.source, stage(progress, "reading images"), for_training=True)
     folds = split.assign_folds(dataset.labels, dataset.patients, config.seed)
     source = Source(*backbone.load(inputs.backbone), dataset, folds)
     developed = develop(source, config, inputs.cache, progress)
@@ -54,14 +52,14 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
     # The figures are those of the file itself, float16 weights and all; it is written again with them in its card.
     checkpoint.save(file, developed.network, card)
     model = loaded.load(file)
-    test = evaluate.predict(model, dataset.pixels[~source.known], stage(progress, "testing"))
+    test = figures.predict(model, dataset.pixels[~source.known], stage(progress, "testing"))
     metrics = _metrics(source, developed, test, model.threshold)
     if inputs.originals is not None:
         metrics["recompression"] = _recompression(model, inputs.originals, progress)
     card = card.model_copy(update={"metrics": metrics})
     checkpoint.save(file, developed.network, card)
-    ood.add(file, file, dataset, config.seed, stage(progress, "domain statistics"))
-    card = quantize.add(file, file, dataset, config.seed, progress)
+    ood.add_ood_statistics(file, file, dataset, config.seed, stage(progress, "domain statistics"))
+    card = quantize.add_quantization(file, file, dataset, config.seed, progress)
     known = developed.out_of_fold[0]
     results = run_folder.Results(dataset, folds, known, test, developed.history, developed.best_epoch)
     run_folder.write(out, card, results)
@@ -69,17 +67,17 @@ def train(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgres
 
 
 def _metrics(
-    source: Source, developed: Developed, test: NDArray[np.float32], threshold: float
+    source: Source, developed: Calibrated, test: NDArray[np.float32], threshold: float
 ) -> dict[str, dict[str, Any]]:
     """Figures of the test part, out of fold of each view, and seed by seed."""
     labels, known = source.dataset.labels, source.known
     patients: NDArray[np.str_] = np.array(source.dataset.patients)
-    figures = {"test": evaluate.measure(labels[~known], test, threshold, patients[~known])}
+    measured = {"test": figures.measure(labels[~known], test, threshold, patients[~known])}
     for view in dict.fromkeys(developed.views):
         rows = developed.out_of_fold[np.array(developed.views) == view]
         repeated = np.tile(labels[known], len(rows)), np.tile(patients[known], len(rows))
-        figures[view] = evaluate.measure(repeated[0], rows.ravel(), threshold, repeated[1])
-    metrics = {name: its.model_dump(mode="json") for name, its in figures.items()}
+        measured[view] = figures.measure(repeated[0], rows.ravel(), threshold, repeated[1])
+    metrics = {name: values.model_dump(mode="json") for name, values in measured.items()}
     if len(developed.by_seed) > 1:
         metrics["seeds"] = seeds.spread(developed.by_seed, labels[known])
     return metrics
@@ -90,13 +88,13 @@ def _recompression(model: LoadedModel, originals: Path, progress: StageProgress)
 
 
 def _command(inputs: Inputs, config: TrainConfig) -> str:
-    """What makes this checkpoint again, without the paths of the machine that made it."""
-    shipped = config == configs.load(configs.DEFAULT, config.seed)
+    """Return the command that makes this checkpoint again, without the paths of the machine that made it."""
+    shipped = config == load_config(DEFAULT_CONFIG, config.seed)
     chosen = "" if shipped else " --config CONFIG"
     return f"pneumoscreen train {inputs.source.name} --out RUN{chosen} --seed {config.seed}"
 
 
-def _card(config: TrainConfig, source: Source, developed: Developed, command: str) -> Card:
+def _card(config: TrainConfig, source: Source, developed: Calibrated, command: str) -> Card:
     dataset = source.dataset
     parts, counts = np.unique(split.parts(source.folds), return_counts=True)
     return Card(

@@ -17,12 +17,13 @@ from core import logs
 from core.errors import ConfigurationError, ModelInvalid
 from core.queue import QUEUES, make_celery
 from core.settings import Settings
-from db import workers
+from db import deployments, workers
 from db.limits import within
 from db.session import Database, now
-from model import engines, loaded
-from model.registry import Entry, Registry
+from model import engines, registry
+from services import models_folder
 from storage.open import open_store
+from worker.deployed_model import DeployedModel
 from worker.heartbeat import Heartbeat
 from worker.pipeline import Pipeline
 from worker.screener import Screener
@@ -39,24 +40,20 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM; the batch in work is finished. Returns the exit status.
 
     Raises:
-        ConfigurationError: the active checkpoint is missing or damaged, or the engine cannot run it here; nothing has
-            been claimed.
+        ConfigurationError: the engine of the settings cannot run here, or the model in use was not taken over from the
+            release before; nothing has been claimed.
     """
     name = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(2)}"
     logs.configure(settings, "worker", worker=name)
-    entry = _usable_model(settings)
-    database = Database(settings.storage.database)
-    pipeline = Pipeline(
-        settings,
-        database,
-        open_store(settings),
-        lambda: loaded.load(entry, settings.worker.engine),
-        name,
-    )
+    _require_engine(settings)
+    database, store = Database(settings.storage.database), open_store(settings)
+    deployed = DeployedModel(database, store, settings.worker.engine)
+    pipeline = Pipeline(settings, database, store, deployed.load, name, deployed)
     heartbeat = Heartbeat(settings, database, pipeline)
 
     def prepare() -> None:
-        _announce(database, pipeline, entry)
+        _require_choice_taken_over(settings, database)
+        _announce(database, pipeline)
         heartbeat.start()
 
     screener = Screener(pipeline, prepare, settings.worker.idle_check_s)
@@ -80,18 +77,34 @@ def run(settings: Settings) -> int:
         shutdown.finish()
 
 
-def _usable_model(settings: Settings) -> Entry:
-    """The active model, if the engine of the settings can run it on this machine.
+def _require_engine(settings: Settings) -> None:
+    """Find out whether the engine of the settings can run on this machine, before anything is opened.
 
     Raises:
-        ConfigurationError: it cannot, or the model is missing or damaged: starting again would not help.
+        ConfigurationError: it cannot, or the shipped model is damaged: starting again would not help.
     """
     try:
-        entry = Registry(settings.storage.models).active()
+        engines.check(registry.shipped(), settings.worker.engine)
     except ModelInvalid as error:
         raise ConfigurationError(error.message) from error
-    engines.check(entry, settings.worker.engine)
-    return entry
+
+
+def _require_choice_taken_over(settings: Settings, database: Database) -> None:
+    """See to it that no other model screens than the one that was chosen under the release before.
+
+    Raises:
+        ConfigurationError: the file with the choice is there, and nothing was ever deployed.
+    """
+    folder = settings.storage.models
+    chosen = models_folder.chosen_sha256(folder)
+    if chosen is None:
+        return
+    with database.read() as session:
+        if not deployments.any_ever(session):
+            raise ConfigurationError(
+                f"{folder / models_folder.ACTIVE} names the model {chosen[:12]}, which was not taken over yet: run "
+                "`pneumoscreen db upgrade` where it can write to that folder."
+            )
 
 
 def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
@@ -117,15 +130,14 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
     return int(worker.exitcode or 0)
 
 
-def _announce(database: Database, pipeline: Pipeline, entry: Entry) -> None:
+def _announce(database: Database, pipeline: Pipeline) -> None:
     """Load the model and tell the database which one it is."""
-    engine = pipeline.model.engine.name
+    model = pipeline.model
     with database.begin() as session:
-        at = now(session)
-        card = entry.card.model_dump(mode="json")
-        workers.register_model(session, sha256=entry.sha256, name=entry.name, card=card, now=at)
-        workers.register(session, name=pipeline.name, engine=engine, model_sha256=entry.sha256, now=at)
-    log.info("worker_ready", model=entry.name, sha256=entry.sha256[:12], engine=engine)
+        workers.register(
+            session, name=pipeline.name, engine=model.engine.name, model_sha256=model.sha256, now=now(session)
+        )
+    log.info("worker_ready", model=model.name, sha256=model.sha256[:12], engine=model.engine.name)
 
 
 def _keep_our_logging(**_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which model the next batch goes through."""
+"""Which model the next batch goes through: the first one until another is deployed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from model.loaded import LoadedModel
+from worker.deployed_model import DeployedModel
 
 Load = Callable[[], LoadedModel]
 
@@ -13,20 +14,23 @@ Load = Callable[[], LoadedModel]
 class CurrentModel:
     """Loads models in the one thread of `network`, which then calls them: torch keeps threads of its own for it."""
 
-    def __init__(self, load: Load, network: Executor) -> None:
+    def __init__(self, load: Load, network: Executor, deployed: DeployedModel | None = None) -> None:
         self._load = load
         self._network = network
+        self._deployed = deployed
         self._model: LoadedModel | None = None
 
     def get(self) -> LoadedModel:
         """Loaded when it is asked for first."""
-        return self._model or self.swap(self._load)
-
-    def swap(self, load: Load) -> LoadedModel:
-        """Load another model, which every batch goes through that is forwarded from now on; returns it.
-
-        Blocks until it is loaded, and the network stands meanwhile. Batches that are in the network keep the model
-        that they were forwarded with, and are stored under its sha256. On an error nothing has changed.
-        """
-        self._model = self._network.submit(load).result()
+        if self._model is None:
+            self._model = self._network.submit(self._load).result()
         return self._model
+
+    def is_change_due(self) -> bool:
+        """Whether another model is deployed, and may be tried now."""
+        return self._deployed is not None and self._deployed.is_due(self.get().sha256)
+
+    def change(self) -> None:
+        """Take the deployed model if it is another one and can be loaded. Called when no batch is under way."""
+        if self._deployed is not None and self.is_change_due():
+            self._model = self._network.submit(self._deployed.replacement).result() or self._model

@@ -1,4 +1,7 @@
-"""A thread that renews this worker's leases and tells the database that it lives, whatever the forward pass does."""
+"""A thread that renews this worker's leases, tells the database that it lives, and learns which model is deployed.
+
+It does so whatever the forward pass does.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from core.settings import Settings
 from db import workers
 from db.limits import within
 from db.session import Database, now
+from model.loaded import LoadedModel
 from worker.pipeline import Pipeline
 
 log = structlog.get_logger()
@@ -24,6 +28,7 @@ class Heartbeat:
         self._lease_s = settings.worker.lease_s
         self._database = database
         self._pipeline = pipeline
+        self._listed_with: LoadedModel | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -47,6 +52,9 @@ class Heartbeat:
     def beat(self) -> None:
         pipeline = self._pipeline
         pipeline.renew_leases()
+        if pipeline.deployed is not None:
+            pipeline.deployed.learn()
+        model = pipeline.model
         with self._database.begin() as session:
             at = now(session)
             listed = workers.beat(
@@ -56,9 +64,10 @@ class Heartbeat:
                 images=pipeline.images,
                 now=at,
                 paused_reason=pipeline.paused_reason,
+                model_problem=pipeline.deployed.problem if pipeline.deployed is not None else None,
             )
-            if not listed:
-                model = pipeline.model
+            if not listed or model is not self._listed_with:
                 workers.register(
                     session, name=pipeline.name, engine=model.engine.name, model_sha256=model.sha256, now=at
                 )
+        self._listed_with = model

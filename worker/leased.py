@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import structlog
@@ -21,6 +21,7 @@ from imaging.preprocess import Prepared
 from model.loaded import LoadedModel
 from storage.base import BlobStore, storage_errors
 from worker import outage
+from worker.current_model import CurrentModel
 from worker.outage import Outage
 from worker.outcomes import failed, log_failures, scored
 from worker.predict import Outcome
@@ -40,7 +41,7 @@ class LeasedImages:
         settings: Settings,
         database: Database,
         blobs: BlobStore,
-        current_model: Callable[[], LoadedModel],
+        current_model: CurrentModel,
         worker: str,
         stop: threading.Event,
     ) -> None:
@@ -59,7 +60,7 @@ class LeasedImages:
 
     @property
     def model(self) -> LoadedModel:
-        return self._current_model()
+        return self._current_model.get()
 
     def forget(self) -> None:
         """At the end, or after an error, when their leases run out and the sweeper queues them again."""
@@ -67,12 +68,15 @@ class LeasedImages:
         self._prepared.clear()
 
     def claim(self, *, alone: bool) -> Sequence[Batch[Claim]] | Nothing:
-        """Waits while the blob store is away, with nothing under lease."""
-        if not alone and not self._stop.is_set() and self.outage.lasts():
+        """With nothing under lease it waits while the blob store is away, and takes another model that was deployed."""
+        if self._stop.is_set():
+            return Nothing.LEFT
+        if not alone and (self._current_model.is_change_due() or self.outage.lasts()):
             return Nothing.UNTIL_STORED  # what is under way is finished, or goes back, before the wait
-        if self._stop.is_set() or not self.outage.wait_until_over(self._stop):
+        if not self.outage.wait_until_over(self._stop):
             return Nothing.LEFT
         if alone:
+            self._current_model.change()
             self._since_s = time.monotonic()
         if claimed := self._claim(alone=alone):
             return _by_priority(claimed)

@@ -17,6 +17,7 @@ from model.loaded import LoadedModel
 from storage.base import BlobStore
 from worker.batching import decoders, screen
 from worker.current_model import CurrentModel, Load
+from worker.deployed_model import DeployedModel
 from worker.leased import LeasedImages
 
 log = structlog.get_logger()
@@ -25,24 +26,33 @@ log = structlog.get_logger()
 class Pipeline:
     """The work of one worker process; `drain` runs in one thread at a time."""
 
-    def __init__(self, settings: Settings, database: Database, blobs: BlobStore, load_model: Load, name: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        blobs: BlobStore,
+        load_model: Load,
+        name: str,
+        deployed: DeployedModel | None = None,
+    ) -> None:
         self.name = name
+        self.deployed = deployed
         self._settings = settings
         self._database = database
         self._stop = threading.Event()
         self._pool = decoders(settings.worker.decode_threads)
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
-        self._current_model = CurrentModel(load_model, self._network)
-        self._leased = LeasedImages(settings, database, blobs, self._current_model.get, name, self._stop)
+        self._current_model = CurrentModel(load_model, self._network, deployed)
+        self._leased = LeasedImages(settings, database, blobs, self._current_model, name, self._stop)
 
     @property
     def model(self) -> LoadedModel:
         """Loaded on first use."""
         return self._current_model.get()
 
-    def swap(self, load_model: Load) -> LoadedModel:
-        """Load another model for all batches that are forwarded from now on; see `CurrentModel.swap`."""
-        return self._current_model.swap(load_model)
+    def change_model(self) -> None:
+        """Take the deployed model if it is another one, while nothing is queued; `drain` does so by itself."""
+        self._current_model.change()
 
     @property
     def batches(self) -> int:

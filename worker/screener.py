@@ -84,6 +84,8 @@ class Screener:
         try:
             if woken or self._pipeline.work_waits():
                 self._pipeline.drain()
+            else:
+                self._pipeline.change_model()
         except DeviceLost as error:
             # As after any crash its leases run out, and whoever started this process starts another.
             log.critical("device_lost", error=error.message)

@@ -58,6 +58,7 @@ class Sweeper:
             at = now(session)
             pulled_back = claims.pull_back(session, lease_s=self._settings.worker.lease_s, now=at)
             requeued, failed = claims.reap(session, max_attempts=self._settings.worker.max_attempts, now=at)
+            claims.name_primary_predictions(session)
             workers.forget(session, at)
             heartbeats.beat(session, heartbeats.SWEEPER, at)
         if pulled_back:

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from cli import catalog
 from core import settings
 from core.errors import InvalidInput
-from model.registry import Registry
 
 if TYPE_CHECKING:
     from training.calibrate.site_figures import Comparison, PointFigures
@@ -37,33 +37,38 @@ def calibrate(
     """
     from training.bars import Bars
     from training.calibrate import site
-    from training.data import dataset as datasets
+    from training.data.dataset import read_dataset
     from training.progress import stage
     from training.release import quantize
 
     configured = settings.load()
-    registry = Registry(configured.storage.models)
-    entry = registry.get(model) if model else registry.active()
-    with Bars() as bars:
-        dataset = datasets.read(folder, stage(bars.update, "reading images"), for_training=False)
-        scores = site.judge(entry, configured.worker.engine, dataset, stage(bars.update, "predicting"))
-    try:
-        proposal = site.propose(entry, scores, name or f"{entry.name}-site", platt=platt)
-    except ValidationError as error:
-        raise InvalidInput(f"{name or entry.name!r} cannot be a model's name: {error.errors()[0]['msg']}.") from None
-    Console().print(_table(proposal.comparison))
-    if scores.refused:
-        typer.echo(f"{scores.refused} images were left out: the model refuses to judge them.")
-    with tempfile.TemporaryDirectory() as scratch:
+    if activate:
+        with catalog.service(configured):
+            pass  # that there is none is told now, not after minutes
+    with catalog.checkpoint(configured, model) as entry, tempfile.TemporaryDirectory() as scratch:
+        with Bars() as bars:
+            dataset = read_dataset(folder, stage(bars.update, "reading images"), for_training=False)
+            scores = site.judge(entry, configured.worker.engine, dataset, stage(bars.update, "predicting"))
+        try:
+            proposal = site.propose(entry, scores, name or f"{entry.name}-site", platt=platt)
+        except ValidationError as error:
+            raise InvalidInput(
+                f"{name or entry.name!r} cannot be a model's name: {error.errors()[0]['msg']}."
+            ) from None
+        Console().print(_table(proposal.comparison))
+        if scores.refused:
+            typer.echo(f"{scores.refused} images were left out: the model refuses to judge them.")
         file = Path(scratch) / "site.safetensors"
         site.save(entry, proposal, file)
         with Bars() as bars:
             quantize.measure_site(file, dataset.pixels, stage(bars.update, "int8 agreement"))
-        made = registry.import_(file)
+        with catalog.opened(configured) as models:
+            made = models.import_(file)
     typer.echo(f"Saved as {made.name} {made.sha256[:12]}, from {entry.name} {entry.sha256[:12]}.")
     if activate:
-        registry.activate(made.sha256)
-        typer.echo("It is active now; workers take it when they next start.")
+        with catalog.service(configured) as service:
+            service.activate(made.sha256)
+        typer.echo("It is active now; running workers change to it within seconds.")
     else:
         typer.echo(f"Nothing is activated yet. To do so: pneumoscreen model activate {made.sha256[:12]}")
 

@@ -14,21 +14,22 @@ def quantize(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed = 
     validation part: the engine `auto` takes int8 only where that is good. Takes a few minutes.
     """
     from training.bars import Bars
-    from training.data import dataset as datasets
+    from training.data.dataset import read_dataset
     from training.progress import stage
-    from training.release import quantize as quantizing
-    from training.release import ship as shipping
+    from training.release.quantize import add_quantization
+    from training.release.ship import ship_checkpoint
 
     with Bars() as bars:
-        dataset = datasets.read(data, stage(bars.update, "reading images"), for_training=True)
-        card = quantizing.add(checkpoint, out, dataset, seed, bars.update)
+        dataset = read_dataset(data, stage(bars.update, "reading images"), for_training=True)
+        card = add_quantization(checkpoint, out, dataset, seed, bars.update)
     section = card.quantization
     if section is not None:
-        for part, its in section.agreement.items():
+        for part, agreement in section.agreement.items():
             typer.echo(
-                f"{out}: in int8 {its.equal_decisions:.2%} of {its.images} {part} images get the same answer; "
-                f"99 of 100 probabilities change by no more than {its.probability_change_p99:.4f}"
+                f"{out}: in int8 {agreement.equal_decisions:.2%} of {agreement.images} {part} images "
+                "get the same answer; "
+                f"99 of 100 probabilities change by no more than {agreement.probability_change_p99:.4f}"
             )
         typer.echo(f"the engine auto {'takes' if section.good else 'does not take'} int8 for it")
     if ship:
-        typer.echo(f"shipped as {shipping.ship(out)}")
+        typer.echo(f"shipped as {ship_checkpoint(out)}")

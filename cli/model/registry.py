@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from cli import catalog
 from core import settings
-from model.registry import Entry, Registry
+from model.registry import Entry
+from services.deployments import KnownModel
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import and activate models.")
 
@@ -18,14 +20,17 @@ Key = Annotated[str, typer.Argument(help="Name, or first digits of the sha256; `
 @app.command("list")
 def list_() -> None:
     """List all models; the active one has a star."""
-    for entry in _registry().list():
-        typer.echo(_line(entry))
+    with catalog.opened(settings.load()) as models:
+        primary = models.primary().sha256
+        for model in models.list():
+            typer.echo(_line(model, active=model.sha256 == primary))
 
 
 @app.command()
 def show(key: Key) -> None:
     """Print a model's card as JSON."""
-    typer.echo(_registry().get(key).card.model_dump_json(indent=2))
+    with catalog.opened(settings.load()) as models:
+        typer.echo(models.get(key).card.model_dump_json(indent=2))
 
 
 @app.command("import")
@@ -33,22 +38,29 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A checkpoint made by `pneumoscreen train`.")],
     activate: Annotated[bool, typer.Option("--activate", help="Also make it the one that screens.")] = False,
 ) -> None:
-    """Add a checkpoint to this installation's models."""
-    registry = _registry()
-    entry = registry.import_(file)
-    typer.echo(_line(registry.activate(entry.sha256) if activate else entry))
+    """Add a checkpoint to this installation's models.
+
+    It goes to the image storage, where all workers find it. Where there is no
+    service yet it goes to the folder of models, which `pneumoscreen screen`
+    reads and `pneumoscreen up` takes over.
+    """
+    configured = settings.load()
+    if activate:
+        with catalog.service(configured) as service:
+            typer.echo(_line(service.activate(service.import_(file).sha256), active=True))
+        return
+    with catalog.opened(configured) as models:
+        made = models.import_(file)
+        typer.echo(_line(made, active=made.sha256 == models.primary().sha256))
 
 
 @app.command()
 def activate(key: Key) -> None:
-    """Make a model the one that screens; workers take it when they next start."""
-    typer.echo(_line(_registry().activate(key)))
+    """Make a model the one that screens; running workers change to it within seconds."""
+    with catalog.service(settings.load()) as service:
+        typer.echo(_line(service.activate(key), active=True))
 
 
-def _registry() -> Registry:
-    return Registry(settings.load().storage.models)
-
-
-def _line(entry: Entry) -> str:
-    star = "*" if entry.active else " "
-    return f"{star} {entry.name}  {entry.sha256[:12]}  threshold {entry.card.operating_point.threshold:g}"
+def _line(model: Entry | KnownModel, *, active: bool) -> str:
+    star = "*" if active else " "
+    return f"{star} {model.name}  {model.sha256[:12]}  threshold {model.card.operating_point.threshold:g}"

@@ -41,7 +41,7 @@ _COLUMNS = (
 def page(
     session: Session, filters: Filters, cursor: int | None, *, newest_first: bool = True, limit: int | None = None
 ) -> Page[Row]:
-    """`limit` (CSV_CHUNK) matching images, what the newest model said of each, and what a person last said of that.
+    """`limit` (CSV_CHUNK) matching images, what the primary model said of each, and what a person last said of that.
 
     It passes over the rows: the index of names, which `queries.images` asks, would be asked anew for every page.
     """
@@ -54,12 +54,11 @@ def page(
 
 
 def _with_results(images: Select[Image]) -> Select[Any, *tuple[Any, ...]]:
-    newest = select(func.max(Prediction.id)).where(Prediction.image_id == Image.id).correlate(Image)
     last_said = select(func.max(Review.id)).where(Review.prediction_id == Prediction.id).correlate(Prediction)
     return (
         images.with_only_columns(*_COLUMNS)
         .select_from(Image)
-        .outerjoin(Prediction, Prediction.id == newest.scalar_subquery())
+        .outerjoin(Prediction, Prediction.id == Image.primary_prediction_id)
         .outerjoin(Model, Model.sha256 == Prediction.model_sha256)
         .outerjoin(Review, Review.id == last_said.scalar_subquery())
         .outerjoin(User, User.id == Review.user_id)

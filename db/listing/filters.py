@@ -36,7 +36,7 @@ _postgresql_names = table("image_names", column("image_id"), column("filename", 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a list of images is narrowed to; None means no limit. `until` is exclusive. `decision` is the newest."""
+    """What a list of images is narrowed to; None means no limit. `until` is exclusive. `decision` is the primary's."""
 
     job_id: int | None = None
     state: ImageState | None = None

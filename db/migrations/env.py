@@ -22,6 +22,8 @@ context.configure(
     include_name=is_modelled,
     render_item=render_item,
     render_as_batch=True,  # SQLite cannot ALTER most things in place
+    transactional_ddl=True,
+    transaction_per_migration=True,  # where the caller holds no transaction around all of them
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,4 +1,4 @@
-"""Removal of the bytes that no image refers to any more.
+"""Removal of the bytes that no image and no model refers to any more.
 
     row gone, blob_removals row written (one transaction) -> unlinked under the lock below, unless referred to again
 
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from db import dialect, previews
-from db.tables import BlobRemoval, Image
+from db.tables import BlobRemoval, Image, Model
 from storage.base import BlobStore
 
 REMOVE_LIMIT = 100
@@ -32,7 +32,7 @@ _LOCK_KEY = 0x626C6F6273  # "blobs": any number that nothing else in the databas
 
 
 def ask_removal(session: Session, sha256s: Iterable[str], now: datetime) -> None:
-    """Have these blobs removed unless an image refers to them; asking twice is no harm."""
+    """Have these blobs removed unless an image or a model refers to them; asking twice is no harm."""
     rows = [{"sha256": sha256, "asked_at": now, "removed_at": None} for sha256 in sorted(set(sha256s))]
     if not rows:
         return
@@ -46,7 +46,7 @@ def removals_pending(session: Session) -> bool:
 
 
 def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int = REMOVE_LIMIT) -> int:
-    """Remove some of the blobs that no image refers to; how many.
+    """Remove some of the blobs that no image and no model refers to; how many.
 
     One that the store refuses to remove goes to the end of the queue.
 
@@ -57,7 +57,7 @@ def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int
     pending = session.scalars(
         select(BlobRemoval).where(BlobRemoval.removed_at.is_(None)).order_by(BlobRemoval.asked_at).limit(limit)
     ).all()
-    referenced = set(session.scalars(select(Image.sha256).where(Image.sha256.in_([row.sha256 for row in pending]))))
+    referenced = _referenced(session, [row.sha256 for row in pending])
     previews.remove(session, {row.sha256 for row in pending} - referenced)
     refused: list[StorageUnavailable] = []
     for row in pending:
@@ -81,7 +81,7 @@ def forget_removed(session: Session, now: datetime) -> None:
 
 
 def lock_blobs(session: Session, sha256s: Iterable[str], is_there: Callable[[str], bool]) -> bool:
-    """Keep removals out until the end of this transaction, which adds images of these bytes, stored before it.
+    """Keep removals out until the end of this transaction, which adds images or a model of these stored bytes.
 
     False: some were removed since they were stored. The store is asked only for what a removal has been asked for.
     """
@@ -91,5 +91,12 @@ def lock_blobs(session: Session, sha256s: Iterable[str], is_there: Callable[[str
 
 
 def unreferenced(session: Session, sha256s: Sequence[str]) -> set[str]:
-    """Those that no image refers to."""
-    return set(sha256s) - set(session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s))))
+    """Those that neither an image nor a model refers to."""
+    return set(sha256s) - _referenced(session, sha256s)
+
+
+def _referenced(session: Session, sha256s: Sequence[str]) -> set[str]:
+    """Those that are an image's, or the checkpoint of a model, whether or not it is deployed."""
+    images = session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s)))
+    checkpoints = session.scalars(select(Model.sha256).where(Model.sha256.in_(sha256s)))
+    return {*images, *checkpoints}

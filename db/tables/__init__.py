@@ -4,7 +4,8 @@ from db.tables.audit import AuditEntry
 from db.tables.base import MAX_FILENAME, Base, Id, UtcDateTime, is_modelled
 from db.tables.images import Image, Preview, state_is, state_is_unindexed
 from db.tables.jobs import Job, Rejection
-from db.tables.predictions import Model, Prediction, Review
+from db.tables.models import Deployment, Model
+from db.tables.predictions import Prediction, Review
 from db.tables.sessions import BrowserSession, Search, SignInFailures
 from db.tables.stores import BlobRemoval, RecordedStore
 from db.tables.users import Token, User
@@ -16,6 +17,7 @@ __all__ = [
     "Base",
     "BlobRemoval",
     "BrowserSession",
+    "Deployment",
     "Heartbeat",
     "Id",
     "Image",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.schema import MetaData
 from sqlalchemy.types import TypeDecorator
 
-from db.states import Decision, ImageState, Opinion, Priority, Role
+from db.states import Decision, ImageState, ModelRole, Opinion, Priority, Role
 
 MAX_FILENAME = 512
 """Characters; at four bytes each it still fits PostgreSQL's limit for an indexed value."""
@@ -71,6 +71,7 @@ class Base(DeclarativeBase):
         ImageState: _enum(ImageState),
         Priority: _enum(Priority),
         Decision: _enum(Decision),
+        ModelRole: _enum(ModelRole),
         Role: _enum(Role),
         Opinion: _enum(Opinion),
     }

@@ -41,6 +41,12 @@ class Image(Base):
         partial_index("ix_images_failed", "state", "created_at", "id", "user_id", where="state = 'failed'"),
         partial_index("ix_images_cancelled", "state", "created_at", "id", "user_id", where="state = 'cancelled'"),
         partial_index("ix_images_finished", "state", "finished_at", where="finished_at IS NOT NULL"),
+        # Which image names a prediction: the foreign key looks it up for each prediction that is erased.
+        partial_index(
+            "ix_images_primary_prediction_id", "primary_prediction_id", where="primary_prediction_id IS NOT NULL"
+        ),
+        # What a worker of the release before has finished.
+        partial_index("ix_images_without_primary", "id", where="state = 'done' AND primary_prediction_id IS NULL"),
         {"sqlite_autoincrement": True},
     )
 
@@ -59,7 +65,13 @@ class Image(Base):
     crashes: Mapped[int] = mapped_column(
         default=0, server_default="0", doc="Leases of it that ran out; above 0 it is tried alone."
     )
-    decision: Mapped[str | None] = mapped_column(String(16), doc="The newest prediction's, for the index of progress.")
+    primary_prediction_id: Mapped[int | None] = mapped_column(
+        # Checked at the commit, so that predictions may be deleted before their images. Each table names the other:
+        # `use_alter` tells SQLAlchemy which one comes first.
+        ForeignKey("predictions.id", deferrable=True, initially="DEFERRED", use_alter=True),
+        doc="The one that is shown and reviewed; NULL until the image is done.",
+    )
+    decision: Mapped[str | None] = mapped_column(String(16), doc="The primary prediction's, for covering indexes.")
     worker: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
@@ -68,7 +80,12 @@ class Image(Base):
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     job: Mapped[Job] = relationship(lazy="raise")
-    predictions: Mapped[list[Prediction]] = relationship(lazy="raise", order_by="Prediction.id")
+    predictions: Mapped[list[Prediction]] = relationship(
+        lazy="raise", order_by="Prediction.id", foreign_keys="Prediction.image_id"
+    )
+    primary_prediction: Mapped[Prediction | None] = relationship(
+        lazy="raise", foreign_keys=[primary_prediction_id], viewonly=True
+    )
 
 
 class Preview(Base):

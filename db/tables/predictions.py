@@ -1,27 +1,16 @@
-"""Models, what they said of images, and what people said of that."""
+"""What models said of images, and what people said of that."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, Float, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.states import Decision, Opinion
 from db.tables.base import Base, Id
+from db.tables.models import Model
 from db.tables.users import User
-
-
-class Model(Base):
-    """A checkpoint that a worker has loaded at least once, so that results outlive its file."""
-
-    __tablename__ = "models"
-
-    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    name: Mapped[str] = mapped_column(String(128))
-    card: Mapped[dict[str, Any]] = mapped_column(JSON)
-    created_at: Mapped[datetime]
 
 
 class Prediction(Base):

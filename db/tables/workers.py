@@ -23,6 +23,9 @@ class Worker(Base):
     batches: Mapped[int] = mapped_column(default=0)
     images: Mapped[int] = mapped_column(default=0)
     paused_reason: Mapped[str | None] = mapped_column(String(300), doc="Why it claims nothing, as a sentence.")
+    model_problem: Mapped[str | None] = mapped_column(
+        String(300), doc="Why it runs another model than the deployed one, as a sentence."
+    )
 
 
 class Heartbeat(Base):

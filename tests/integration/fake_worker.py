@@ -10,17 +10,16 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import settings
 from model import loaded
+from model.loaded import LoadedModel
 from model.output import NetworkOutput
-from tests.testing.fakes import FAKE_NAME, FAKE_SHA256, FakeEngine, Floats, fake_model
+from model.registry import Entry
+from tests.testing.fakes import FakeEngine, Floats, fake_model
 from worker import app
 
 POISON_ABOVE = 120
@@ -34,18 +33,11 @@ class SlowEngine(FakeEngine):
         return super().forward(pixels)
 
 
-class OneModel:
-    """The registry, as far as the worker asks it."""
-
-    def __init__(self, models_dir: Path) -> None:
-        self.models_dir = models_dir
-
-    def active(self) -> Any:
-        card = SimpleNamespace(model_dump=lambda mode: {}, quantization=None)
-        return SimpleNamespace(sha256=FAKE_SHA256, name=FAKE_NAME, card=card)
+def load(source: Entry, engine: str) -> LoadedModel:
+    """Whatever checkpoint is deployed: by its name and hash, without its network."""
+    return fake_model(SlowEngine(), name=source.name, sha256=source.sha256)
 
 
 if __name__ == "__main__":
-    vars(app)["Registry"] = OneModel
-    vars(loaded)["load"] = lambda source, engine: fake_model(SlowEngine())
+    vars(loaded)["load"] = load
     sys.exit(app.run(settings.load()))

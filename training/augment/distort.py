@@ -52,7 +52,7 @@ class DistortConfig(BaseModel):
 
 
 def distort(pixels: Tensor, config: DistortConfig, generator: Generator, field: Tensor | None = None) -> Tensor:
-    """A distorted copy of uint8 (N, H, W), each image on its own; the same generator state gives the same copy.
+    """Return a distorted copy of uint8 (N, H, W), each image on its own; the same generator state gives the same copy.
 
     `field` (N,) is the width over height, relative to its own, of what each copy shows (training/augment/restyle.py).
     """

@@ -18,7 +18,7 @@ from training.augment.restyle import Styles, restyle, styles
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImages:
     """Images uint8 (n, 224, 224), labels (n,), 1 for pneumonia, and causes (n,): 1 virus, 0 bacteria, -1 unknown."""
 
     pixels: NDArray[np.uint8]
@@ -36,11 +36,11 @@ class Labelled:
 
     @cached_property
     def styles(self) -> Styles:
-        """Of all images, for copies of one in the style of another."""
+        """The styles of all images, from which copies take theirs."""
         return styles(self.pixels, self.labels)
 
-    def select(self, members: NDArray[np.bool_]) -> Labelled:
-        return Labelled(self.pixels[members], self.labels[members], self.causes[members])
+    def select(self, members: NDArray[np.bool_]) -> LabelledImages:
+        return LabelledImages(self.pixels[members], self.labels[members], self.causes[members])
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,11 @@ WHOLE = Share()
 
 
 class _Distorted(Dataset[Any]):
-    """Gives shares of batches. Their randomness hangs on the number of batch and share, not on the process at work."""
+    """One process's share of each batch. Its random numbers depend on the batch and the share, not on the process."""
 
-    def __init__(self, data: Labelled, config: DistortConfig, batches: list[Tensor], seed: int, share: Share) -> None:
+    def __init__(
+        self, data: LabelledImages, config: DistortConfig, batches: list[Tensor], seed: int, share: Share
+    ) -> None:
         self._data, self._config, self._batches, self._seed, self._share = data, config, batches, seed, share
 
     def __len__(self) -> int:
@@ -76,7 +78,7 @@ class _Distorted(Dataset[Any]):
         rank, count = self._share.rank, self._share.count
         members = self._batches[number][rank::count].numpy()
         generator = torch.Generator().manual_seed(_seed(self._seed, number * count + rank))
-        pixels, labels, causes = (torch.from_numpy(its[members]) for its in self._data.arrays)
+        pixels, labels, causes = (torch.from_numpy(array[members]) for array in self._data.arrays)
         field = None
         if self._config.restyle.share > 0:
             pixels, field = restyle(pixels, labels, self._data.styles, self._config.restyle, generator)
@@ -84,7 +86,7 @@ class _Distorted(Dataset[Any]):
 
 
 def batches(
-    data: Labelled,
+    data: LabelledImages,
     config: DistortConfig,
     *,
     size: int,
@@ -93,7 +95,7 @@ def batches(
     workers: int,
     share: Share = WHOLE,
 ) -> DataLoader[Any]:
-    """One epoch: all images of the rarer class and as many of the other, in random order.
+    """Return one epoch: all images of the rarer class and as many of the other, in random order.
 
     A remainder too small for batch statistics is left out. The same seed and epoch give the same batches, whatever
     the number of workers. `size` counts the images of one step on all devices together, so that learning rate and
@@ -110,7 +112,7 @@ def batches(
 
 
 def balanced(labels: NDArray[np.int64], seed: int, epoch: int) -> Tensor:
-    """Indices of all images of the rarer class and as many of the other, which epochs go through in turn."""
+    """Return indices of all images of the rarer class and as many of the other class, other ones in each epoch."""
     classes = [np.flatnonzero(labels == label) for label in (0, 1)]
     count = min(len(members) for members in classes)
     chosen = []

@@ -23,7 +23,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 SIDE = 256
-"""The image's side after mirroring its borders, since a Fourier transform takes an image for a tile."""
+"""The side of an image whose borders were mirrored: a Fourier transform assumes that the image repeats."""
 RINGS = SIDE // 2 + 1
 """Distances from the centre of the spectrum, in cycles a side; what is further out counts to the last."""
 ANATOMY, DETAIL = 14.0, 32.0
@@ -65,7 +65,7 @@ class Styles:
     def _of_class(self, labels: Tensor, generator: Generator) -> Styles:
         drawn = torch.empty(len(labels), dtype=torch.int64)
         for label in (0, 1):
-            members, places = (torch.nonzero(its == label)[:, 0] for its in (self.labels, labels))
+            members, places = (torch.nonzero(of == label)[:, 0] for of in (self.labels, labels))
             drawn[places] = members[torch.randint(len(members), (len(places),), generator=generator)]
         return self.select(drawn)
 
@@ -97,7 +97,9 @@ def in_style(
 ) -> tuple[Tensor, Tensor]:
     """`restyle` with styles already drawn (N,), for the `chosen` images (N,)."""
     copies, which = pixels.clone(), torch.nonzero(chosen)[:, 0]
-    shares = [torch.empty(len(which), 1).uniform_(*its, generator=generator) for its in (config.tone, config.spectrum)]
+    shares = [
+        torch.empty(len(which), 1).uniform_(*bounds, generator=generator) for bounds in (config.tone, config.spectrum)
+    ]
     for part in torch.split(torch.arange(len(which)), CHUNK):
         members, style = which[part], drawn.select(which[part])
         toned = _match_tones(pixels[members], style.tones, shares[0][part])
@@ -110,14 +112,14 @@ def crossed(
     pixels: NDArray[np.uint8], labels: NDArray[np.int64], field: tuple[float, float], seed: int
 ) -> NDArray[np.uint8]:
     """Copies of uint8 (n, H, W), each in the style of a random one of the other class: what the styles of the classes
-    alone tell a network is turned round in them.
+    alone tell a network is wrong in them.
     """
     generator = Generator().manual_seed(seed)
     pool, truth = styles(pixels, labels), torch.from_numpy(labels)
     config = RestyleConfig(share=1, tone=(CROSSED_TONE, CROSSED_TONE), spectrum=(1, 1), field=field)
-    everyone = torch.ones(len(pixels), dtype=torch.bool)
+    all_images = torch.ones(len(pixels), dtype=torch.bool)
     drawn = pool.draw_other(truth, generator)
-    copies, fields = in_style(torch.from_numpy(pixels), truth, drawn, config, generator, everyone)
+    copies, fields = in_style(torch.from_numpy(pixels), truth, drawn, config, generator, all_images)
     return _crop(copies, fields).numpy()
 
 
@@ -179,5 +181,5 @@ def _rings() -> Tensor:
 
 
 def _smooth(values: Tensor) -> Tensor:
-    """Mean over seven rings, so that single peaks (ribs, grids) do not ring."""
+    """Mean over seven rings, so that single peaks (ribs, grids) leave no ripples."""
     return functional.avg_pool1d(functional.pad(values.unsqueeze(1), (3, 3), mode="replicate"), 7, 1).squeeze(1)

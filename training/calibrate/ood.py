@@ -1,7 +1,7 @@
-"""Adds to a checkpoint the statistics by which it refuses what it was not made for.
+"""Add to a checkpoint the statistics by which it refuses images that are unlike its training images.
 
-Nothing but training images is looked at. Patients are split: statistics come from two thirds, the limit from the
-rest, so that the limit is that of images the statistics never saw.
+Only training images are used. Their patients are split: the statistics come from two thirds of them, the limit from
+the other third, so that the limit holds for images that the statistics were not computed from.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RULE = (
 )
 
 TWO_ANSWERS = "It knows two answers."
-"""How the limit begins that a model without these statistics has in its card."""
+"""A model without these statistics has a limit in its card that begins so."""
 LIMIT = (
     "It knows two answers: any other disease is called normal or pneumonia too. Images that are no upright frontal "
     "chest X-ray are refused as far as the domain score tells; most chest X-rays of adults pass, though it knows none."
@@ -68,7 +68,7 @@ class Sample:
         return np.concatenate([features[members] for features in self.spoilt.values()])
 
 
-def add(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Progress = silent) -> Card:
+def add_ood_statistics(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Progress = silent) -> Card:
     """Write the checkpoint `source` with domain statistics of `dataset` to `out` (which may be the same file).
 
     Weights, calibration and operating point stay as they are; statistics that are there are replaced.
@@ -76,16 +76,16 @@ def add(source: Path, out: Path, dataset: Dataset, seed: int = 0, progress: Prog
     Raises:
         ModelInvalid: `source` is no checkpoint that this version can run.
     """
-    made = checkpoint.load(source)
-    sample = draw(made.network, dataset, seed, progress)
+    original = checkpoint.load(source)
+    sample = draw(original.network, dataset, seed, progress)
     statistics = fit(sample, seed)
-    limits = tuple(LIMIT if its.startswith(TWO_ANSWERS) else its for its in made.card.limits)
-    section = made.card.quantization
+    limits = tuple(LIMIT if text.startswith(TWO_ANSWERS) else text for text in original.card.limits)
+    section = original.card.quantization
     if section is not None:  # what is refused is part of the decisions that were compared
         section = section.model_copy(update={"agreement": {}})
     changes = {"ood": limit(statistics, sample), "limits": limits, "quantization": section}
-    card = made.card.model_copy(update=changes)
-    checkpoint.save(out, made.network.cpu(), card, statistics)
+    card = original.card.model_copy(update=changes)
+    checkpoint.save(out, original.network.cpu(), card, statistics)
     return card
 
 

@@ -40,7 +40,7 @@ class Dataset:
         return hashlib.sha256(self.labels.tobytes() + self.pixels.tobytes()).hexdigest()
 
 
-def read(source: Path, progress: Progress = silent, *, for_training: bool) -> Dataset:
+def read_dataset(source: Path, progress: Progress = silent, *, for_training: bool) -> Dataset:
     """Read a data set (`training.data.sources.items`) into memory, 50 kB an image.
 
     For training, a folder `test` in it is not read, because that is kept for measuring what is released, and of
@@ -49,29 +49,29 @@ def read(source: Path, progress: Progress = silent, *, for_training: bool) -> Da
     Raises:
         InvalidInput: nothing there, no images of one class, or an image that cannot be read or decoded.
     """
-    found = [item for item in items(source) if not (for_training and TEST in PurePosixPath(item.name).parts[:-1])]
-    found.sort(key=lambda item: item.name)
-    missing = [name for label, name in enumerate(CLASSES) if label not in {item.label for item in found}]
+    labelled = [item for item in items(source) if not (for_training and TEST in PurePosixPath(item.name).parts[:-1])]
+    labelled.sort(key=lambda item: item.name)
+    missing = [name for label, name in enumerate(CLASSES) if label not in {item.label for item in labelled}]
     if missing:
         raise InvalidInput(f"{source} has no images labelled {' or '.join(missing)}.")
     seen: set[str] = set()
     kept: list[Item] = []
     pixels: list[NDArray[np.uint8]] = []
-    for done, item in enumerate(found, 1):
+    for done, item in enumerate(labelled, 1):
         data = _bytes(item)
         digest = hashlib.sha256(data).hexdigest()
         if not for_training or digest not in seen:
             seen.add(digest)
             kept.append(item)
             pixels.append(_pixels(item.name, data))
-        progress(done, len(found))
+        progress(done, len(labelled))
     return Dataset(
         names=[item.name for item in kept],
         patients=[item.patient for item in kept],
         labels=np.array([item.label for item in kept], dtype=np.int64),
         causes=np.array([cause_of(item.name) for item in kept], dtype=np.int64),
         pixels=np.stack(pixels),
-        duplicates=len(found) - len(kept),
+        duplicates=len(labelled) - len(kept),
     )
 
 

@@ -26,7 +26,7 @@ def assign_folds(labels: NDArray[np.int64], patients: Sequence[str], seed: int) 
         InvalidInput: a class has fewer than ten patients.
     """
     for label, name in enumerate(CLASSES):
-        count = len({patient for patient, its in zip(patients, labels, strict=True) if its == label})
+        count = len({patient for patient, actual in zip(patients, labels, strict=True) if actual == label})
         if count < FOLDS:
             raise InvalidInput(f"{name} has {count} patients; a grouped split needs at least {FOLDS}.")
     folds = np.empty(len(labels), dtype=np.int64)

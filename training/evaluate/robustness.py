@@ -41,12 +41,12 @@ def measure(model: LoadedModel, source: Path, progress: Progress = silent) -> Ro
         InvalidInput: `source` is neither.
         PneumoscreenError: one of its images cannot be decoded.
     """
-    found = sorted(items(source), key=lambda item: item.name)
-    labels = np.array([item.label for item in found])
+    originals = sorted(items(source), key=lambda item: item.name)
+    labels = np.array([item.label for item in originals])
     rows = []
-    for done, item in enumerate(found, 1):
+    for done, item in enumerate(originals, 1):
         rows.append(model.predict(_variants(item.load())).probability)
-        progress(done, len(found))
+        progress(done, len(originals))
     return summarise(np.stack(rows).astype(np.float64), labels, model.threshold)
 
 

@@ -20,7 +20,7 @@ def spread(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, 
     Every seed is calibrated, and gets an operating point, on its own predictions, as if it were the model.
     """
     measured = [_figures(row, labels) for row in logits]
-    by_figure = {name: [getattr(its, name) for its in measured] for name in FIGURES}
+    by_figure = {name: [getattr(of_seed, name) for of_seed in measured] for name in FIGURES}
     return {
         name: {"each": values, "mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}
         for name, values in by_figure.items()

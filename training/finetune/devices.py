@@ -1,4 +1,4 @@
-"""Where networks learn: all GPUs of the machine, or its CPU. Lightning Fabric does what differs between them."""
+"""The devices that networks are trained on: all GPUs, or the CPU. Lightning Fabric hides the difference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would greet between the progress bars
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its greeting would break the progress bars
 
 PRECISIONS: Final[dict[str, Literal["bf16-mixed", "32-true"]]] = {"bfloat16": "bf16-mixed", "float32": "32-true"}
 

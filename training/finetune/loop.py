@@ -10,10 +10,8 @@ from typing import Any, cast
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch.nn import functional
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -21,9 +19,9 @@ from core.atomic import replacement
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
 from training.augment.distort import DistortConfig
-from training.augment.loader import Batch, Labelled, Share, batches
-from training.batches import in_batches
+from training.augment.loader import Batch, LabelledImages, Share, batches
 from training.finetune import devices
+from training.finetune.predict import predict, resize
 from training.finetune.schedule import FinetuneConfig, Stage, rate_factor
 from training.finetune.trainee import Trainee, groups, unfreeze
 from training.history import Epoch
@@ -32,7 +30,7 @@ from training.progress import Progress, silent
 
 
 @dataclass(frozen=True)
-class Tuned:
+class FineTuned:
     """The averaged network of the best epoch (counted from 1), and the figures of all."""
 
     network: GrayResNet
@@ -41,7 +39,7 @@ class Tuned:
 
 
 class Run:
-    """One network's way through the schedule; it works on a copy of the network that it is given.
+    """The training of one network through the schedule; it works on a copy of the network that it is given.
 
     Where `fabric` has several processes, each makes a `Run` and calls `fit`: all take the same steps, each with its own
     share of every batch.
@@ -72,17 +70,17 @@ class Run:
 
     def fit(
         self,
-        train: Labelled,
+        train: LabelledImages,
         state: Path,
         *,
-        validation: Labelled | None = None,
+        validation: LabelledImages | None = None,
         epochs: int | None = None,
         progress: Progress = silent,
-    ) -> Tuned:
+    ) -> FineTuned:
         """Train for `epochs` of the schedule, by default all; the file `state` keeps each one that is finished.
 
         With validation images training stops when their loss has not fallen for `patience_epochs`, and goes back to
-        the best epoch. A run that reaches its end keeps its last weights: by then the learning rate is nothing.
+        the best epoch. A run that reaches its end keeps its last weights: by then the learning rate is zero.
         """
         self._resume(state)
         total = epochs or self.config.epochs
@@ -92,7 +90,7 @@ class Run:
         if self._stalled():
             self._average.load_state_dict(self._best)
         kept = self._best_epoch if self._stalled() else len(self.history)
-        return Tuned(self.network, kept, self.history)
+        return FineTuned(self.network, kept, self.history)
 
     @property
     def network(self) -> GrayResNet:
@@ -107,7 +105,7 @@ class Run:
     def _stalled(self) -> bool:
         return self._best_epoch > 0 and len(self.history) - self._best_epoch >= self.config.patience_epochs
 
-    def _epoch(self, train: Labelled, validation: Labelled | None, progress: Progress, total: int) -> None:
+    def _epoch(self, train: LabelledImages, validation: LabelledImages | None, progress: Progress, total: int) -> None:
         number = len(self.history)
         stage = self.config.stage_of(number)
         loss = self._pass(train, number, stage, progress, total)
@@ -118,15 +116,15 @@ class Run:
             self._best_epoch = number + 1
             self._best = {name: tensor.clone() for name, tensor in self._average.state_dict().items()}
 
-    def _measure(self, validation: Labelled | None, stage: Stage) -> tuple[float, float]:
-        """Balanced loss and area under the curve of the averaged network; one process finds them, all know them."""
+    def _measure(self, validation: LabelledImages | None, stage: Stage) -> tuple[float, float]:
+        """Balanced loss and area under the curve of the averaged network; one process computes them for all."""
         figures = float("nan"), float("nan")
         if validation is not None and self._fabric.is_global_zero:
             logits = predict(self._averaged, validation.pixels, stage.size_px, self.config.precision)
             figures = balanced_loss(logits, validation.labels), float(roc_auc_score(validation.labels, logits))
         return self._fabric.broadcast(figures)
 
-    def _pass(self, train: Labelled, number: int, stage: Stage, progress: Progress, total: int) -> float:
+    def _pass(self, train: LabelledImages, number: int, stage: Stage, progress: Progress, total: int) -> float:
         unfreeze(self._trainee, stage.train_from)
         # Wrapped for each pass: processes exchange the gradients of what learned at the moment of wrapping.
         model = self._fabric.setup_module(self._trainee).train()
@@ -191,24 +189,3 @@ class Run:
         self._optimizer.load_state_dict(saved["optimizer"])
         self._best, self._best_epoch = saved["best"], saved["best_epoch"]
         self.history = [Epoch(**epoch) for epoch in saved["history"]]
-
-
-def resize(pixels: Tensor, size_px: int) -> Tensor:
-    """uint8 (N, H, W) on the CPU -> (N, size, size), antialiased; nothing happens where it has that size already."""
-    if pixels.shape[-1] == size_px:
-        return pixels
-    return functional.interpolate(pixels.unsqueeze(1), [size_px, size_px], mode="bilinear", antialias=True).squeeze(1)
-
-
-def predict(
-    network: GrayResNet, pixels: NDArray[np.uint8], size_px: int, precision: str, progress: Progress = silent
-) -> NDArray[np.float32]:
-    """Raw logits float32 (N,) of uint8 (N, 224, 224), looked at in one resolution."""
-    device = next(network.parameters()).device
-    network.eval()
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        logits = [
-            network.logits(resize(torch.from_numpy(batch), size_px).to(device)).float().cpu()
-            for batch in in_batches(pixels, progress)
-        ]
-    return np.asarray(torch.cat(logits).numpy(), dtype=np.float32)

@@ -20,9 +20,9 @@ from lightning_fabric import Fabric
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
 from training.augment.distort import DistortConfig
-from training.augment.loader import Labelled
+from training.augment.loader import LabelledImages
 from training.finetune import devices
-from training.finetune.loop import Run, Tuned
+from training.finetune.loop import FineTuned, Run
 from training.finetune.schedule import FinetuneConfig
 from training.progress import Progress, silent
 
@@ -32,24 +32,24 @@ SHARE_IMAGES = 4
 
 @dataclass(frozen=True)
 class Job:
-    """All that one network's training needs, as it is handed to each process; see `Run.fit`."""
+    """All that one network's training needs, as each process gets it; see `Run.fit`."""
 
     network: GrayResNet
     config: FinetuneConfig
     distortion: DistortConfig
     seed: int
-    train: Labelled
+    train: LabelledImages
     state: Path
-    validation: Labelled | None = None
+    validation: LabelledImages | None = None
     epochs: int | None = None
 
-    def run(self, fabric: Fabric, progress: Progress) -> Tuned:
+    def run(self, fabric: Fabric, progress: Progress) -> FineTuned:
         """Train in this process, as one of those that `fabric` has."""
         run = Run(self.network, self.config, self.distortion, self.seed, fabric)
         return run.fit(self.train, self.state, validation=self.validation, epochs=self.epochs, progress=progress)
 
 
-def fit(job: Job, progress: Progress = silent, count: int | None = None) -> Tuned:
+def fit(job: Job, progress: Progress = silent, count: int | None = None) -> FineTuned:
     """Train on `count` devices, by default on all GPUs there are; on one, in this process.
 
     Raises:

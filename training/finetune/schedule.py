@@ -91,10 +91,10 @@ def layer_rate(config: FinetuneConfig, layer: str) -> float:
 
 
 def rate_factor(config: FinetuneConfig, epoch: float) -> float:
-    """What rates are multiplied with at a moment, in epochs from the start.
+    """Return the factor of all learning rates at a moment, in epochs from the start.
 
     While the head alone learns it is 1. From the first stage that trains more, it rises in a line for
-    `warm_up_epochs` and then falls along a cosine to nothing at the end of the schedule.
+    `warm_up_epochs` and then falls along a cosine to zero at the end of the schedule.
     """
     head_only = 0
     for stage in config.stages:

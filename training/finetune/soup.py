@@ -1,7 +1,8 @@
 """One network from several: the mean of their weights (model soup, Wortsman et al. 2022, arXiv:2203.05482).
 
-Networks that were fine-tuned from the same weights with other batches lie in one valley, so their mean is as good as
-their ensemble, and costs one forward pass. Nothing guarantees it: out-of-fold figures are those of such means.
+Networks that were fine-tuned from the same weights on different batches lie in one basin of the loss, so their mean
+is about as good as their ensemble and costs one forward pass. That is not guaranteed, so the out-of-fold figures are
+measured on such means.
 """
 
 from __future__ import annotations

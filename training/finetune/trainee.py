@@ -35,14 +35,14 @@ def layer_of(parameter: str) -> str:
 
 def groups(trainee: nn.Module, config: FinetuneConfig) -> list[dict[str, Any]]:
     """Parameters by layer; vectors, which are biases and batch normalisation, do not decay."""
-    found: list[dict[str, Any]] = []
+    parameter_groups: list[dict[str, Any]] = []
     for layer in LAYERS:
         members = [value for name, value in trainee.named_parameters() if layer_of(name) == layer]
         rate = layer_rate(config, layer)
         for decay, chosen in ((config.weight_decay, True), (0.0, False)):
             parameters = [value for value in members if (value.ndim > 1) == chosen]
-            found.append({"params": parameters, "lr": rate, "rate": rate, "weight_decay": decay})
-    return found
+            parameter_groups.append({"params": parameters, "lr": rate, "rate": rate, "weight_decay": decay})
+    return parameter_groups
 
 
 def unfreeze(trainee: nn.Module, first: str) -> None:

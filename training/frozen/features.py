@@ -17,8 +17,7 @@ from torch import nn
 
 from core.atomic import replacement
 from model.resnet import GrayResNet
-from training.frozen import views as augment
-from training.frozen.views import AugmentConfig
+from training.frozen.views import AugmentConfig, augment, build_transform
 from training.progress import Progress, silent
 
 CHUNK = 256
@@ -47,7 +46,7 @@ def extract(
 ) -> Features:
     """Pooled features float32 (1 + views, N, 512) of uint8 (N, 224, 224): first the plain images, then the views."""
     cache.mkdir(parents=True, exist_ok=True)
-    transform = augment.build(config)
+    transform = build_transform(config)
     starts = range(0, len(pixels), CHUNK)
     result: list[list[Features]] = []
     for number in range(1 + views):
@@ -57,7 +56,7 @@ def extract(
             if not file.exists():
                 images = torch.from_numpy(pixels[start : start + CHUNK])
                 if number:
-                    images = augment.view(images, transform, _seed(seed, number, chunk))
+                    images = augment(images, transform, _seed(seed, number, chunk))
                 _write(file, _forward(network, images))
             result[-1].append(np.load(file))
             progress(number * len(starts) + chunk + 1, (1 + views) * len(starts))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import HeadConfig
 from training.data import split
 from training.frozen.features import Features
-from training.frozen.head import Fold, Head, fit
+from training.frozen.head import Fold, Head, HeadConfig, fit
 from training.history import Epoch
 
 
@@ -29,7 +28,7 @@ class Heads:
 def develop(
     features: Features, labels: NDArray[np.int64], folds: NDArray[np.int64], config: HeadConfig, seed: int
 ) -> Heads:
-    """Fit on features (1 + views, n, 512); the test part is not looked at.
+    """Fit on features (1 + views, n, 512); the test part is not used.
 
     The training part with early stopping on the validation part settles the number of epochs. The heads for
     out-of-fold predictions, and the one that is kept, fitted on both parts, take that many.

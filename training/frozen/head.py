@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from training.config import HeadConfig
 from training.frozen.features import Features
 from training.history import Epoch
 from training.loss import balanced_loss, class_weights
+
+
+class HeadConfig(BaseModel):
+    """How the new head is fitted on the features of the frozen backbone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_epochs: Annotated[int, Field(ge=1)] = 100
+    patience_epochs: Annotated[int, Field(ge=1)] = 10
+    batch_size: Annotated[int, Field(ge=2)] = 512
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
 @dataclass(frozen=True)

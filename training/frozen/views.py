@@ -49,7 +49,7 @@ class RandomGamma(v2.Transform):  # type: ignore[misc]  # torchvision ships no t
         return v2.functional.adjust_gamma(inpt, params["gamma"])
 
 
-def build(config: AugmentConfig) -> Any:
+def build_transform(config: AugmentConfig) -> Any:
     """A transform of one uint8 (1, H, W) tensor to another of the same shape, random from torch's own generator."""
     bytes_to_unit, unit_to_bytes = v2.ToDtype(torch.float32, scale=True), v2.ToDtype(torch.uint8, scale=True)
     noise = v2.Compose([bytes_to_unit, v2.GaussianNoise(sigma=config.noise_sigma), unit_to_bytes])
@@ -71,7 +71,7 @@ def build(config: AugmentConfig) -> Any:
     )
 
 
-def view(pixels: Tensor, transform: Any, seed: int) -> Tensor:
+def augment(pixels: Tensor, transform: Any, seed: int) -> Tensor:
     """One augmented copy of uint8 (N, H, W), each image on its own; the same seed gives the same copy."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -1,1 +1,1 @@
-"""From a trained network to the checkpoint that ships: integers, the report, the version that made it."""
+"""From a trained network to the checkpoint that ships: 8-bit integers, the model card, the version of the code."""

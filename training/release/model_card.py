@@ -179,9 +179,9 @@ def _seeds(spread: dict[str, Any] | None) -> str:
     lines = [f"Out of fold, seed by seed, before the {count} were averaged:", ""]
     lines += ["| figure | each seed | mean | standard deviation |", "|---|---|---|---|"]
     for name, title in _SEEDS.items():
-        its = spread[name]
-        each = ", ".join(f"{value:.4f}" for value in its["each"])
-        lines.append(f"| {title} | {each} | {its['mean']:.4f} | {its['sd']:.4f} |")
+        figure = spread[name]
+        each = ", ".join(f"{value:.4f}" for value in figure["each"])
+        lines.append(f"| {title} | {each} | {figure['mean']:.4f} | {figure['sd']:.4f} |")
     return "\n".join(lines) + "\n\n"
 
 
@@ -200,8 +200,8 @@ def _quantization(section: Quantization | None) -> str:
     if section is None:
         return ""
     rows = "\n".join(
-        f"| {part} | {its.images} | {its.equal_decisions:.2%} | {its.probability_change_p99:.4f} |"
-        for part, its in section.agreement.items()
+        f"| {part} | {agreement.images} | {agreement.equal_decisions:.2%} | {agreement.probability_change_p99:.4f} |"
+        for part, agreement in section.agreement.items()
     )
     return (
         "## On 8-bit integers\n\nOn a CPU the network may run on 8-bit integers, all but the first two convolutions "

@@ -1,4 +1,4 @@
-"""Adds to a checkpoint what it needs to run on 8-bit integers, and how far it then agrees with itself in float32.
+"""Add to a checkpoint what it needs to run on 8-bit integers, and how far it then agrees with itself in float32.
 
 Ranges come from training images. The agreement is that of the validation part, by which `auto` decides, and of the
 test part, which is reported. Weights, calibration and operating point stay as they are.
@@ -35,37 +35,38 @@ BATCH = 16
 PARTS = (VALIDATION, "test")
 
 
-def add(source: Path, out: Path, dataset: Dataset, seed: int, progress: StageProgress) -> Card:
+def add_quantization(source: Path, out: Path, dataset: Dataset, seed: int, progress: StageProgress) -> Card:
     """Write the checkpoint `source` with a section on quantisation to `out` (which may be the same file).
 
     Raises:
         InvalidInput: the data set is not the one that the model was trained on, so its parts are unknown.
         ModelInvalid: `source` is no checkpoint that this version can run.
     """
-    made = checkpoint.load(source)
-    if dataset.digest != made.card.training_data.digest:
+    original = checkpoint.load(source)
+    if dataset.digest != original.card.training_data.digest:
         raise InvalidInput(
-            f"These images are not those that {made.card.name} was trained on, so its validation part cannot be told."
+            f"These images are not those that {original.card.name} was trained on, "
+            "so its validation part cannot be told."
         )
-    section = measure(made, dataset, seed, progress)
-    card = made.card.model_copy(update={"quantization": section})
-    checkpoint.save(out, made.network, card, made.ood)
+    section = measure(original, dataset, seed, progress)
+    card = original.card.model_copy(update={"quantization": section})
+    checkpoint.save(out, original.network, card, original.ood)
     return card
 
 
-def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgress) -> Quantization:
+def measure(original: Checkpoint, dataset: Dataset, seed: int, progress: StageProgress) -> Quantization:
     """Ranges from the training part of the model's own split, agreement on its other parts."""
-    parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, made.card.config["seed"]))
+    parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, original.card.config["seed"]))
     known = np.flatnonzero(parts == "train")
     drawn = np.sort(np.random.default_rng(seed).permutation(known)[:IMAGES])
     ranging = stage(progress, "ranges")
-    highest = observe(fuse(made.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
+    highest = observe(fuse(original.network), dataset.pixels[drawn], lambda done: ranging(done, len(drawn)))
     ranges = {name: KEPT * high for name, high in highest.items()}
     raw = Quantization(ranges=ranges, images=len(drawn), bfloat16=has_bfloat16(), agreement={})
-    floating, shifted = _loaded(made, None), _loaded(made, raw)
+    floating, shifted = _loaded(original, None), _loaded(original, raw)
     shift = mean_shift(floating, shifted, dataset.pixels[drawn], stage(progress, "shift"))
     section = raw.model_copy(update={"shift": shift})
-    integer = _loaded(made, section)
+    integer = _loaded(original, section)
     agreement = {
         part: agree(floating, integer, dataset.pixels[parts == part], stage(progress, f"agreement, {part}"))
         for part in PARTS
@@ -74,7 +75,7 @@ def measure(made: Checkpoint, dataset: Dataset, seed: int, progress: StageProgre
 
 
 def mean_shift(reference: LoadedModel, other: LoadedModel, pixels: NDArray[np.uint8], progress: Progress) -> float:
-    """By how much the logits of `other` are higher, over images uint8 (N, 224, 224). A logit is the mean of its map."""
+    """Return how much higher the logits of `other` are on uint8 (N, 224, 224). A logit is the mean of a CAM."""
     changes: list[float] = []
     for batch in in_batches(pixels, progress, BATCH):
         ours, theirs = (model.predict(batch).cam.astype(np.float64) for model in (reference, other))
@@ -103,19 +104,19 @@ def measure_site(file: Path, pixels: NDArray[np.uint8], progress: Progress) -> N
 
     The ranges hold, as the weights are its parent's. A checkpoint that cannot run on integers is left as it is.
     """
-    made = checkpoint.load(file)
-    section = made.card.quantization
+    original = checkpoint.load(file)
+    section = original.card.quantization
     if section is None or not section.complete:
         return
     section = section.model_copy(update={"bfloat16": has_bfloat16()})
-    floating, integer = _loaded(made, None), _loaded(made, section)
+    floating, integer = _loaded(original, None), _loaded(original, section)
     agreement = {SITE: agree(floating, integer, pixels, progress)}
     section = section.model_copy(update={"agreement": agreement})
-    checkpoint.save(file, made.network, made.card.model_copy(update={"quantization": section}), made.ood)
+    checkpoint.save(file, original.network, original.card.model_copy(update={"quantization": section}), original.ood)
 
 
-def _loaded(made: Checkpoint, quantization: Quantization | None) -> LoadedModel:
-    return LoadedModel.of(made, OpenVinoEngine(made.network, quantization))
+def _loaded(original: Checkpoint, quantization: Quantization | None) -> LoadedModel:
+    return LoadedModel.of(original, OpenVinoEngine(original.network, quantization))
 
 
 def _decision(prediction: Prediction, model: LoadedModel) -> str:

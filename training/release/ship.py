@@ -14,7 +14,7 @@ from training.release import model_card
 ROOT = Path(__file__).parents[2]
 
 
-def ship(source: Path, root: Path = ROOT) -> Path:
+def ship_checkpoint(source: Path, root: Path = ROOT) -> Path:
     """Put a checkpoint at model/checkpoints/default.safetensors and write MODEL_CARD.md from it.
 
     Raises:

@@ -26,7 +26,7 @@ def suggest(trial: Trial, images: int) -> dict[str, float]:
         "layer_decay": trial.suggest_float("layer_decay", 0.4, 1),
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 0.2, log=True),
         "label_smoothing": trial.suggest_float("label_smoothing", 0, 0.15),
-        # How many steps the averaged weights look back; their decay is 1 - 1 / ema_steps.
+        # Over how many steps the weights are averaged; their decay is 1 - 1 / ema_steps.
         "ema_steps": trial.suggest_float("ema_steps", 5, 300, log=True),
         "batch_size": trial.suggest_categorical("batch_size", sizes),
         "distortion": trial.suggest_float("distortion", 0.25, 1.5),

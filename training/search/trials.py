@@ -22,7 +22,7 @@ from training.search import plot, space
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 STARTUP_TRIALS = 4
-"""So many trials are drawn at random, and none is given up, before the search builds on what it has seen."""
+"""So many trials are drawn at random, and none is given up, before the search builds on earlier trials."""
 
 
 def study(folder: Path, key: str, seed: int) -> Study:
@@ -34,22 +34,22 @@ def study(folder: Path, key: str, seed: int) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
-    found = optuna.create_study(
+    search = optuna.create_study(
         storage=storage,
         study_name="tune",
         direction="maximize",
         load_if_exists=True,
         pruner=MedianPruner(n_startup_trials=STARTUP_TRIALS),
     )
-    if found.user_attrs.setdefault("key", key) != key:
+    if search.user_attrs.setdefault("key", key) != key:
         raise InvalidInput(f"{folder} holds trials of other data or settings; choose another folder.")
-    found.set_user_attr("key", key)
+    search.set_user_attr("key", key)
     # A sampler begins anew with each process: with the same seed it would propose what it has proposed already.
-    found.sampler = TPESampler(seed=seed + len(found.get_trials()), n_startup_trials=STARTUP_TRIALS)
-    for trial in found.get_trials(states=(TrialState.RUNNING,)):
-        found.enqueue_trial(trial.params)
-        found.tell(trial.number, state=TrialState.FAIL)
-    return found
+    search.sampler = TPESampler(seed=seed + len(search.get_trials()), n_startup_trials=STARTUP_TRIALS)
+    for trial in search.get_trials(states=(TrialState.RUNNING,)):
+        search.enqueue_trial(trial.params)
+        search.tell(trial.number, state=TrialState.FAIL)
+    return search
 
 
 def finished(study: Study) -> list[FrozenTrial]:
@@ -94,5 +94,5 @@ def _row(trial: FrozenTrial, names: list[str]) -> list[object]:
 def _without_none(value: Any) -> Any:
     """TOML has no null; what is not there takes its default, which is None."""
     if isinstance(value, dict):
-        return {name: _without_none(its) for name, its in value.items() if its is not None}
+        return {name: _without_none(entry) for name, entry in value.items() if entry is not None}
     return value

@@ -1,4 +1,4 @@
-"""Hyperparameter search by Optuna, on small images and few of them; the test part is not looked at.
+"""Hyperparameter search by Optuna, on small images and few of them; the test part is not used.
 
 A trial is worth its area under the ROC curve on the validation part, which holds other patients. Threshold and scale of
 the output are fitted after training, so ranking is what training has to get right; the loss would also punish label
@@ -20,10 +20,10 @@ from optuna import Study, Trial, TrialPruned
 from core.errors import ConfigurationError
 from model.resnet import GrayResNet
 from training import backbone
-from training.augment.loader import Labelled
+from training.augment.loader import LabelledImages
 from training.config import TrainConfig
-from training.data import dataset as data
 from training.data import split
+from training.data.dataset import read_dataset
 from training.finetune.loop import Run
 from training.finetune.schedule import Stage
 from training.progress import StageProgress, stage
@@ -47,8 +47,8 @@ class Search:
     base: TrainConfig
     budget: Budget
     network: GrayResNet
-    train: Labelled
-    validation: Labelled
+    train: LabelledImages
+    validation: LabelledImages
     folder: Path
     progress: StageProgress
 
@@ -95,7 +95,7 @@ class Search:
 
 
 def proxy(config: TrainConfig, budget: Budget) -> TrainConfig:
-    """The configuration's short stand-in, by which it is judged: the upper layers first, then all; never early out."""
+    """Return a short version of the configuration for a trial: upper layers first, then all, without early stopping."""
     stages = [Stage(epochs=1, size_px=budget.size_px, train_from="layer3")]
     if budget.epochs > 1:
         stages.append(Stage(epochs=budget.epochs - 1, size_px=budget.size_px, train_from="conv1"))
@@ -103,7 +103,7 @@ def proxy(config: TrainConfig, budget: Budget) -> TrainConfig:
     return config.model_copy(update={"finetune": config.finetune.model_copy(update=changes)})
 
 
-def prepare(
+def prepare_search(
     source: Path, weights: Path | None, out: Path, base: TrainConfig, budget: Budget, progress: StageProgress
 ) -> Search:
     """Read data set and backbone, and draw the images that trials see.
@@ -114,13 +114,13 @@ def prepare(
     """
     if base.method != "finetune":
         raise ConfigurationError(f"Only the method finetune can be tuned, and the configuration has {base.method}.")
-    dataset = data.read(source, stage(progress, "reading images"), for_training=True)
+    dataset = read_dataset(source, stage(progress, "reading images"), for_training=True)
     parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, base.seed))
     network, _ = backbone.load(weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(base.seed)
         network.body.fc.reset_parameters()
-    labelled = Labelled(dataset.pixels, dataset.labels, dataset.causes)
+    labelled = LabelledImages(dataset.pixels, dataset.labels, dataset.causes)
     train = labelled.select(draw(dataset.labels, parts == "train", budget.images, base.seed))
     validation = labelled.select(draw(dataset.labels, parts == "validation", budget.images, base.seed))
     return Search(base, budget, network, train, validation, out, progress)
@@ -135,7 +135,7 @@ def draw(labels: NDArray[np.int64], allowed: NDArray[np.bool_], count: int, seed
     return chosen
 
 
-def tune(search: Search) -> Study:
+def run_search(search: Search) -> Study:
     """Try until `budget.trials` have finished, counting those of earlier runs, and write what was found after each."""
     study = trials.study(search.folder, search.key, search.base.seed)
     while len(finished := trials.finished(study)) < search.budget.trials:

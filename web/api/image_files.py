@@ -56,9 +56,9 @@ def read_image_cam(path: ImagePath) -> Response:
     deps = dependencies()
     with deps.database.read() as session:
         row = get_image(session, path.image_id)
-    found = row.predictions[-1] if row.predictions else None
-    if found is None or found.cam is None:
+    primary = row.primary_prediction
+    if primary is None or primary.cam is None:
         raise NotFound(f"There is no activation map of image {path.image_id}.")
     audit.record_view(deps, Kind.IMAGE, path.image_id, "map")
-    response = Response(heat_map.render(found.cam, found.threshold), mimetype="image/png")
+    response = Response(heat_map.render(primary.cam, primary.threshold), mimetype="image/png")
     return conditional(response)

@@ -68,12 +68,12 @@ class Image(Schema):
 
     @classmethod
     def of(cls, row: tables.Image) -> Image:
-        newest = row.predictions[-1] if row.predictions else None
+        primary = row.primary_prediction
         made = {"error", "prediction", "review"}
         facts = {name: getattr(row, name) for name in cls.model_fields if name not in made}
         error = _error(row.error_code, row.error_message or "") if row.error_code else None
-        review = _review(newest.reviews[-1]) if newest and newest.reviews else None
-        return cls(**facts, error=error, prediction=_prediction(newest), review=review)
+        review = _review(primary.reviews[-1]) if primary and primary.reviews else None
+        return cls(**facts, error=error, prediction=_prediction(primary), review=review)
 
 
 def _error(code: str, message: str) -> ImageError:

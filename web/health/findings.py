@@ -22,6 +22,8 @@ STUCK = timedelta(minutes=2)
 SLOW = timedelta(hours=1)
 JUST_GONE = timedelta(minutes=10)
 SWEEPER_GONE_S = 30.0
+CHANGE_WITHIN = timedelta(seconds=30)
+"""Workers change to a model that was just deployed within this time: a heartbeat, two batches, and loading it."""
 NEARLY_FULL_DISK = 4
 """Times what uploads have to leave free."""
 NEARLY_FULL_QUEUE = 0.9
@@ -47,6 +49,7 @@ class Code(StrEnum):
     SLOW = "slow"
     SWEEPER_STOPPED = "sweeper_stopped"
     MODEL_UNREADABLE = "model_unreadable"
+    MODEL_NOT_LOADED = "model_not_loaded"
     MODEL_UNUSED = "model_unused"
     MIXED_MODELS = "mixed_models"
     MANY_FAILURES = "many_failures"
@@ -101,6 +104,7 @@ class WorkerFacts:
     started_at: datetime
     seen_at: datetime
     paused_reason: str | None = None
+    model_problem: str | None = None
 
     @property
     def seen(self) -> str:
@@ -120,6 +124,9 @@ class Rows:
     workers: Sequence[WorkerFacts]
     sweeper_seen_at: datetime | None
     images_per_s: float | None
+    deployed_sha256: str
+    deployed_at: datetime | None
+    """None: nobody has ever deployed another model than the one that comes with the release."""
 
     @property
     def alive(self) -> list[WorkerFacts]:
@@ -135,8 +142,8 @@ class Facts:
     broker: bool
     storage_error: StorageUnavailable | None
     free_bytes: int | None
-    deployed_sha256: str | None
-    """None: its file cannot be read."""
+    has_checkpoint: bool
+    """Of the deployed model."""
 
 
 def find(facts: Facts) -> list[Finding]:
@@ -277,19 +284,38 @@ def _waiting(rows: Rows) -> Iterator[Finding]:
 
 
 def _models(facts: Facts, rows: Rows) -> Iterator[Finding]:
-    if facts.deployed_sha256 is None:
-        todo = "Running workers go on; none can start. Import it again: pneumoscreen model import FILE"
-        yield Finding(Code.MODEL_UNREADABLE, "The file of the deployed model cannot be read.", todo)
+    """The first of these explains those behind it."""
+    deployed = rows.deployed_sha256
+    failing = [worker for worker in rows.alive if worker.model_problem]
+    if not facts.has_checkpoint:
+        what = f"The checkpoint of the deployed model {deployed[:12]} is missing."
+        if not deployed:
+            what = "The checkpoint that comes with this release, and is deployed, is damaged."
+        todo = (
+            "Running workers go on with the one they have; none can start. "
+            "Import it again: pneumoscreen model import FILE"
+        )
+        yield Finding(Code.MODEL_UNREADABLE, what, todo)
+    elif failing:
+        what = f"The worker {failing[0].name} runs another model than the deployed one. {failing[0].model_problem}"
+        if len(failing) > 1:
+            what = f"{len(failing)} workers run another model than the deployed one. {failing[0].model_problem}"
+        todo = "It tries again by itself. Import the checkpoint again, or activate another: pneumoscreen model activate"
+        yield Finding(Code.MODEL_NOT_LOADED, what, todo)
+    elif rows.deployed_at is None or rows.at - rows.deployed_at > CHANGE_WITHIN:
+        yield from _other_models(rows)
+
+
+def _other_models(rows: Rows) -> Iterator[Finding]:
     running = {worker.sha256: worker.model for worker in rows.alive}
     if len(running) > 1:
         names = " and ".join(f"{name} ({sha256[:12]})" for sha256, name in sorted(running.items()))
         what = f"Workers run {len(running)} different models: {names}."
-        yield Finding(Code.MIXED_MODELS, what, "Restart the workers that run the wrong one, so that all results agree.")
-    if running and facts.deployed_sha256 is not None and facts.deployed_sha256 not in running:
-        what = f"No worker runs the deployed model {facts.deployed_sha256[:12]}."
-        todo = (
-            "Workers load it when they start: restart them. Or activate the one they run: pneumoscreen model activate"
-        )
+        todo = "Each shall run the deployed one: restart those that run another, or look at their logs."
+        yield Finding(Code.MIXED_MODELS, what, todo)
+    if running and rows.deployed_sha256 not in running:
+        what = f"No worker runs the deployed model {rows.deployed_sha256[:12]}."
+        todo = "Restart the workers, or look at their logs. Or activate the model they run: pneumoscreen model activate"
         yield Finding(Code.MODEL_UNUSED, what, todo)
 
 

@@ -18,10 +18,10 @@ from core.errors import ModelInvalid, StorageUnavailable
 from core.probe import Probe
 from core.queue import takes_writes
 from core.settings import Settings
-from db import heartbeats, queries, workers
+from db import deployments, heartbeats, queries, workers
 from db.session import Database, now
 from db.tables import Model, Worker
-from model.registry import Registry
+from model import registry
 from services.storage import StorageGuard
 from storage.base import BlobStore
 from web.health.findings import ERRORS, STOP_SCREENING_ALONE, Facts, Finding, Rows, WorkerFacts, find
@@ -58,10 +58,11 @@ class ServiceHealth:
         self._rows = Probe(self._read_rows, limit_s=LIMIT_S, fresh_s=FRESH_S)
         self._broker = Probe(lambda: takes_writes(broker), limit_s=LIMIT_S, fresh_s=FRESH_S)
         self._free = Probe(store.free_bytes, limit_s=LIMIT_S, fresh_s=FRESH_S)
-        self._deployed = Probe(Registry(settings.storage.models).deployed_sha256, limit_s=LIMIT_S, fresh_s=FRESH_S)
+        self._store = store
+        self._checkpoint = Probe(self._find_checkpoint, limit_s=LIMIT_S, fresh_s=FRESH_S)
 
     def report(self) -> Report:
-        for part in (self._guard, self._rows, self._broker, self._free, self._deployed):
+        for part in (self._guard, self._rows, self._broker, self._free, self._checkpoint):
             part.start()  # all at once: two that hang cost no more than one
         facts = Facts(
             settings=self._settings,
@@ -69,7 +70,7 @@ class ServiceHealth:
             broker=self._ask_broker(),
             storage_error=self._storage_error(),
             free_bytes=self._ask_free_bytes(),
-            deployed_sha256=self._ask_deployed(),
+            has_checkpoint=self._ask_checkpoint(),
         )
         return Report(facts, find(facts))
 
@@ -100,11 +101,17 @@ class ServiceHealth:
         except (StorageUnavailable, TimeoutError):
             return None  # told as a storage that is down
 
-    def _ask_deployed(self) -> str | None:
+    def _ask_checkpoint(self) -> bool:
         try:
-            return self._deployed.get()
-        except (ModelInvalid, TimeoutError):
-            return None
+            return self._checkpoint.get()
+        except (SQLAlchemyError, StorageUnavailable, TimeoutError):
+            return True  # told as a database or a storage that is down
+
+    def _find_checkpoint(self) -> bool:
+        """Whether the deployed model's is where workers look for it."""
+        with self._database.read() as session:
+            primary = deployments.wanted(session).primary
+        return bool(_shipped_sha256()) if primary is None else self._store.exists(primary)
 
     def _read_rows(self) -> Rows:
         with self._database.read() as session:
@@ -115,7 +122,17 @@ class ServiceHealth:
                 workers=_known_workers(session, at),
                 sweeper_seen_at=heartbeats.last_seen(session, heartbeats.SWEEPER),
                 images_per_s=queries.images_per_s(session, at),
+                deployed_sha256=deployments.wanted(session).primary or _shipped_sha256(),
+                deployed_at=deployments.changed_at(session),
             )
+
+
+def _shipped_sha256() -> str:
+    """Of the model that comes with the release; empty if its file is damaged here."""
+    try:
+        return registry.shipped().sha256
+    except ModelInvalid:
+        return ""
 
 
 def _known_workers(session: Session, at: datetime) -> list[WorkerFacts]:
@@ -139,6 +156,7 @@ def _known_workers(session: Session, at: datetime) -> list[WorkerFacts]:
             started_at=row.started_at,
             seen_at=row.seen_at,
             paused_reason=row.paused_reason,
+            model_problem=row.model_problem,
         )
         for row, model_name in rows
     ]

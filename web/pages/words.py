@@ -75,8 +75,8 @@ def kind_of_file(media_type: str) -> str:
 
 
 def prediction(image: Image) -> Prediction | None:
-    """Of the newest model that screened the image."""
-    return image.predictions[-1] if image.predictions else None
+    """The one of an image that is shown."""
+    return image.primary_prediction
 
 
 def progress_words(progress: Progress) -> str:

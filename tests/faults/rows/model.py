@@ -1,4 +1,4 @@
-"""The model's file missing, truncated or another one, when workers start and when an operator switches."""
+"""Models: their checkpoint missing, truncated or another one, and another model deployed under load."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from model.registry import DEFAULT, Registry
+from sqlalchemy import func, select
+
+from db import deployments as db_deployments
+from db.session import now
+from db.tables import Image, Prediction, Worker
+from model import registry
+from model.registry import DEFAULT
+from services.deployments import Deployments
+from storage.open import open_store
 from tests.faults.matrix import Row, Run
 
 
@@ -35,62 +43,105 @@ def another_model(run: Run) -> Path:
 HARM: dict[str, Callable[[Path], None]] = {"missing": Path.unlink, "truncated": truncate, "wrong hash": change}
 
 
+def deployments(run: Run) -> Deployments:
+    return Deployments(run.stack.database, open_store(run.stack.settings))
+
+
+def deploy_another(run: Run) -> Path:
+    """Where its checkpoint lies in the blob store."""
+    service = deployments(run)
+    sha256 = service.import_(another_model(run)).sha256
+    service.activate(sha256)
+    run.notes["sha256"] = sha256
+    return run.stack.settings.storage.blobs / sha256[:2] / sha256
+
+
 def at_start(harm: Callable[[Path], None]) -> Callable[[Run], None]:
     """Both workers are started again and find the model damaged: they end, saying why, and claim nothing."""
 
     def inject(run: Run) -> None:
-        registry = Registry(run.stack.settings.storage.models)
-        entry = registry.import_(another_model(run))
-        registry.activate(entry.sha256)
-        harm(entry.path)
-        run.notes["path"] = entry.path
-        _restart_workers(run)
+        for worker in run.stack.workers:
+            worker.terminate()
+        path = deploy_another(run)
+        harm(path)
+        run.notes["path"] = path
+        for worker in run.stack.workers:
+            worker.wanted = True
+        _wait_until_said(run, "worker_cannot_start")
 
     return inject
 
 
-def at_switch(run: Run) -> None:
-    """The operator names a model that is not there; one worker is started again, the other keeps the good one."""
-    models = run.stack.settings.storage.models
-    models.mkdir(exist_ok=True)
-    (models / "active").write_text("ab" * 32 + "\n", encoding="ascii")
-    run.notes["path"] = models / ("ab" * 32 + ".safetensors")
-    run.notes["times_said"] = run.stack.logs().count(str(run.notes["path"]))
-    run.stack.workers[0].terminate()
-    run.stack.workers[0].wanted = True
-    _wait_for_reason(run)
+def at_switch(harm: Callable[[Path], None]) -> Callable[[Run], None]:
+    """The operator deploys a model whose checkpoint is damaged: the workers go on with the one they have."""
+
+    def inject(run: Run) -> None:
+        service = deployments(run)
+        sha256 = service.import_(another_model(run)).sha256
+        run.notes["sha256"] = sha256
+        with run.stack.database.begin() as session:  # at once, and not after the damage is noticed
+            db_deployments.deploy(session, sha256, by="(test)", now=now(session))
+            harm(run.stack.settings.storage.blobs / sha256[:2] / sha256)
+        _wait_until_said(run, "model_kept")
+
+    return inject
 
 
-def _restart_workers(run: Run) -> None:
-    run.notes["times_said"] = run.stack.logs().count(str(run.notes["path"]))
-    for worker in run.stack.workers:
-        worker.terminate()
-    for worker in run.stack.workers:
-        worker.wanted = True
-    _wait_for_reason(run)
+def under_load(run: Run) -> None:
+    """Another model is deployed while both workers are busy, and then the first one again."""
+    deploy_another(run)
+    run.wait_until(lambda: _models(run) == {run.notes["sha256"]}, "both workers to run the deployed model")
+    run.pause()
+    deployments(run).activate("default")
+    shipped = registry.shipped().sha256
+    run.wait_until(lambda: _models(run) == {shipped}, "both workers to run the first model again")
 
 
-def _wait_for_reason(run: Run) -> None:
-    path, before = str(run.notes["path"]), run.notes["times_said"]
-    assert isinstance(before, int)
-    run.wait_until(lambda: run.stack.logs().count(path) > before, "a worker to say which model it cannot load")
+def nothing_twice(run: Run, rows: list[Image]) -> list[str]:
+    """No image lost its lease for it, and the other model has screened some."""
+    again = sum(row.attempt != 1 for row in rows)
+    with run.stack.database.read() as session:
+        query = select(func.count()).select_from(Prediction).join(Image, Image.primary_prediction_id == Prediction.id)
+        by_other = session.scalars(
+            query.where(Prediction.model_sha256 == run.notes["sha256"], Image.id.in_([row.id for row in rows]))
+        ).one()
+    problems = [f"{again} images were tried twice although a model was only changed"] if again else []
+    return problems + ([] if by_other else ["no image was screened by the model that was deployed"])
+
+
+def _models(run: Run) -> set[str]:
+    """What the workers that run say they run."""
+    with run.stack.database.read() as session:
+        names = {run.stack.name_of(worker) for worker in run.stack.workers}
+        rows = session.execute(select(Worker.name, Worker.model_sha256).where(Worker.name.in_(names))).all()
+    return {sha256 for _, sha256 in rows} if len(rows) == len(run.stack.workers) else set()
+
+
+def _wait_until_said(run: Run, event: str) -> None:
+    before = run.stack.logs().count(event)
+    run.wait_until(lambda: run.stack.logs().count(event) > before, f"a worker to log {event}")
 
 
 def put_back(run: Run) -> None:
     """What the sentence tells the operator to do: the shipped model again."""
-    Registry(run.stack.settings.storage.models).activate("default")
+    deployments(run).activate("default")
 
 
 def put_file_back(run: Run) -> None:
     path = run.notes["path"]
     assert isinstance(path, Path)
-    shutil.copyfile(another_model(run), path)
+    path.unlink(missing_ok=True)
+    deployments(run).import_(another_model(run))
 
 
 ROWS = [
     *(
-        Row(f"model file {how}", "at the workers' start", inject=at_start(harm), restore=put_file_back)
+        Row(f"checkpoint {how}", "at the workers' start", inject=at_start(harm), restore=put_file_back)
         for how, harm in HARM.items()
     ),
-    Row("model file missing", "at a switch of models", inject=at_switch, restore=put_back),
+    *(
+        Row(f"checkpoint {how}", "at a change of models", inject=at_switch(harm), restore=put_back)
+        for how, harm in HARM.items()
+    ),
+    Row("model activated", "under load", inject=under_load, check=nothing_twice),
 ]

@@ -55,7 +55,7 @@ def cases(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    return loaded.load(Registry(tmp_path_factory.mktemp("models")).active(), "auto")
+    return loaded.load(Registry(tmp_path_factory.mktemp("models")).primary(), "auto")
 
 
 def screened(folder: Path, model: LoadedModel, settings: Settings) -> dict[str, Row]:

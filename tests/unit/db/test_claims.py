@@ -6,10 +6,14 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from db import claims, jobs, queries
+from db.claims import Scored
 from db.session import now
 from db.states import Decision, ImageState, Priority
+from db.tables import Image, Job
+from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.db.conftest import LEASE_S, MAX_ATTEMPTS, Desk
 
@@ -345,3 +349,39 @@ def test_work_waits_as_long_as_an_image_is_queued(desk: Desk) -> None:
     assert waits()
     desk.claim(1)
     assert not waits()
+
+
+def test_an_image_names_the_prediction_that_finished_it(desk: Desk) -> None:
+    desk.job(3)
+    desk.finish(desk.claim())
+    named = {image.id: image.primary_prediction_id for image in desk.images()}
+    assert named == {prediction.image_id: prediction.id for prediction in desk.predictions()}
+    assert [image.decision for image in desk.images()] == ["pneumonia"] * 3
+
+
+def test_a_lost_lease_names_nothing(desk: Desk) -> None:
+    desk.job(2)
+    held = desk.claim()
+    desk.fail(held[1], transient=False)
+    assert desk.finish(held) == 1
+    assert [image.primary_prediction_id is None for image in desk.images()] == [False, True]
+
+
+def test_a_retry_keeps_the_primary_prediction_until_there_is_a_new_one(desk: Desk) -> None:
+    """Only an image without one can be retried today; should that change, the page goes on showing what it has."""
+    job, _ = desk.job(1)
+    desk.finish(desk.claim())
+    (before,) = (image.primary_prediction_id for image in desk.images())
+    with desk.database.begin() as session:
+        factories.model(session, "e" * 64, "another")
+        session.execute(update(Image).values(state=ImageState.FAILED))
+        jobs.retry(session, session.get_one(Job, job.id))
+    assert [image.primary_prediction_id for image in desk.images()] == [before]
+    with desk.database.begin() as session:
+        at = now(session)
+        held = claims.claim(session, worker="w1", limit=1, lease_s=60, now=at)
+        scored = [Scored(claim, 0.2, Decision.NORMAL) for claim in held]
+        claims.finish(session, scored, model_sha256="e" * 64, threshold=0.5, worker="w1", now=at)
+    (image,) = desk.images()
+    assert image.primary_prediction_id == max(prediction.id for prediction in desk.predictions()) != before
+    assert image.decision == "normal"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from db import migrate, previews
 from db.session import Database
-from db.states import Decision, ImageState, Opinion, Priority, Role
+from db.states import Decision, ImageState, ModelRole, Opinion, Priority, Role
 from db.tables import Base, Image, Job, Prediction, Token, Worker, is_modelled
 from tests.testing import factories
 
@@ -30,9 +31,18 @@ def tables(url: str) -> set[str]:
     return found
 
 
+def is_comparable(item: Any, _name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+    """Not a foreign key that came with an added column: SQLAlchemy reads of SQLite only those of a CREATE TABLE."""
+    added = kind == "foreign_key_constraint" and [column.name for column in item.columns] == ["primary_prediction_id"]
+    return not added
+
+
 def test_the_migrations_lead_to_the_models(database: Database) -> None:
+    options: dict[str, Any] = {"compare_type": True, "include_name": is_modelled}
+    if database.engine.dialect.name == "sqlite":
+        options["include_object"] = is_comparable
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_modelled})
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 
@@ -152,6 +162,7 @@ COLUMNS: list[tuple[str, str, type[StrEnum]]] = [
     ("users", "role", Role),
     ("predictions", "decision", Decision),
     ("reviews", "opinion", Opinion),
+    ("deployments", "role", ModelRole),
 ]
 
 

@@ -107,7 +107,8 @@ def test_an_image_is_read_with_its_job_prediction_and_model(desk: Desk) -> None:
     with desk.database.read() as session:
         image = queries.image(session, image_id)
     assert image is not None
-    assert (image.job.name, image.predictions[0].model.name) == (job.name, "fake-brightness")
+    assert image.primary_prediction is not None
+    assert (image.job.name, image.primary_prediction.model.name) == (job.name, "fake-brightness")
 
 
 def test_an_image_that_is_not_there_is_none(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from model.registry import DEFAULT, Registry
 
 
 def test_is_active_in_a_new_installation(tmp_path: Path) -> None:
-    entry = Registry(tmp_path).active()
+    entry = Registry(tmp_path).primary()
     assert entry.path == DEFAULT
     assert entry.card.classes == ("normal", "pneumonia")
     assert {"test", "out_of_fold"} <= entry.card.metrics.keys()
@@ -21,7 +21,7 @@ def test_is_active_in_a_new_installation(tmp_path: Path) -> None:
 
 def test_tells_training_images_apart(shared_data: Path, tmp_path: Path) -> None:
     """Not a measurement, these images were trained on; but swapped classes or a broken transform would show."""
-    model = loaded.load(Registry(tmp_path).active(), "torch-cpu")
+    model = loaded.load(Registry(tmp_path).primary(), "torch-cpu")
     for folder, expected in [("NORMAL", False), ("PNEUMONIA", True)]:
         files = sorted((shared_data / "originals" / folder).iterdir())[:10]
         batch = np.stack([preprocess(decode(file.read_bytes())) for file in files])

@@ -1,4 +1,4 @@
-"""Importing, activating and finding models; a broken one is never passed over in silence."""
+"""Importing and finding models as files; a broken one is never passed over in silence."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def registry(files: Path, tmp_path: Path) -> Registry:
 
 def test_only_the_default_at_first(registry: Registry) -> None:
     [entry] = registry.list()
-    assert (entry.name, entry.active) == ("shipped", True)
-    assert registry.active() == entry
+    assert entry.name == "shipped"
+    assert registry.primary() == registry.get("default") == entry
     assert not registry.models_dir.exists()
 
 
-def test_import_is_named_by_hash_and_not_active(registry: Registry, files: Path) -> None:
+def test_import_is_named_by_hash(registry: Registry, files: Path) -> None:
     entry = registry.import_(files / "other.safetensors")
     assert entry.path == registry.models_dir / f"{entry.sha256}.safetensors"
-    assert not entry.active
+    assert registry.primary().name == "shipped"
     assert [e.name for e in registry.list()] == ["shipped", "other"]
 
 
@@ -46,19 +46,10 @@ def test_importing_twice_changes_nothing(registry: Registry, files: Path) -> Non
     assert [path.name for path in registry.models_dir.iterdir()] == [first.path.name]
 
 
-def test_activate_and_back(registry: Registry, files: Path) -> None:
-    registry.import_(files / "other.safetensors")
-    assert registry.activate("other").active
-    assert registry.active().name == "other"
-    assert [(e.name, e.active) for e in registry.list()] == [("shipped", False), ("other", True)]
-    assert registry.activate("default").active
-    assert registry.active().name == "shipped"
-
-
 def test_default_imported_as_a_file_is_listed_once(registry: Registry) -> None:
     entry = registry.import_(registry.default)
     assert [e.sha256 for e in registry.list()] == [entry.sha256]
-    assert registry.active().path == registry.default
+    assert registry.primary().path == registry.default
 
 
 def test_get_by_hash_prefix(registry: Registry, files: Path) -> None:
@@ -84,31 +75,13 @@ def test_import_refuses_what_is_no_checkpoint(registry: Registry, tmp_path: Path
     assert not registry.models_dir.exists()
 
 
-def test_active_model_gone_is_an_error(registry: Registry, files: Path) -> None:
+def test_a_model_that_was_changed_is_an_error(registry: Registry, files: Path) -> None:
     entry = registry.import_(files / "other.safetensors")
-    registry.activate("other")
-    entry.path.unlink()
-    with pytest.raises(ModelInvalid, match="no model at"):
-        registry.active()
-
-
-def test_active_model_changed_is_an_error(registry: Registry, files: Path) -> None:
-    entry = registry.import_(files / "other.safetensors")
-    registry.activate("other")
     entry.path.write_bytes((files / "namesake.safetensors").read_bytes())
-    with pytest.raises(ModelInvalid, match="has sha256"):
-        registry.active()
     with pytest.raises(ModelInvalid, match="has sha256"):
         registry.list()
 
 
-def test_no_default_shipped(tmp_path: Path) -> None:
-    with pytest.raises(ModelInvalid, match="no model at"):
-        Registry(tmp_path, default=tmp_path / "default.safetensors").active()
-
-
-def test_unreadable_choice_is_an_error(registry: Registry) -> None:
-    registry.models_dir.mkdir()
-    (registry.models_dir / "active").write_bytes(b"\xff\xfe")
-    with pytest.raises(ModelInvalid, match="model activate"):
-        registry.active()
+def test_the_shipped_model_gone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelInvalid, match="There is no model at"):
+        Registry(tmp_path, default=tmp_path / "default.safetensors").primary()

@@ -14,9 +14,9 @@ import typer
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from cli import evaluate as cli_evaluate
-from cli import model as cli_model
-from cli import train as cli_train
+from cli import model
+from cli.evaluate import evaluate
+from cli.train import train
 from core.errors import ModelInvalid
 from model import checkpoint
 from tests.unit.training.synthetic import write_backbone, write_dataset
@@ -33,9 +33,9 @@ dropout = 0.0
 """
 
 commands = typer.Typer()
-commands.command()(cli_train.train)
-commands.command()(cli_evaluate.evaluate)
-commands.add_typer(cli_model.app, name="model")
+commands.command()(train)
+commands.command()(evaluate)
+commands.add_typer(model.app, name="model")
 
 
 @dataclass

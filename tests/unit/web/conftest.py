@@ -12,12 +12,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import heartbeats, jobs, workers
+from db import deployments, heartbeats, jobs, workers
 from db.session import now
 from db.states import Decision, ImageState, Priority
 from db.tables import Image, Prediction, User
 from imaging import cam
 from tests.conftest import PASSWORD
+from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.visitor import Visitor
 from web.services import Services
@@ -88,8 +89,9 @@ def add_job(services: Services, token: str) -> AddJob:
                 prediction.cam = cam.pack(np.full((7, 7), 3, np.float16))
                 if domain_score > 1:
                     prediction.decision, prediction.reason = Decision.REFUSED, "It looks like a hand."
-            row.decision = prediction.decision
             session.add(prediction)
+            session.flush()
+            row.decision, row.primary_prediction_id = prediction.decision, prediction.id
 
     return add
 
@@ -106,10 +108,11 @@ def worker(services: Services) -> str:
 
 
 def deploy(services: Services, sha256: str = FAKE_SHA256) -> None:
-    """Make the model of this hash the one in use."""
-    services.settings.storage.models.mkdir(exist_ok=True)
-    (services.settings.storage.models / f"{sha256}.safetensors").touch()
-    (services.settings.storage.models / "active").write_text(sha256)
+    """Make the model of this hash the one in use, since an hour ago; something lies in the store under its name."""
+    (services.settings.storage.blobs / sha256[:2] / sha256).touch()
+    with services.database.begin() as session:
+        factories.model(session, sha256, "of-this-site")
+        deployments.deploy(session, sha256, by="ada", now=now(session) - timedelta(hours=1))
 
 
 @pytest.fixture(autouse=True)

@@ -246,22 +246,6 @@ def test_the_model_is_loaded_once_and_in_the_thread_that_uses_it(services: Servi
     assert set(used_in) == set(loaded_in)
 
 
-def test_each_prediction_keeps_the_model_that_made_it(services: Services, submit: Submit, make: Make) -> None:
-    """Another model is loaded while a batch is in the network."""
-    other = fake_model(sha256="b" * 64)
-    with services.database.begin() as session:
-        factories.model(session, other.sha256)
-    loading = threading.Thread(target=lambda: worker.swap(lambda: other))
-    engine = Arrivals(loading.start)
-    worker = make(engine=engine)
-    submit(*pngs(4))
-    worker.drain()
-    loading.join()
-    submit(*pngs(4, first_seed=9))
-    worker.drain()
-    assert [row.predictions[0].model_sha256 for row in rows(services)] == [FAKE_SHA256] * 4 + [other.sha256] * 4
-
-
 def test_batches_and_images_are_counted(submit: Submit, pipeline: Pipeline) -> None:
     submit(*pngs(5))
     pipeline.drain()

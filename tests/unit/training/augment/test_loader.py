@@ -7,16 +7,16 @@ import torch
 
 from training.augment import loader
 from training.augment.distort import DistortConfig
-from training.augment.loader import Batch, Labelled, Share
+from training.augment.loader import Batch, LabelledImages, Share
 
 
-def make_labelled(normal: int = 6, pneumonia: int = 18, side_px: int = 32) -> Labelled:
+def make_labelled(normal: int = 6, pneumonia: int = 18, side_px: int = 32) -> LabelledImages:
     """Pneumonia is brighter."""
     labels = np.array([0] * normal + [1] * pneumonia, dtype=np.int64)
     rng = np.random.default_rng(0)
     pixels = rng.normal(90 + 60 * labels[:, None, None], 25, (len(labels), side_px, side_px)).clip(0, 255)
     causes = np.where(labels == 1, np.arange(len(labels)) % 2, -1)
-    return Labelled(pixels.astype(np.uint8), labels, causes)
+    return LabelledImages(pixels.astype(np.uint8), labels, causes)
 
 
 def read(seed: int = 0, epoch: int = 0, workers: int = 0, size: int = 4) -> list[Batch]:
@@ -51,7 +51,7 @@ def test_same_seed_same_batches_whatever_the_workers() -> None:
 def test_shares_make_up_the_batches() -> None:
     """Causes number the images here: each image of a batch goes to one process, and the copies differ as they would."""
     plain = make_labelled()
-    data = Labelled(plain.pixels, plain.labels, np.arange(len(plain.labels)))
+    data = LabelledImages(plain.pixels, plain.labels, np.arange(len(plain.labels)))
 
     def taken(share: Share) -> list[list[float]]:
         found = loader.batches(data, DistortConfig(), size=5, seed=0, epoch=0, workers=0, share=share)
@@ -74,4 +74,4 @@ def test_select_and_digest() -> None:
     assert (len(normals.pixels), normals.causes.tolist()) == (6, [-1] * 6)
     assert data.digest == make_labelled().digest
     assert data.digest != normals.digest
-    assert data.digest != Labelled(data.pixels, data.labels, 1 - data.causes).digest
+    assert data.digest != LabelledImages(data.pixels, data.labels, 1 - data.causes).digest

@@ -72,7 +72,7 @@ def test_a_checkpoint_gets_statistics_and_keeps_everything_else(tmp_path: Path) 
     pixels = np.stack([radiograph(seed, size_px=(224, 224)) for seed in range(24)])
     dataset = replace(make_dataset([0, 1] * 12, [f"p{number}" for number in range(24)]), pixels=pixels)
     seen: list[tuple[int, int]] = []
-    card = ood.add(source, out, dataset, progress=lambda done, total: seen.append((done, total)))
+    card = ood.add_ood_statistics(source, out, dataset, progress=lambda done, total: seen.append((done, total)))
     made = checkpoint.load(out)
     assert made.card == card
     assert card.model_copy(update={"ood": None}) == make_card()
@@ -90,5 +90,5 @@ def test_statistics_can_be_replaced_in_place(tmp_path: Path) -> None:
     save_model(file)
     pixels = np.stack([radiograph(seed, size_px=(224, 224)) for seed in range(12)])
     dataset = replace(make_dataset([0, 1] * 6, [f"p{number}" for number in range(12)]), pixels=pixels)
-    first, second = (ood.add(file, file, dataset, seed).ood for seed in (0, 0))
+    first, second = (ood.add_ood_statistics(file, file, dataset, seed).ood for seed in (0, 0))
     assert first == second

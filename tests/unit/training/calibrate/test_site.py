@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli import model as cli_model
+from cli import model
 from core.errors import InvalidInput
 from model import checkpoint
 from model.registry import Entry, Registry
@@ -19,13 +19,13 @@ from training.calibrate import site
 from training.calibrate.site import Scores
 
 commands = typer.Typer()
-commands.add_typer(cli_model.app, name="model")
+commands.add_typer(model.app, name="model")
 
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Entry:
     save_model(tmp_path / "parent.safetensors", name="parent")
-    return Registry(tmp_path / "models", default=tmp_path / "parent.safetensors").active()
+    return Registry(tmp_path / "models", default=tmp_path / "parent.safetensors").primary()
 
 
 def scores(shift: float = 0.0, each: int = 100, spread: float = 1.0) -> Scores:

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import InvalidInput
 from tests.unit.training.synthetic import write_dataset
-from training.data import dataset as labelled
+from training.data.dataset import read_dataset
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_reads_a_folder_sorted(folder: Path) -> None:
-    dataset = labelled.read(folder, for_training=True)
+    dataset = read_dataset(folder, for_training=True)
     assert dataset.names == sorted(dataset.names)
     assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert dataset.pixels.shape == (6, 224, 224)
@@ -30,28 +30,28 @@ def test_reads_a_folder_sorted(folder: Path) -> None:
 def test_tar_gives_the_same(folder: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "set.tar", "w") as archive:
         archive.add(folder, arcname=".")
-    from_tar = labelled.read(tmp_path / "set.tar", for_training=True)
-    assert from_tar.digest == labelled.read(folder, for_training=True).digest
-    assert from_tar.patients == labelled.read(folder, for_training=True).patients
+    from_tar = read_dataset(tmp_path / "set.tar", for_training=True)
+    assert from_tar.digest == read_dataset(folder, for_training=True).digest
+    assert from_tar.patients == read_dataset(folder, for_training=True).patients
 
 
 def test_class_folders_alone_will_do(folder: Path) -> None:
-    assert labelled.read(folder / "train", for_training=True).digest == labelled.read(folder, for_training=True).digest
+    assert read_dataset(folder / "train", for_training=True).digest == read_dataset(folder, for_training=True).digest
 
 
 def test_digest_depends_on_labels_and_pixels(folder: Path) -> None:
-    before = labelled.read(folder, for_training=True).digest
+    before = read_dataset(folder, for_training=True).digest
     file = next((folder / "train" / "NORMAL").iterdir())
     file.rename(folder / "train" / "PNEUMONIA" / file.name)
-    assert labelled.read(folder, for_training=True).digest != before
+    assert read_dataset(folder, for_training=True).digest != before
 
 
 def test_duplicates_are_left_out_or_kept(folder: Path) -> None:
     normal = folder / "train" / "NORMAL"
     shutil.copy(normal / "IM-0000-0000.png", normal / "IM-0099-0000.png")
-    dataset = labelled.read(folder, for_training=True)
+    dataset = read_dataset(folder, for_training=True)
     assert (len(dataset.names), dataset.duplicates) == (6, 1)
-    kept = labelled.read(folder, for_training=False)
+    kept = read_dataset(folder, for_training=False)
     assert (len(kept.names), kept.duplicates) == (7, 0)
 
 
@@ -59,30 +59,30 @@ def test_official_test_split_is_not_trained_on(folder: Path) -> None:
     shutil.copytree(folder / "train", folder / "test")
     file = next((folder / "test" / "NORMAL").iterdir())
     file.write_bytes(file.read_bytes() + b"no duplicate")
-    assert not any(name.startswith("test/") for name in labelled.read(folder, for_training=True).names)
-    assert len(labelled.read(folder, for_training=False).names) == 12
-    assert len(labelled.read(folder / "test", for_training=True).names) == 6
+    assert not any(name.startswith("test/") for name in read_dataset(folder, for_training=True).names)
+    assert len(read_dataset(folder, for_training=False).names) == 12
+    assert len(read_dataset(folder / "test", for_training=True).names) == 6
 
 
 def test_progress_ends_at_the_total(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
-    labelled.read(folder, lambda done, total: seen.append((done, total)), for_training=True)
+    read_dataset(folder, lambda done, total: seen.append((done, total)), for_training=True)
     assert seen == [(done, 6) for done in range(1, 7)]
 
 
 def test_a_class_without_images(folder: Path) -> None:
     shutil.rmtree(folder / "train" / "NORMAL")
     with pytest.raises(InvalidInput, match="NORMAL"):
-        labelled.read(folder, for_training=True)
+        read_dataset(folder, for_training=True)
 
 
 def test_damaged_image_is_named(folder: Path) -> None:
     (folder / "train" / "NORMAL" / "IM-0000-0000.png").write_bytes(b"nonsense")
     with pytest.raises(InvalidInput, match=r"IM-0000-0000\.png: .* Remove it"):
-        labelled.read(folder, for_training=True)
+        read_dataset(folder, for_training=True)
 
 
 def test_a_list_whose_file_is_missing(folder: Path) -> None:
     (folder / "list.csv").write_text("path,label\nmissing.png,0\nnowhere.png,1\n")
     with pytest.raises(InvalidInput, match=r"Cannot read missing\.png: No such file"):
-        labelled.read(folder / "list.csv", for_training=True)
+        read_dataset(folder / "list.csv", for_training=True)

@@ -14,9 +14,10 @@ from model import resnet
 from model.resnet import GrayResNet
 from tests.unit.training.augment.test_loader import make_labelled
 from training.augment.distort import DistortConfig
-from training.augment.loader import Labelled
-from training.finetune import loop, trainee
+from training.augment.loader import LabelledImages
+from training.finetune import trainee
 from training.finetune.loop import Run
+from training.finetune.predict import predict, resize
 from training.finetune.schedule import FinetuneConfig, Stage
 from training.finetune.trainee import Trainee
 from training.loss import balanced_loss
@@ -57,7 +58,7 @@ def test_learns_and_tells_each_epoch(tmp_path: Path) -> None:
     assert tuned.history[-1].validation_loss < tuned.history[0].validation_loss
     assert [epoch.size_px for epoch in tuned.history] == [32] * 5
     assert steps == [(done, 20) for done in range(1, 21)]
-    logits = loop.predict(tuned.network, DATA.pixels, 32, "float32")
+    logits = predict(tuned.network, DATA.pixels, 32, "float32")
     assert logits[DATA.labels == 1].mean() > logits[DATA.labels == 0].mean()
 
 
@@ -77,14 +78,14 @@ def test_without_validation_keeps_the_last_epoch(tmp_path: Path) -> None:
 
 def test_stops_early_and_goes_back_to_the_best(tmp_path: Path) -> None:
     """Validation labels turned round: the better it learns, the worse it gets."""
-    wrong = Labelled(DATA.pixels, 1 - DATA.labels, DATA.causes)
+    wrong = LabelledImages(DATA.pixels, 1 - DATA.labels, DATA.causes)
     config = CONFIG.model_copy(
         update={"stages": (Stage(epochs=9, size_px=32, train_from="conv1"),), "patience_epochs": 2}
     )
     tuned = run(config).fit(DATA, tmp_path / "s", validation=wrong)
     losses = [epoch.validation_loss for epoch in tuned.history]
     assert len(losses) == tuned.best_epoch + 2 < 9
-    logits = loop.predict(tuned.network, wrong.pixels, 32, "float32")
+    logits = predict(tuned.network, wrong.pixels, 32, "float32")
     assert balanced_loss(logits, wrong.labels) == pytest.approx(min(losses), rel=1e-3)
 
 
@@ -117,5 +118,5 @@ def test_layer_of_a_parameter(parameter: str, layer: str) -> None:
 
 def test_resize_leaves_the_right_size_alone() -> None:
     pixels = torch.from_numpy(DATA.pixels)
-    assert loop.resize(pixels, 32) is pixels
-    assert loop.resize(pixels, 48).shape == (40, 48, 48)
+    assert resize(pixels, 32) is pixels
+    assert resize(pixels, 48).shape == (40, 48, 48)

@@ -11,13 +11,13 @@ import torch
 from tests.unit.training.augment.test_loader import make_labelled
 from tests.unit.training.finetune.test_loop import CONFIG, GENTLE, make_network
 from training.augment.distort import DistortConfig
-from training.augment.loader import Labelled
+from training.augment.loader import LabelledImages
 from training.augment.restyle import RestyleConfig
 from training.finetune import networks
 from training.finetune.loop import Run
-from training.finetune.networks import Soup, Workshop
 from training.finetune.schedule import FinetuneConfig, Polish, Stage
-from training.finetune.soup import average as soup_of
+from training.finetune.soup import average
+from training.finetune.soup_trainer import Soup, SoupTrainer
 
 FOLDS = np.arange(40) % 10
 DATA = make_labelled(16, 24, side_px=224)
@@ -28,8 +28,8 @@ NAMES = ("final", "group0", "group1", "group2")
 RESTYLED: DistortConfig = GENTLE.model_copy(update={"restyle": RestyleConfig(share=0.5)})
 
 
-def workshop(folder: Path) -> Workshop:
-    return Workshop(folder, make_network(), SHORT, RESTYLED, 0, lambda stage, done, total: None)
+def make_trainer(folder: Path) -> SoupTrainer:
+    return SoupTrainer(folder, make_network(), SHORT, RESTYLED, 0, lambda stage, done, total: None)
 
 
 def test_groups_follow_the_parts() -> None:
@@ -46,7 +46,7 @@ def test_key_depends_on_what_matters() -> None:
 
 
 def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = networks.develop(workshop(tmp_path), DATA, FOLDS, 3)
+    first = networks.develop(make_trainer(tmp_path), DATA, FOLDS, 3)
     assert {file.name for file in tmp_path.iterdir()} == {
         *(f"{name}-seed{n}.{kind}" for name in NAMES for n in (0, 1) for kind in ("json", "safetensors")),
         *(f"{name}-{of}.npy" for name in NAMES if name != "final" for of in ("mean2", "seed0", "seed1")),
@@ -55,7 +55,7 @@ def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert first.views == networks.VIEWS
     assert len({row.tobytes() for row in (*first.out_of_fold, *first.by_seed)}) == 5
     monkeypatch.setattr(Run, "fit", lambda *_args, **_more: pytest.fail("trained again"))
-    again = networks.develop(workshop(tmp_path), DATA, FOLDS, 3)
+    again = networks.develop(make_trainer(tmp_path), DATA, FOLDS, 3)
     assert np.array_equal(first.out_of_fold, again.out_of_fold)
     assert torch.equal(first.final.body.fc.weight, again.final.body.fc.weight)
     assert first.history == again.history
@@ -64,49 +64,51 @@ def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_second_cycle_starts_from_the_mean_of_the_first(tmp_path: Path) -> None:
     polish = Polish(epochs=2, size_px=48, train_from="fc", rate=0.1)
     config = SHORT.model_copy(update={"polish": polish})
-    place = Workshop(tmp_path, make_network(), config, GENTLE, 0, lambda stage, done, total: None)
-    soup = place.soup("one", DATA, validation=DATA)
+    trainer = SoupTrainer(tmp_path, make_network(), config, GENTLE, 0, lambda stage, done, total: None)
+    soup = trainer.train("one", DATA, validation=DATA)
     assert {file.stem for file in tmp_path.iterdir()} == {"one-seed0", "one-seed1", "one-mean2"}
     assert [epoch.size_px for epoch in soup.history] == [32, 48, 48]
     assert soup.best_epoch == 1
-    mean = soup_of(soup.members).body.state_dict()
+    mean = average(soup.members).body.state_dict()
     body = soup.network.body.state_dict()
     assert torch.equal(mean["layer4.0.conv1.weight"], body["layer4.0.conv1.weight"])
     assert not torch.equal(mean["fc.weight"], body["fc.weight"])
-    assert place.soup("one", DATA, validation=DATA).history == soup.history
+    assert trainer.train("one", DATA, validation=DATA).history == soup.history
 
 
 def test_seeds_start_alike_and_see_other_batches(tmp_path: Path) -> None:
-    place = workshop(tmp_path)
-    first, other = (member.body.state_dict() for member in place.soup("one", DATA).members)
+    members = make_trainer(tmp_path).train("one", DATA).members
+    first, other = (member.body.state_dict() for member in members)
     assert torch.equal(first["conv1.weight"], other["conv1.weight"])  # the stage trains layer4 and what follows
     assert not torch.equal(first["fc.weight"], other["fc.weight"])
 
 
-class Recorder(Workshop):
+class Recorder(SoupTrainer):
     """Trains nothing; remembers what it was asked, and predicts the first pixel."""
 
     def __init__(self) -> None:
         self.asked: dict[str, tuple[set[int], set[int], int | None]] = {}
 
-    def soup(self, name: str, train: Labelled, validation: Labelled | None = None, epochs: int | None = None) -> Soup:
+    def train(
+        self, name: str, train: LabelledImages, validation: LabelledImages | None = None, epochs: int | None = None
+    ) -> Soup:
         self.asked[name] = numbers(train), set() if validation is None else numbers(validation), epochs
         return Soup(make_network(), [], 7, [])
 
-    def logits(self, name: str, soup: Soup, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
+    def logits(self, name: str, soup: Soup, data: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
         assert not self.asked[name][0] & numbers(data)
         rows = data.pixels[None, :, 0, 0].astype(np.float32)
         return rows, rows
 
 
-def numbers(data: Labelled) -> set[int]:
+def numbers(data: LabelledImages) -> set[int]:
     return set(data.pixels[:, 0, 0].tolist())
 
 
 def test_nobody_sees_the_test_part_or_predicts_what_it_saw() -> None:
     pixels = np.arange(40, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
     recorder = Recorder()
-    found = networks.develop(recorder, Labelled(pixels, DATA.labels, DATA.causes), FOLDS, 3)
+    found = networks.develop(recorder, LabelledImages(pixels, DATA.labels, DATA.causes), FOLDS, 3)
     known = {number for number in range(40) if number % 10 != 9}
     assert found.out_of_fold[0].tolist() == sorted(known)
     assert recorder.asked["final"] == (known, set(), 7)

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from core.errors import ConfigurationError
 from tests.unit.training.finetune.test_loop import CONFIG, DATA, GENTLE, make_network, weights
 from training.finetune import devices, parallel
-from training.finetune.loop import Run, Tuned
+from training.finetune.loop import FineTuned, Run
 from training.finetune.parallel import Job
 from training.progress import Progress
 
@@ -21,7 +21,7 @@ from training.progress import Progress
 class Watched(Job):
     """Each of its processes writes down the parameters that it ends with."""
 
-    def run(self, fabric: Fabric, progress: Progress) -> Tuned:
+    def run(self, fabric: Fabric, progress: Progress) -> FineTuned:
         run = Run(self.network, self.config, self.distortion, self.seed, fabric)
         tuned = run.fit(self.train, self.state, validation=self.validation, progress=progress)
         parameters = torch.cat([value.detach().flatten() for value in run._trainee.parameters()])
@@ -32,7 +32,7 @@ class Watched(Job):
 @dataclass
 class Trained:
     job: Job
-    tuned: Tuned
+    tuned: FineTuned
     steps: list[tuple[int, int]]
 
     def parameters(self, rank: str) -> torch.Tensor:

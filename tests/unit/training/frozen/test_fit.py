@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.config import HeadConfig
 from training.frozen import fit
-from training.frozen.head import Fold
+from training.frozen.head import Fold, HeadConfig
 
 CONFIG = HeadConfig(max_epochs=15, batch_size=16, learning_rate=0.05, dropout=0)
 FOLDS = np.arange(120) % 10

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.config import HeadConfig
 from training.frozen import head
-from training.frozen.head import Fold
+from training.frozen.head import Fold, HeadConfig
 from training.loss import balanced_loss
 
 CONFIG = HeadConfig(max_epochs=30, patience_epochs=3, batch_size=32, learning_rate=0.02, dropout=0)

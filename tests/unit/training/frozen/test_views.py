@@ -6,8 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from training.frozen import views
-from training.frozen.views import AugmentConfig
+from training.frozen.views import AugmentConfig, augment, build_transform
 
 OFF = {"flip": 0, "rotation_degrees": 0, "scale": (1, 1), "shift": 0, "contrast": 0, "brightness": 0,
        "gamma": (1, 1), "blur": 0, "noise": 0, "jpeg": 0}  # fmt: skip
@@ -19,7 +18,7 @@ def pixels(count: int = 2) -> torch.Tensor:
 
 
 def make_view(**changes: object) -> torch.Tensor:
-    return views.view(pixels(), views.build(AugmentConfig.model_validate(OFF | changes)), seed=0)
+    return augment(pixels(), build_transform(AugmentConfig.model_validate(OFF | changes)), seed=0)
 
 
 def test_all_off_changes_nothing() -> None:
@@ -57,20 +56,20 @@ def test_gamma_below_one_brightens() -> None:
 
 
 def test_seed_decides() -> None:
-    transform = views.build(AugmentConfig())
-    first = views.view(pixels(), transform, 1)
-    assert torch.equal(views.view(pixels(), transform, 1), first)
-    assert not torch.equal(views.view(pixels(), transform, 2), first)
+    transform = build_transform(AugmentConfig())
+    first = augment(pixels(), transform, 1)
+    assert torch.equal(augment(pixels(), transform, 1), first)
+    assert not torch.equal(augment(pixels(), transform, 2), first)
 
 
 def test_images_of_one_view_differ() -> None:
-    view = views.view(pixels(), views.build(AugmentConfig()), 0)
-    assert not torch.equal(view[0], view[1])
+    first, other = augment(pixels(), build_transform(AugmentConfig()), 0)[:2]
+    assert not torch.equal(first, other)
 
 
 def test_the_global_generator_is_left_alone() -> None:
     state = torch.random.get_rng_state()
-    views.view(pixels(), views.build(AugmentConfig()), 0)
+    augment(pixels(), build_transform(AugmentConfig()), 0)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 

@@ -14,14 +14,15 @@ from model import files
 from model.card import OodLimit, OperatingPoint
 from model.registry import DEFAULT
 from tests.unit.model.factories import make_card, save_model
-from training.evaluate import figures as evaluate
 from training.evaluate import seeds
-from training.release import model_card, ship
+from training.evaluate.figures import measure
+from training.release import model_card
+from training.release.ship import ROOT, ship_checkpoint
 
 
 def make_metrics(**more: Any) -> dict[str, Any]:
     labels, probabilities = np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.6, 0.7, 0.8, 0.9])
-    figures = evaluate.measure(labels, probabilities, 0.5).model_dump(mode="json")
+    figures = measure(labels, probabilities, 0.5).model_dump(mode="json")
     return {"test": {**figures, "intervals": {"auc": (0.5, 1.0)}}, "out_of_fold": figures, **more}
 
 
@@ -98,7 +99,7 @@ def test_standing_text_is_plain_about_what_it_is() -> None:
 def test_ship_replaces_checkpoint_and_card(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     sha256 = save_model(tmp_path / "run.safetensors", metrics=make_metrics(), config=CONFIG)
-    target = ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+    target = ship_checkpoint(tmp_path / "run.safetensors", root=tmp_path)
     assert target == tmp_path / "model" / "checkpoints" / "default.safetensors"
     assert files.file_sha256(target) == sha256
     assert sha256 in (tmp_path / "MODEL_CARD.md").read_text()
@@ -107,16 +108,16 @@ def test_ship_replaces_checkpoint_and_card(tmp_path: Path) -> None:
 
 def test_ship_only_into_a_checkout(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="model import"):
-        ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+        ship_checkpoint(tmp_path / "run.safetensors", root=tmp_path)
 
 
 def test_ship_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     shutil.copy(__file__, tmp_path / "run.safetensors")
     with pytest.raises(ModelInvalid):
-        ship.ship(tmp_path / "run.safetensors", root=tmp_path)
+        ship_checkpoint(tmp_path / "run.safetensors", root=tmp_path)
 
 
 def test_the_shipped_card_is_that_of_the_shipped_checkpoint() -> None:
-    text = (ship.ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
+    text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert text == model_card.render(files.read_card(DEFAULT), files.file_sha256(DEFAULT))

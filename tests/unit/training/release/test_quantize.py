@@ -60,7 +60,9 @@ def test_a_checkpoint_gets_ranges_and_keeps_everything_else(dataset: Dataset, tm
     source, out = tmp_path / "old.safetensors", tmp_path / "new.safetensors"
     save_trained_on(dataset, source)
     stages: dict[str, tuple[int, int]] = {}
-    card = quantize.add(source, out, dataset, 0, lambda name, done, total: stages.update({name: (done, total)}))
+    card = quantize.add_quantization(
+        source, out, dataset, 0, lambda name, done, total: stages.update({name: (done, total)})
+    )
     before, after = checkpoint.load(source), checkpoint.load(out)
     assert after.card == card
     assert card.model_copy(update={"quantization": None}) == before.card
@@ -84,7 +86,7 @@ def test_a_checkpoint_gets_ranges_and_keeps_everything_else(dataset: Dataset, tm
 def test_other_images_have_no_validation_part(dataset: Dataset, tmp_path: Path) -> None:
     save_model(tmp_path / "m.safetensors")
     with pytest.raises(InvalidInput, match="not those"):
-        quantize.add(tmp_path / "m.safetensors", tmp_path / "out.safetensors", dataset, 0, lambda *_: None)
+        quantize.add_quantization(tmp_path / "m.safetensors", tmp_path / "out.safetensors", dataset, 0, lambda *_: None)
     assert not (tmp_path / "out.safetensors").exists()
 
 
@@ -111,7 +113,7 @@ def test_a_shift_is_measured_and_taken_off(dataset: Dataset) -> None:
 def test_a_site_is_measured_with_its_own_point(dataset: Dataset, tmp_path: Path) -> None:
     file = tmp_path / "m.safetensors"
     save_trained_on(dataset, file)
-    parent = quantize.add(file, file, dataset, 0, lambda *_: None).quantization
+    parent = quantize.add_quantization(file, file, dataset, 0, lambda *_: None).quantization
     quantize.measure_site(file, dataset.pixels[:10], silent)
     section = checkpoint.load(file).card.quantization
     assert parent is not None

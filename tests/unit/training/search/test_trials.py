@@ -9,8 +9,7 @@ import pytest
 from optuna import Trial, TrialPruned
 
 from core.errors import InvalidInput
-from training import config
-from training.config import TrainConfig
+from training.config import DEFAULT_CONFIG, TrainConfig, load_config
 from training.search import space, trials
 
 
@@ -81,12 +80,12 @@ def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
 
 
 def test_best_is_a_whole_configuration(tmp_path: Path) -> None:
-    base = config.load(config.DEFAULT)
+    base = load_config(DEFAULT_CONFIG)
     study = trials.study(tmp_path, "key", 0)
     for _ in range(3):
         trials.attempt(study, objective)
     trials.write(tmp_path, study, base)
     smallest = min(trial.params["learning_rate"] for trial in trials.finished(study))
-    best = config.load(tmp_path / "best.toml")
+    best = load_config(tmp_path / "best.toml")
     assert best == space.apply(base, study.best_trial.params)
     assert best.finetune.learning_rate == pytest.approx(smallest, rel=1e-3)

@@ -10,15 +10,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli import tune as cli_tune
+from cli.tune import tune
 from core.errors import ConfigurationError
 from tests.unit.training.synthetic import write_backbone, write_dataset
-from training import config
-from training.config import TrainConfig
+from training.config import TrainConfig, load_config
 from training.data import split
-from training.data.dataset import read
-from training.search import tune
-from training.search.tune import Budget
+from training.data.dataset import read_dataset
+from training.search.tune import Budget, draw, prepare_search
 
 BASE = """\
 [finetune]
@@ -32,7 +30,7 @@ train_from = "fc"
 BUDGET = ("--epochs", "1", "--images", "32", "--size", "32")
 
 commands = typer.Typer()
-commands.command()(cli_tune.tune)
+commands.command()(tune)
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +67,17 @@ def test_searches_and_goes_on(folder: Path) -> None:
         "journal.log", "trials.csv", "trials.png", "best.toml", "unfinished",
     }  # fmt: skip
     assert not list((folder / "out" / "unfinished").iterdir())
-    best = config.load(folder / "out" / "best.toml")
+    best = load_config(folder / "out" / "best.toml")
     assert best.finetune.polish is not None
     assert best.finetune.stages == TrainConfig().finetune.stages
 
 
 def test_trials_see_no_image_of_the_test_part(folder: Path) -> None:
-    base = config.load(folder / "base.toml")
-    search = tune.prepare(
+    base = load_config(folder / "base.toml")
+    search = prepare_search(
         folder / "data", folder / "backbone.safetensors", folder, base, Budget(), lambda stage, done, total: None
     )
-    dataset = read(folder / "data", for_training=True)
+    dataset = read_dataset(folder / "data", for_training=True)
     parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, base.seed))
     assert np.array_equal(search.train.pixels, dataset.pixels[parts == "train"])
     assert np.array_equal(search.validation.pixels, dataset.pixels[parts == "validation"])
@@ -87,12 +85,14 @@ def test_trials_see_no_image_of_the_test_part(folder: Path) -> None:
 
 def test_draw_takes_both_classes_alike() -> None:
     labels, allowed = np.arange(20) % 2, np.arange(20) < 16
-    chosen = tune.draw(labels, allowed, 8, seed=0)
+    chosen = draw(labels, allowed, 8, seed=0)
     assert (chosen.sum(), labels[chosen].sum()) == (8, 4)
     assert not chosen[16:].any()
-    assert np.array_equal(chosen, tune.draw(labels, allowed, 8, seed=0))
+    assert np.array_equal(chosen, draw(labels, allowed, 8, seed=0))
 
 
 def test_only_fine_tuning_is_tuned(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="the configuration has frozen"):
-        tune.prepare(tmp_path, None, tmp_path, TrainConfig(method="frozen"), Budget(), lambda stage, done, total: None)
+        prepare_search(
+            tmp_path, None, tmp_path, TrainConfig(method="frozen"), Budget(), lambda stage, done, total: None
+        )

@@ -28,8 +28,8 @@ def backlog(queued: int = 0, running: int = 0, waited_s: float = 0, failed: int 
 def findings(
     waiting: Backlog, workers: Sequence[WorkerFacts] = (worker(),), *, broker: bool = True, per_s: float | None = None
 ) -> list[Finding]:
-    rows = Rows(NOW, waiting, workers, NOW, per_s)
-    return find(Facts(Settings(), rows, broker, None, None, MODEL))
+    rows = Rows(NOW, waiting, workers, NOW, per_s, MODEL, None)
+    return find(Facts(Settings(), rows, broker, None, None, has_checkpoint=True))
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,7 @@ def test_errors_come_before_warnings() -> None:
 
 
 def test_without_a_finished_image_there_is_no_forecast() -> None:
-    assert pace(Rows(NOW, backlog(queued=5), [worker()], NOW, None)) == "1 worker is running; 5 images waiting."
+    assert (
+        pace(Rows(NOW, backlog(queued=5), [worker()], NOW, None, MODEL, None))
+        == "1 worker is running; 5 images waiting."
+    )

@@ -20,10 +20,11 @@ from core.errors import StorageUnavailable
 from db import heartbeats, workers
 from db.session import Database, now
 from db.states import ImageState
-from db.tables import Heartbeat, Image, User, Worker
+from db.tables import Deployment, Heartbeat, Image, User, Worker
 from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories
+from tests.testing.fakes import FAKE_SHA256
 from tests.testing.settings import change
 from tests.unit.web.conftest import deploy
 from tests.unit.web.health.test_endpoints import client_of, figures
@@ -144,7 +145,13 @@ def sweeper_stopped(fault: Fault) -> None:
 
 
 def model_unreadable(fault: Fault) -> None:
-    (fault.services.settings.storage.models / "active").write_text(OTHER_SHA256)
+    (fault.services.settings.storage.blobs / FAKE_SHA256[:2] / FAKE_SHA256).unlink()
+
+
+def model_not_loaded(fault: Fault) -> None:
+    deploy(fault.services, OTHER_SHA256)
+    with fault.services.database.begin() as session:
+        session.execute(update(Worker).values(model_problem="It cannot load the model eeeeeeeeeeee: it is damaged."))
 
 
 def model_unused(fault: Fault) -> None:
@@ -179,6 +186,7 @@ FAULTS: dict[Code, Callable[[Fault], None]] = {
     Code.SLOW: slow,
     Code.SWEEPER_STOPPED: sweeper_stopped,
     Code.MODEL_UNREADABLE: model_unreadable,
+    Code.MODEL_NOT_LOADED: model_not_loaded,
     Code.MODEL_UNUSED: model_unused,
     Code.MIXED_MODELS: mixed_models,
     Code.MANY_FAILURES: many_failures,
@@ -327,6 +335,14 @@ def test_the_forecast_is_made_from_the_last_stretch_of_work(fault: Fault, token:
     visitor = read_all(fault, token)[2]
     assert "120 images waiting. At the present pace (" in visitor.get("/status").text
     assert "that takes about 1" in visitor.get("/status").text
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(5, []), (60, ["mixed_models"])])
+def test_workers_may_take_a_moment_to_change(fault: Fault, token: str, seconds: int, expected: list[str]) -> None:
+    mixed_models(fault)
+    with fault.services.database.begin() as session:
+        session.execute(update(Deployment).values(since=now(session) - timedelta(seconds=seconds)))
+    assert read_all(fault, token)[0]["problems"] == expected
 
 
 def test_a_sweeper_that_sweeps_shows_its_sign_of_life(fault: Fault) -> None:

@@ -75,7 +75,7 @@ def test_a_card_with_little_in_it_makes_a_page_too(show: Any, card: dict[str, An
 
 
 def test_the_shipped_model_has_purpose_data_and_figures(services: Services) -> None:
-    words = describe(Registry(services.settings.storage.models).active().card.model_dump(mode="json"))
+    words = describe(Registry(services.settings.storage.models).primary().card.model_dump(mode="json"))
     assert words.purpose
     assert words.limits
     assert "images of" in words.trained_on

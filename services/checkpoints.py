@@ -1,0 +1,66 @@
+"""The checkpoints of models in the blob store, where every host of a service finds them, beside the images' bytes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import BlobMissing, ModelInvalid, StorageFull
+from model import files, registry, weights
+from model.registry import Entry
+from storage.base import BlobStore, storage_errors
+
+MAX_BYTES = 2_000_000_000
+"""Forty times the largest ResNet-18: a limit against a wrong file."""
+
+
+def put(store: BlobStore, file: Path) -> Entry:
+    """Store a checkpoint after verifying card and weights; storing it twice changes nothing.
+
+    Raises:
+        ModelInvalid: not a checkpoint that this version can run.
+        StorageUnavailable: the store takes nothing.
+    """
+    weights.check(file, files.read_card(file))  # found out now, not when a worker loads it
+    entry = registry.entry(file)
+    with store.spool(MAX_BYTES) as spool:
+        with file.open("rb") as source:
+            shutil.copyfileobj(source, spool)
+        if spool.full:
+            raise StorageFull("The disk of the image storage is full.")
+        if spool.sha256 != entry.sha256:
+            raise ModelInvalid(f"The model {file} was changed while it was read; import it again.")
+        store.put(spool)
+    return entry
+
+
+@contextmanager
+def fetched(store: BlobStore, sha256: str) -> Iterator[Entry]:
+    """The checkpoint of this hash as a file of this host, for the time of the block. The shipped one is there already.
+
+    Raises:
+        ModelInvalid: it is not in the store, or damaged there.
+        StorageUnavailable: the store does not answer.
+    """
+    if sha256 == registry.shipped().sha256:
+        yield registry.shipped()
+        return
+    with tempfile.TemporaryDirectory(prefix="pneumoscreen-model-") as folder:
+        path = Path(folder, f"{sha256}.safetensors")
+        try:
+            with store.open(sha256) as blob, storage_errors("read"), path.open("wb") as target:
+                shutil.copyfileobj(blob, target)
+        except BlobMissing:
+            raise ModelInvalid(
+                f"The checkpoint of the model {sha256[:12]} is not in the image storage; import it again."
+            ) from None
+        try:
+            entry = registry.entry(path, sha256)
+        except ModelInvalid as error:
+            raise ModelInvalid(
+                f"The checkpoint of the model {sha256[:12]} is damaged in the image storage; import it again."
+            ) from error
+        yield entry
