@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,7 +26,9 @@ from imaging.media import sniff
 from model import loaded
 from model.decision import Prediction
 from model.loaded import LoadedModel
-from worker.batching import Outcome, decoders, screen_batches
+from worker import batching
+from worker.predict import Outcome
+from worker.scheduler import Batch, Nothing
 
 
 def screen(
@@ -63,11 +65,15 @@ def screen(
         logs.configure(configured, "screen")
         total = sources.count()
         meter = stack.enter_context(progress.meter("Screening", total))
-        for done, row in enumerate(screen_rows(sources, loaded_model, configured), start=1):
+
+        def write(row: Row) -> None:
             tally.add(row)
             if csv_file is not None:
                 csv_file.write(row)
+            done = tally.counts.total()
             meter.show(done, max(total, done))
+
+        screen_files(sources, loaded_model, configured, write)
     print_skipped(sources)
     table.print_summary(tally, csv_given=csv is not None)
     if tally.failed:
@@ -84,49 +90,66 @@ class ScreenedFile:
     notes: str = ""
 
 
-def screen_rows(sources: Sources, model: LoadedModel, settings: Settings) -> Iterator[Row]:
-    """A row for each file, in batches, two of which are in memory at a time."""
-    problems: list[Problem] = []
-    with decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
-        batches = _batches(sources, settings.worker.batch_size or model.engine.batch_size, problems.append)
-        for outcomes in screen_batches(
-            batches, lambda file: _read(file, settings.limits.max_pixels), model, pool, network
-        ):
-            for file, outcome in outcomes:
-                yield _row(file, outcome, model)
-    for problem in problems:
-        yield Row(problem.name, REJECTED, error=problem.message)
+class Files:
+    """A `batching.Source`: files in their order, and a row for each. What cannot be taken in has its row at the end."""
 
+    def __init__(
+        self, sources: Iterable[Source | Problem], model: LoadedModel, settings: Settings, write: Callable[[Row], None]
+    ) -> None:
+        self.model = model
+        self._batches = self._batched(sources, settings.worker.batch_size or model.engine.batch_size)
+        self._max_pixels = settings.limits.max_pixels
+        self._write = write
+        self.problems: list[Problem] = []
 
-def _batches(sources: Sources, size: int, on_problem: Callable[[Problem], None]) -> Iterator[list[ScreenedFile]]:
-    batch: list[ScreenedFile] = []
-    for source in sources:
-        if isinstance(source, Problem):
-            on_problem(source)
-            continue
-        batch.append(ScreenedFile(source))
-        if len(batch) == size:
+    def claim(self, *, alone: bool) -> list[Batch[ScreenedFile]] | Nothing:
+        batch = next(self._batches, None)
+        return Nothing.LEFT if batch is None else [Batch(batch)]
+
+    def claim_interactive(self) -> list[Batch[ScreenedFile]]:
+        return []
+
+    def read(self, item: ScreenedFile) -> NDArray[np.uint8]:
+        """The same checks in the same order as `submit` and the service make them."""
+        from imaging import preprocess
+
+        try:
+            with item.source.open() as file:
+                data = file.read()
+        except OSError as error:
+            raise Unreadable(f"The file cannot be read: {error.strerror}.") from error
+        item.sha256 = hashlib.sha256(data).hexdigest()
+        sniff(BytesIO(data), max_pixels=self._max_pixels)
+        item.accepted = True
+        prepared = preprocess.prepare(data, max_pixels=self._max_pixels, with_preview=False)
+        item.notes = " ".join(prepared.notes)
+        return prepared.pixels
+
+    def store(self, outcomes: Sequence[tuple[ScreenedFile, Outcome]], model: LoadedModel) -> None:
+        for item, outcome in outcomes:
+            self._write(_row(item, outcome, model))
+
+    def _batched(self, sources: Iterable[Source | Problem], size: int) -> Iterator[list[ScreenedFile]]:
+        batch: list[ScreenedFile] = []
+        for source in sources:
+            if isinstance(source, Problem):
+                self.problems.append(source)
+                continue
+            batch.append(ScreenedFile(source))
+            if len(batch) == size:
+                yield batch
+                batch = []
+        if batch:
             yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
-def _read(file: ScreenedFile, max_pixels: int) -> NDArray[np.uint8]:
-    """uint8 (224, 224); the same checks in the same order as `submit` and the service make them."""
-    from imaging import preprocess
-
-    try:
-        with file.source.open() as opened:
-            data = opened.read()
-    except OSError as error:
-        raise Unreadable(f"The file cannot be read: {error.strerror}.") from error
-    file.sha256 = hashlib.sha256(data).hexdigest()
-    sniff(BytesIO(data), max_pixels=max_pixels)
-    file.accepted = True
-    prepared = preprocess.prepare(data, max_pixels=max_pixels, with_preview=False)
-    file.notes = " ".join(prepared.notes)
-    return prepared.pixels
+def screen_files(sources: Sources, model: LoadedModel, settings: Settings, write: Callable[[Row], None]) -> None:
+    """Give `write` a row for each file; a few batches are in memory at a time."""
+    files = Files(sources, model, settings, write)
+    with batching.decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
+        batching.screen(files, pool, network)
+    for problem in files.problems:
+        write(Row(problem.name, REJECTED, error=problem.message))
 
 
 def _row(file: ScreenedFile, outcome: Outcome, model: LoadedModel) -> Row:

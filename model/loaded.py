@@ -65,7 +65,7 @@ class LoadedModel:
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (INPUT_PX, INPUT_PX):
             raise ValueError(f"expected uint8 (N, {INPUT_PX}, {INPUT_PX}), got {pixels.dtype} {pixels.shape}")
         output = self.engine.forward(pixels)
-        # A network that overflowed gives numbers that are none; who uses them checks them (worker/batching.py).
+        # A network that overflowed gives numbers that are none; who uses them checks them (worker/predict.py).
         with np.errstate(invalid="ignore", over="ignore"):
             probability = np.exp(-np.logaddexp(np.float32(0), -output.logits))  # the sigmoid, for any logit
             score = np.full_like(output.logits, np.nan) if self.ood is None else self.ood.score(output.features)

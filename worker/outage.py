@@ -11,7 +11,7 @@ import structlog
 
 from core.errors import BlobMissing, StorageUnavailable
 from db.claims import Claim
-from worker.batching import Outcome
+from worker.predict import Outcome
 
 PATIENCE_S = 120.0
 """After this the images are to blame after all: else one bad sector could hold a worker for ever."""

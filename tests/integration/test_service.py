@@ -32,7 +32,7 @@ def test_what_waits_when_a_worker_starts_is_screened_interactive_first(site: Sit
     assert site.predicted() == interactive + bulk
 
 
-def test_an_interactive_image_overtakes_a_bulk_job_in_work(site: Site) -> None:
+def test_an_interactive_image_preempts_a_bulk_job_in_work(site: Site) -> None:
     bulk = site.upload(40)
     site.start_worker(forward_s=0.1)
     wait_until(lambda: site.count("done") > 0)

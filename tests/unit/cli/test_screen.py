@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.screen import screen_rows
+from cli.screen import screen_files
 from client.sources import Sources
 from core.csv_lines import Row
 from core.settings import Settings
@@ -36,7 +36,9 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def rows_of(settings: Settings, model: LoadedModel, *paths: Path) -> dict[str, Row]:
     with Sources(paths, max_bytes=settings.limits.max_upload_bytes) as sources:
-        return {row.filename: row for row in screen_rows(sources, model, settings)}
+        rows: list[Row] = []
+        screen_files(sources, model, settings, rows.append)
+    return {row.filename: row for row in rows}
 
 
 def test_images_are_screened_in_batches(settings: Settings, engine: FakeEngine, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.screen import screen_rows
+from cli.screen import screen_files
 from client.sources import Sources
 from core.csv_lines import Row
 from core.settings import Settings
@@ -60,7 +60,9 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 def screened(folder: Path, model: LoadedModel, settings: Settings) -> dict[str, Row]:
     with Sources([folder], max_bytes=settings.limits.max_upload_bytes) as sources:
-        return {row.filename: row for row in screen_rows(sources, model, settings)}
+        rows: list[Row] = []
+        screen_files(sources, model, settings, rows.append)
+    return {row.filename: row for row in rows}
 
 
 @pytest.mark.parametrize("folder", JUDGED)

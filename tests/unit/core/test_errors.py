@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-import worker.batching  # noqa: F401  # defines an error of its own
+import worker.predict  # noqa: F401  # defines an error of its own
 from core.errors import Permanent, PneumoscreenError, Transient
 
-STORED = {"core.errors", "worker.batching"}
+STORED = {"core.errors", "worker.predict"}
 """Where the errors are defined that an image can end with; those of the command line are not stored."""
 
 

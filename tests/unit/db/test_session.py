@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError, InternalError, StatementError
 from sqlalchemy.orm import Session
 
-from core.errors import ConfigurationError
+from core.errors import Conflict
 from db.session import Database, make_engine, now
 from db.states import Priority, Role
 from db.tables import Job, User
@@ -37,7 +37,7 @@ def test_a_write_is_undone_when_its_block_fails(database: Database) -> None:
             factories.user(session)
             factories.user(session)
 
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(Conflict):
         add_twice()
     assert names(database) == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from core.errors import CorruptImage, DeviceLost, OutOfMemory, Transient
 from model.decision import Prediction
+from model.loaded import LoadedModel
 from model.output import NetworkOutput
 from tests.testing.fakes import FakeEngine, Floats, fake_model, output
-from worker.batching import Outcome, WorkerError, decoders, screen_batches
+from worker.batching import decoders, screen
+from worker.predict import Outcome, WorkerError
+from worker.scheduler import Batch, Nothing
 
 Outcomes = list[list[tuple[int, Outcome]]]
 
@@ -23,6 +26,44 @@ Outcomes = list[list[tuple[int, Outcome]]]
 def gray(level: int) -> NDArray[np.uint8]:
     """An image for which FakeEngine answers level / 255."""
     return np.full((224, 224), level, np.uint8)
+
+
+class Levels:
+    """A source of gray images by their level, in given batches; `interactive` gives those that preempt a batch."""
+
+    def __init__(
+        self,
+        batches: Iterable[Sequence[int]],
+        model: LoadedModel,
+        *,
+        read: Callable[[int], NDArray[np.uint8]] = gray,
+        interactive: Callable[[], Sequence[int]] = tuple,
+        on_store: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.model = model
+        self.read = read
+        self.outcomes: Outcomes = []
+        self.models: list[LoadedModel] = []
+        self.claims = 0
+        self._batches = iter(batches)
+        self._interactive = interactive
+        self._on_store = on_store
+
+    def claim(self, *, alone: bool) -> list[Batch[int]] | Nothing:
+        items = next(self._batches, None)
+        if items is None:
+            return Nothing.LEFT
+        self.claims += 1
+        return [Batch(items)] if items else Nothing.UNTIL_STORED
+
+    def claim_interactive(self) -> list[Batch[int]]:
+        items = self._interactive()
+        return [Batch(items, interactive=True)] if items else []
+
+    def store(self, outcomes: Sequence[tuple[int, Outcome]], model: LoadedModel) -> None:
+        self.outcomes.append(list(outcomes))
+        self.models.append(model)
+        self._on_store()
 
 
 @pytest.fixture
@@ -37,15 +78,20 @@ def network() -> Iterator[ThreadPoolExecutor]:
         yield network
 
 
-def screen(batches: Sequence[Sequence[int]], pool: ThreadPoolExecutor, engine: FakeEngine) -> Outcomes:
+def screened(
+    batches: Iterable[Sequence[int]],
+    pool: ThreadPoolExecutor,
+    engine: FakeEngine,
+    read: Callable[[int], NDArray[np.uint8]] = gray,
+) -> Outcomes:
+    source = Levels(batches, fake_model(engine), read=read)
     with ThreadPoolExecutor(1) as network:
-        return list(screen_batches(batches, gray, fake_model(engine), pool, network))
+        screen(source, pool, network)
+    return source.outcomes
 
 
 def levels(outcomes: Outcomes) -> list[list[float]]:
-    return [
-        [round(found.probability * 255) for _, found in batch if isinstance(found, Prediction)] for batch in outcomes
-    ]
+    return [[round(said.probability * 255) for _, said in batch if isinstance(said, Prediction)] for batch in outcomes]
 
 
 def errors(batch: list[tuple[int, Outcome]]) -> dict[int, Outcome]:
@@ -53,7 +99,7 @@ def errors(batch: list[tuple[int, Outcome]]) -> dict[int, Outcome]:
 
 
 def test_outcomes_come_in_the_order_of_the_items(pool: ThreadPoolExecutor, engine: FakeEngine) -> None:
-    outcomes = screen([[3, 1, 2], [5], [4, 0]], pool, engine)
+    outcomes = screened([[3, 1, 2], [5], [4, 0]], pool, engine)
     assert [[item for item, _ in batch] for batch in outcomes] == [[3, 1, 2], [5], [4, 0]]
     assert levels(outcomes) == [[3, 1, 2], [5], [4, 0]]
 
@@ -69,36 +115,33 @@ def test_as_many_threads_decode_as_are_asked_for_or_there_are_cores(
     assert sorted(places) == list(range(expected))
 
 
-def test_an_empty_batch_asks_for_the_outcomes_of_all_before_it(
+def test_a_claim_that_waits_is_asked_again_once_all_is_stored(
     pool: ThreadPoolExecutor, network: ThreadPoolExecutor, engine: FakeEngine
 ) -> None:
-    given: list[float] = []
-    seen: list[list[float]] = []
+    stored: list[list[list[float]]] = []
 
     def batches() -> Iterator[list[int]]:
         for items in ([1], [], [2], [3], []):
             yield items
             if not items:
-                seen.append(list(given))
+                stored.append(levels(source.outcomes))
 
-    for batch in screen_batches(batches(), gray, fake_model(engine), pool, network):
-        given += levels([batch])[0]
-    assert seen == [[1], [1, 2, 3]]
+    source = Levels(batches(), fake_model(engine))
+    screen(source, pool, network)
+    assert stored == [[[1]], [[1], [2], [3]]]
 
 
 def test_no_batches_give_no_outcomes(pool: ThreadPoolExecutor, engine: FakeEngine) -> None:
-    assert screen([], pool, engine) == []
+    assert screened([], pool, engine) == []
     assert engine.batch_sizes == []
 
 
 def test_a_batch_goes_through_the_network_in_one_pass(pool: ThreadPoolExecutor, engine: FakeEngine) -> None:
-    screen([[1, 2, 3], [4, 5]], pool, engine)
+    screened([[1, 2, 3], [4, 5]], pool, engine)
     assert engine.batch_sizes == [3, 2]
 
 
-def test_the_next_batch_is_decoded_while_the_one_before_is_in_the_network(
-    pool: ThreadPoolExecutor, network: ThreadPoolExecutor
-) -> None:
+def test_the_next_batch_is_decoded_while_the_one_before_is_in_the_network(pool: ThreadPoolExecutor) -> None:
     next_decoded = threading.Event()
     engine = FakeEngine(gate=next_decoded)  # the first pass ends only once batch 2 is being decoded
 
@@ -107,10 +150,10 @@ def test_the_next_batch_is_decoded_while_the_one_before_is_in_the_network(
             next_decoded.set()
         return gray(item)
 
-    assert levels(list(screen_batches([[1], [2]], read, fake_model(engine), pool, network))) == [[1], [2]]
+    assert levels(screened([[1], [2]], pool, engine, read)) == [[1], [2]]
 
 
-def test_outcomes_are_given_out_while_the_next_batch_is_in_the_network(
+def test_outcomes_are_stored_while_the_next_batch_is_in_the_network(
     pool: ThreadPoolExecutor, network: ThreadPoolExecutor
 ) -> None:
     stored = threading.Event()
@@ -121,36 +164,35 @@ def test_outcomes_are_given_out_while_the_next_batch_is_in_the_network(
                 raise TimeoutError("the batch before was not stored meanwhile")
             return super().forward(pixels)
 
-    outcomes: Outcomes = []
-    for batch in screen_batches([[1], [2], [3]], gray, fake_model(Waiting()), pool, network):
-        outcomes.append(batch)
-        stored.set()
-    assert levels(outcomes) == [[1], [2], [3]]
+    source = Levels([[1], [2], [3]], fake_model(Waiting()), on_store=stored.set)
+    screen(source, pool, network)
+    assert levels(source.outcomes) == [[1], [2], [3]]
 
 
-def test_what_nobody_asks_for_any_more_is_not_predicted(pool: ThreadPoolExecutor, network: ThreadPoolExecutor) -> None:
-    """The caller gives up over the first batch while an urgent one is in the network and the second behind it."""
+def test_after_an_error_what_waits_is_not_predicted(pool: ThreadPoolExecutor, network: ThreadPoolExecutor) -> None:
+    """The first batch cannot be stored while an interactive one is in the network and the second behind it."""
     entered, gate = threading.Event(), threading.Event()
-    levels_seen: list[int] = []
+    predicted: list[int] = []
 
     class Slow(FakeEngine):
         def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
-            levels_seen.append(int(pixels.max()))
+            predicted.append(int(pixels.max()))
             if pixels.max() == 9:
                 entered.set()
                 gate.wait(timeout=120)
             return super().forward(pixels)
 
-    def overtake(waiting: Sequence[int]) -> Sequence[int]:
-        return [9] if list(waiting) == [2] else []
+    def fail() -> None:
+        assert entered.wait(timeout=120)
+        raise ConnectionError
 
-    given = screen_batches([[1], [2], [3]], gray, fake_model(Slow()), pool, network, overtake)
-    assert levels([next(given)]) == [[1]]
-    assert entered.wait(timeout=120)
-    del given
+    came = iter([[], [9]])
+    source = Levels([[1], [2], [3]], fake_model(Slow()), interactive=lambda: next(came, []), on_store=fail)
+    with pytest.raises(ConnectionError):
+        screen(source, pool, network)
     gate.set()
     network.submit(int).result()
-    assert levels_seen == [1, 9]
+    assert predicted == [1, 9]
 
 
 def test_a_lost_device_is_no_outcome(pool: ThreadPoolExecutor) -> None:
@@ -159,72 +201,71 @@ def test_a_lost_device_is_no_outcome(pool: ThreadPoolExecutor) -> None:
             raise DeviceLost("gone")
 
     with pytest.raises(DeviceLost):
-        screen([[1, 2], [3]], pool, Lost())
+        screened([[1, 2], [3]], pool, Lost())
 
 
-def test_no_more_than_two_batches_are_in_memory(
+def test_no_more_than_three_batches_are_under_way(
     pool: ThreadPoolExecutor, network: ThreadPoolExecutor, engine: FakeEngine
 ) -> None:
-    asked = 0
-
-    def batches() -> Iterator[list[int]]:
-        nonlocal asked
-        for number in range(6):
-            asked += 1
-            yield [number]
-
-    ahead = [asked - done for done, _ in enumerate(screen_batches(batches(), gray, fake_model(engine), pool, network))]
-    assert ahead == [2, 2, 2, 2, 2, 1]
+    ahead: list[int] = []
+    source = Levels([[number] for number in range(6)], fake_model(engine), on_store=lambda: ahead.append(source.claims))
+    screen(source, pool, network)
+    assert [claimed - stored for stored, claimed in enumerate(ahead)] == [2, 2, 2, 2, 2, 1]
 
 
-def test_what_is_urgent_overtakes_the_batch_that_waits(
+def test_interactive_images_preempt_the_batch_that_waits(
     pool: ThreadPoolExecutor, network: ThreadPoolExecutor, engine: FakeEngine
 ) -> None:
-    asked: list[list[int]] = []
-
-    def overtake(waiting: Sequence[int]) -> Sequence[int]:
-        asked.append(list(waiting))
-        return [9] if list(waiting) == [2] else []
-
-    outcomes = list(screen_batches([[1], [2], [3]], gray, fake_model(engine), pool, network, overtake))
-    assert [[item for item, _ in batch] for batch in outcomes] == [[1], [9], [2], [3]]
-    assert asked == [[1], [2], [3]]
+    came = iter([[], [9]])
+    source = Levels([[1], [2], [3]], fake_model(engine), interactive=lambda: next(came, []))
+    screen(source, pool, network)
+    assert levels(source.outcomes) == [[1], [9], [2], [3]]
 
 
-def test_one_bad_image_fails_one_image(
-    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, engine: FakeEngine
+def test_a_batch_is_stored_with_the_model_that_it_went_through(
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor
 ) -> None:
+    old, new = fake_model(sha256="a" * 64), fake_model(sha256="b" * 64)
+
+    def swap() -> None:
+        source.model = new
+
+    source = Levels([[1], [2], [3]], old, on_store=swap)  # the first is stored while the second is in the network
+    screen(source, pool, network)
+    assert levels(source.outcomes) == [[1], [2], [3]]
+    assert source.models == [old, old, new]
+
+
+def test_one_bad_image_fails_one_image(pool: ThreadPoolExecutor, engine: FakeEngine) -> None:
     def read(item: int) -> NDArray[np.uint8]:
         if item == 2:
             raise CorruptImage("Damaged.")
         return gray(item)
 
-    (batch,) = screen_batches([[1, 2, 3]], read, fake_model(engine), pool, network)
+    (batch,) = screened([[1, 2, 3]], pool, engine, read)
     assert levels([batch]) == [[1, 3]]
     assert isinstance(errors(batch)[2], CorruptImage)
 
 
-def test_a_batch_of_bad_images_never_reaches_the_network(
-    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, engine: FakeEngine
-) -> None:
+def test_a_batch_of_bad_images_never_reaches_the_network(pool: ThreadPoolExecutor, engine: FakeEngine) -> None:
     def read(item: int) -> NDArray[np.uint8]:
         raise CorruptImage("Damaged.")
 
-    (batch,) = screen_batches([[1, 2]], read, fake_model(engine), pool, network)
+    (batch,) = screened([[1, 2]], pool, engine, read)
     assert len(errors(batch)) == 2
     assert engine.batch_sizes == []
 
 
 @pytest.mark.parametrize(("crash", "code"), [(ZeroDivisionError(), "worker_error"), (MemoryError(), "out_of_memory")])
 def test_a_decoder_that_crashes_costs_its_image_an_attempt(
-    pool: ThreadPoolExecutor, network: ThreadPoolExecutor, engine: FakeEngine, crash: Exception, code: str
+    pool: ThreadPoolExecutor, engine: FakeEngine, crash: Exception, code: str
 ) -> None:
     def read(item: int) -> NDArray[np.uint8]:
         if item == 1:
             raise crash
         return gray(item)
 
-    (batch,) = screen_batches([[1, 2]], read, fake_model(engine), pool, network)
+    (batch,) = screened([[1, 2]], pool, engine, read)
     error = errors(batch)[1]
     assert isinstance(error, Transient)
     assert error.code == code
@@ -233,13 +274,13 @@ def test_a_decoder_that_crashes_costs_its_image_an_attempt(
 
 def test_a_batch_too_large_for_the_device_is_halved_until_it_fits(pool: ThreadPoolExecutor) -> None:
     engine = FakeEngine(largest_batch=2)
-    assert levels(screen([[1, 2, 3, 4, 5, 6, 7]], pool, engine)) == [[1, 2, 3, 4, 5, 6, 7]]
+    assert levels(screened([[1, 2, 3, 4, 5, 6, 7]], pool, engine)) == [[1, 2, 3, 4, 5, 6, 7]]
     assert max(engine.batch_sizes) == 2
     assert sum(engine.batch_sizes) == 7
 
 
 def test_an_image_that_does_not_fit_alone_fails_with_that_reason(pool: ThreadPoolExecutor) -> None:
-    (batch,) = screen([[1, 2, 3]], pool, FakeEngine(largest_batch=0))
+    (batch,) = screened([[1, 2, 3]], pool, FakeEngine(largest_batch=0))
     assert [type(error) for error in errors(batch).values()] == [OutOfMemory] * 3
 
 
@@ -250,7 +291,7 @@ def test_a_crash_in_the_network_costs_the_whole_batch_an_attempt_and_no_other(po
                 raise RuntimeError("device-side assert")
             return super().forward(pixels)
 
-    crashed, fine = screen([[1, 2], [3]], pool, Crashing())
+    crashed, fine = screened([[1, 2], [3]], pool, Crashing())
     assert [type(error) for error in errors(crashed).values()] == [WorkerError] * 2
     assert levels([fine]) == [[3]]
 
@@ -260,7 +301,7 @@ def test_an_answer_that_is_no_number_is_an_error_and_not_normal(pool: ThreadPool
         def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
             return output(np.array([0.25, np.nan]))
 
-    (batch,) = screen([[1, 2]], pool, Overflowed())
+    (batch,) = screened([[1, 2]], pool, Overflowed())
     assert levels([batch]) == [[round(0.25 * 255)]]
     assert isinstance(batch[1][1], WorkerError)
 
@@ -271,13 +312,15 @@ def test_an_ood_score_that_is_no_number_is_an_error_and_not_within(pool: ThreadP
         def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
             return output(np.array([0.25]), np.array([score]))
 
-    (batch,) = screen([[1]], pool, Overflowed())
+    (batch,) = screened([[1]], pool, Overflowed())
     assert isinstance(batch[0][1], WorkerError)
 
 
 def test_a_model_without_ood_statistics_still_gives_probabilities(
     pool: ThreadPoolExecutor, network: ThreadPoolExecutor
 ) -> None:
-    (batch,) = screen_batches([[1, 2]], gray, fake_model(ood_limit=None), pool, network)
+    source = Levels([[1, 2]], fake_model(ood_limit=None))
+    screen(source, pool, network)
+    (batch,) = source.outcomes
     assert levels([batch]) == [[1, 2]]
     assert [found.ood_score for _, found in batch if isinstance(found, Prediction)] == [None, None]

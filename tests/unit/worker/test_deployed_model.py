@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -133,15 +134,15 @@ def test_a_change_in_the_middle_of_a_job_splits_no_batch_and_loses_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     submit(*pngs(30))
-    finish = worker._finish
+    store = worker._leased.store
 
-    def activate_after_two(*arguments: object) -> None:
-        finish(*arguments)  # type: ignore[arg-type]
-        if worker.batches == 1:
+    def activate_after_two(*arguments: Any) -> None:
+        store(*arguments)
+        if worker.batches == 2:
             service.activate(other)
             heartbeat.beat()
 
-    monkeypatch.setattr(worker, "_finish", activate_after_two)
+    monkeypatch.setattr(worker._leased, "store", activate_after_two)
     assert worker.drain() == 30
     made_by = hashes(services)
     assert states(services) == ["done"] * 30

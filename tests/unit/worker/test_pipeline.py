@@ -157,21 +157,21 @@ class Arrivals(FakeEngine):
         return super().forward(pixels)
 
 
-def test_an_interactive_image_overtakes_the_bulk_batch_that_is_claimed_already(submit: Submit, make: Make) -> None:
+def test_an_interactive_image_preempts_the_bulk_batch_that_is_claimed_already(submit: Submit, make: Make) -> None:
     submit(*pngs(12, brightness=0.3))
     engine = Arrivals(lambda: submit(*pngs(1, brightness=0.6), priority=Priority.INTERACTIVE))
     make(engine=engine).drain()
     assert engine.order == [[0.3] * 4, [0.6], [0.3] * 4, [0.3] * 4]
 
 
-def test_interactive_images_do_not_overtake_one_another(submit: Submit, make: Make) -> None:
+def test_interactive_images_do_not_preempt_one_another(submit: Submit, make: Make) -> None:
     submit(*pngs(8, brightness=0.3), priority=Priority.INTERACTIVE)
     engine = Arrivals(lambda: submit(*pngs(2, brightness=0.6), priority=Priority.INTERACTIVE))
     make(engine=engine).drain()
     assert engine.order == [[0.3] * 4, [0.3] * 4, [0.6] * 2]
 
 
-def test_a_worker_that_is_stopping_lets_nothing_overtake(submit: Submit, make: Make, services: Services) -> None:
+def test_a_worker_that_is_stopping_lets_nothing_preempt(submit: Submit, make: Make, services: Services) -> None:
     submit(*pngs(8, brightness=0.3))
 
     def arrive() -> None:
@@ -185,7 +185,7 @@ def test_a_worker_that_is_stopping_lets_nothing_overtake(submit: Submit, make: M
     assert states(services)[-1] == "queued"
 
 
-def test_a_suspect_is_tried_with_nothing_else_in_hand(services: Services, submit: Submit, make: Make) -> None:
+def test_a_suspect_is_tried_with_nothing_else_under_way(services: Services, submit: Submit, make: Make) -> None:
     submit(*pngs(3, brightness=0.6))
     with services.database.begin() as session:
         claims.claim(session, worker="killed", limit=3, lease_s=0.001, now=now(session) - timedelta(seconds=1))
@@ -459,7 +459,7 @@ def test_a_crash_is_logged_with_the_image_that_it_hit(
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("worker.pipeline.preprocess.prepare", crash)
+    monkeypatch.setattr("worker.leased.preprocess.prepare", crash)
     submit(*pngs(2))
     with structlog.testing.capture_logs() as events:
         pipeline.drain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,16 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def away(services: Services) -> Any:
-    """`with away():` the folder is not mounted: its mount point is empty."""
+    """`with away() as elsewhere:` the folder is not mounted: its mount point is empty, its files are elsewhere."""
     root = services.settings.storage.blobs
     aside = root.with_name("mounted elsewhere")
 
     @contextmanager
-    def unmounted() -> Iterator[None]:
+    def unmounted() -> Iterator[Path]:
         root.rename(aside)
         root.mkdir()
         try:
-            yield
+            yield aside
         finally:
             root.rmdir()  # fails if anything was written there
             aside.rename(root)
@@ -128,7 +129,7 @@ def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
 
 
 def test_files_that_are_missing_in_numbers_fail_no_image(
-    services: Services, submit: Submit, pipeline: Pipeline
+    services: Services, submit: Submit, pipeline: Pipeline, away: Any
 ) -> None:
     contents = pngs(8)
     submit(*contents)
@@ -139,14 +140,14 @@ def test_files_that_are_missing_in_numbers_fail_no_image(
     wait_until(lambda: pipeline.paused_reason, timeout_s=60)
     assert pipeline.paused_reason == INCOMPLETE
     wait_until(lambda: states(services) == ["queued"] * 8, timeout_s=60)
-    for content in contents:
-        put_back(services.store, content)
+    with away() as elsewhere:  # so that all are back at the same moment
+        for content in contents:
+            put_back(LocalBlobStore(elsewhere), content)
     thread.join(timeout=60)
     assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
 
 
-def put_back(store: Any, content: bytes) -> None:
-    assert isinstance(store, LocalBlobStore)
+def put_back(store: LocalBlobStore, content: bytes) -> None:
     spool = store.spool(10_000_000)
     spool.write(content)
     store.put(spool)
