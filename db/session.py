@@ -28,7 +28,7 @@ POOL_TIMEOUT_S = 10.0
 """A thread waits no longer for a connection while the others of its process hang."""
 
 WRITE_IDLE_S = 10.0
-"""So long a write transaction may do nothing; then PostgreSQL ends it. (Reads may: a CSV waits for its reader.)"""
+"""PostgreSQL aborts a write transaction that is idle for longer. (A read may idle: a CSV waits for its reader.)"""
 
 
 class Database:
