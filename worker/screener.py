@@ -63,6 +63,9 @@ class Screener:
         except PneumoscreenError as error:
             log.error("worker_cannot_start", reason=error.message)
             os._exit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError | ModelInvalid) else 1)
+        except SQLAlchemyError as error:
+            log.error("worker_cannot_start", reason="The database does not answer.", error=type(error).__name__)
+            os._exit(1)  # whoever started this process starts another
         except Exception:
             log.exception("worker_cannot_start")
             os._exit(1)  # a thread's exception would leave a worker that takes messages and never a model

@@ -20,7 +20,7 @@ CASES = [
     ("web", {"SECRET_KEY": ""}, "PNEUMOSCREEN_SECRET_KEY"),
     ("worker", {"ENGINE": "torch-cuda"}, "finds no CUDA device"),
     ("worker", {"ENGINE": "abacus"}, "PNEUMOSCREEN_ENGINE"),
-    ("worker", {"MODELS_DIR": "models"}, "There is no model at"),
+    ("db upgrade", {"MODELS_DIR": "models"}, "is not in models: put its checkpoint there"),
     ("db upgrade", {"DATABASE_URL": "postgresql://127.0.0.1:9/x?connect_timeout=2"}, "Cannot use the database"),
     ("up", {"DATABASE_URL": "postgresql://127.0.0.1:9/x?connect_timeout=2"}, "Cannot use the database"),
     ("up", {"ENGINE": "torch-cuda"}, "finds no CUDA device"),

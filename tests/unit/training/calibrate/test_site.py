@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from cli import model
+from core import settings
 from core.errors import InvalidInput
 from model import checkpoint
-from model.registry import Entry, Registry
+from model.registry import Entry, Registry, shipped
+from services import schema
 from tests.unit.model.factories import make_card, save_model
 from tests.unit.training.synthetic import write_dataset
 from training.calibrate import site
@@ -90,10 +93,21 @@ def test_labels_that_are_mixed_up_are_refused() -> None:
 
 
 @pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: Entry) -> Path:
-    monkeypatch.setenv("PNEUMOSCREEN_MODELS_DIR", str(tmp_path / "installed"))
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: Entry) -> Iterator[Path]:
+    """A service of its own, whose release came with `entry`; its folder of models, where nothing is put."""
+    monkeypatch.setenv("PNEUMOSCREEN_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("model.registry.DEFAULT", entry.path)
     monkeypatch.setattr("model.registry.Registry.__init__.__defaults__", (entry.path,))
-    return tmp_path / "installed"
+    shipped.cache_clear()
+    schema.upgrade(settings.load())
+    yield tmp_path / "data" / "models"
+    shipped.cache_clear()
+
+
+def starred() -> str:
+    """The line of the model that screens."""
+    (line,) = [line for line in call("model", "list").splitlines() if line.startswith("*")]
+    return line
 
 
 def call(*arguments: object) -> str:
@@ -107,11 +121,10 @@ def test_the_command_shows_saves_and_activates_only_when_asked(installation: Pat
     shown = call("model", "calibrate", folder, "--name", "ward-3")
     assert "before" in shown
     assert "Nothing is activated yet" in shown
-    assert not (installation / "active").exists()
-    (saved,) = installation.glob("*.safetensors")
+    assert starred().startswith("* parent")
     activated = call("model", "calibrate", folder, "--name", "ward-3b", "--platt", "--activate")
     assert "after, cross-validated" in activated
-    assert (installation / "active").read_text().strip() != saved.stem
+    assert starred().startswith("* ward-3b")
     assert {"ward-3", "ward-3b", "parent"} <= set(call("model", "list").split())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import ConfigurationError, ModelInvalid
+from core.errors import InvalidInput, ModelInvalid
 from model import files
 from model.card import OodLimit, OperatingPoint
 from model.registry import DEFAULT
@@ -107,7 +107,7 @@ def test_ship_replaces_checkpoint_and_card(tmp_path: Path) -> None:
 
 
 def test_ship_only_into_a_checkout(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="model import"):
+    with pytest.raises(InvalidInput, match="model import"):
         ship_checkpoint(tmp_path / "run.safetensors", root=tmp_path)
 
 
