@@ -40,7 +40,7 @@ from tests.testing.valkey import ValkeyServer
 
 WORKERS = 2
 BLOB_SPACE_BYTES = 96 * 1024**2
-"""Of a disk that a row can fill: room for images, and for a checkpoint twice, as a blob and as the spool of its import."""
+"""Of a disk that a row can fill: images, and a checkpoint twice, as a blob and as the spool of its import."""
 START_TIMEOUT_S = 240.0
 
 
