@@ -56,17 +56,17 @@ class LocalBlobStore:
         return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:
-        """Keep the spool's bytes, durably; returns their sha256. The spool is used up."""
+        """Keep the spool's bytes, durably; returns their sha256. The spool is used up.
+
+        What is there already is replaced: it may be damaged, and is young again for `stored_before`.
+        """
         sha256 = spool.sha256
         target = self._path(sha256)
         with storage_errors("write to"):
             self._complete(target.parent)
-            try:
-                os.utime(target)  # it is young again: `stored_before` leaves it out
-            except FileNotFoundError:
-                spool.sync()
-                spool.path.replace(target)
-            sync_directory(target.parent)  # also of one that another upload may have renamed a moment ago
+            spool.sync()
+            spool.path.replace(target)
+            sync_directory(target.parent)
             spool.close()
         return sha256
 

@@ -91,17 +91,19 @@ class S3BlobStore:
         return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:
-        """Keep the spool's bytes; returns their sha256 once the server has them. The spool is used up."""
+        """Keep the spool's bytes; returns their sha256 once the server has them. The spool is used up.
+
+        What is there already is replaced: it may be damaged, and is young again for `stored_before`.
+        """
         sha256 = spool.sha256
-        if not self.exists(sha256):
-            spool.seek(0)  # writes out what is still in the buffer
-            try:
-                with _server_errors("write to"):
-                    obstore.put(
-                        self._store, _key(sha256), spool.path, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_A_TIME
-                    )
-            except BlobMissing as error:
-                raise StorageUnavailable(NO_BUCKET) from error
+        spool.seek(0)  # writes out what is still in the buffer
+        try:
+            with _server_errors("write to"):
+                obstore.put(
+                    self._store, _key(sha256), spool.path, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_A_TIME
+                )
+        except BlobMissing as error:
+            raise StorageUnavailable(NO_BUCKET) from error
         spool.close()
         return sha256
 

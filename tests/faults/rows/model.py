@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from db import deployments as db_deployments
 from db.session import now
@@ -88,13 +88,10 @@ def at_switch(harm: Callable[[Path], None]) -> Callable[[Run], None]:
 
 
 def under_load(run: Run) -> None:
-    """Another model is deployed while both workers are busy, and then the first one again."""
+    """Another model is deployed while both workers are busy; `put_back` then deploys the first one again."""
     deploy_another(run)
     run.wait_until(lambda: _models(run) == {run.notes["sha256"]}, "both workers to run the deployed model")
     run.pause()
-    deployments(run).activate("default")
-    shipped = registry.shipped().sha256
-    run.wait_until(lambda: _models(run) == {shipped}, "both workers to run the first model again")
 
 
 def nothing_twice(run: Run, rows: list[Image]) -> list[str]:
@@ -112,9 +109,19 @@ def nothing_twice(run: Run, rows: list[Image]) -> list[str]:
 def _models(run: Run) -> set[str]:
     """What the workers that run say they run."""
     with run.stack.database.read() as session:
-        names = {run.stack.name_of(worker) for worker in run.stack.workers}
-        rows = session.execute(select(Worker.name, Worker.model_sha256).where(Worker.name.in_(names))).all()
-    return {sha256 for _, sha256 in rows} if len(rows) == len(run.stack.workers) else set()
+        rows = session.scalars(select(Worker.model_sha256).where(_is_running(run))).all()
+    return set(rows) if len(rows) == len(run.stack.workers) else set()
+
+
+def _problems(run: Run) -> list[str]:
+    """Why a worker that runs does not change to the deployed model."""
+    with run.stack.database.read() as session:
+        rows = session.scalars(select(Worker.model_problem).where(_is_running(run))).all()
+    return [problem for problem in rows if problem]
+
+
+def _is_running(run: Run) -> ColumnElement[bool]:
+    return Worker.name.in_({run.stack.name_of(worker) for worker in run.stack.workers})
 
 
 def _wait_until_said(run: Run, event: str) -> None:
@@ -125,13 +132,18 @@ def _wait_until_said(run: Run, event: str) -> None:
 def put_back(run: Run) -> None:
     """What the sentence tells the operator to do: the shipped model again."""
     deployments(run).activate("default")
+    shipped = registry.shipped().sha256
+    run.wait_until(lambda: _models(run) == {shipped} and not _problems(run), "both workers to run the shipped model")
 
 
 def put_file_back(run: Run) -> None:
+    """And then the shipped model again: the next row deploys this one anew."""
     path = run.notes["path"]
     assert isinstance(path, Path)
     path.unlink(missing_ok=True)
     deployments(run).import_(another_model(run))
+    run.wait_until(lambda: _models(run) == {run.notes["sha256"]}, "both workers to run the deployed model")
+    put_back(run)
 
 
 ROWS = [
@@ -143,5 +155,5 @@ ROWS = [
         Row(f"checkpoint {how}", "at a change of models", inject=at_switch(harm), restore=put_back)
         for how, harm in HARM.items()
     ),
-    Row("model activated", "under load", inject=under_load, check=nothing_twice),
+    Row("model activated", "under load", inject=under_load, restore=put_back, check=nothing_twice),
 ]

@@ -61,11 +61,11 @@ def test_the_same_bytes_are_stored_once(store: LocalBlobStore) -> None:
     assert files(store) == [f"{first[:2]}/{first}"]
 
 
-def test_a_blob_stored_before_keeps_its_file(store: LocalBlobStore) -> None:
-    sha256 = put(store, b"radiograph")
-    inode = (store.root / sha256[:2] / sha256).stat().st_ino
-    put(store, b"radiograph")
-    assert (store.root / sha256[:2] / sha256).stat().st_ino == inode
+def test_who_reads_a_blob_is_not_disturbed_when_it_is_put_again(store: LocalBlobStore) -> None:
+    with store.open(put(store, b"radiograph")) as blob:
+        assert blob.read(5) == b"radio"
+        put(store, b"radiograph")
+        assert blob.read() == b"graph"
 
 
 def test_a_blob_exists_from_put_to_delete(store: LocalBlobStore) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import obstore
 import pytest
 from pydantic import SecretStr
 
@@ -17,7 +18,7 @@ from storage import marker
 from storage.base import BlobStore
 from storage.local import LocalBlobStore
 from storage.open import open_store
-from storage.s3 import PART_BYTES, S3BlobStore
+from storage.s3 import PART_BYTES, S3BlobStore, _key
 from tests.testing import object_server
 from tests.testing.object_server import ObjectServer
 from tests.testing.settings import change, make_settings
@@ -57,6 +58,14 @@ def put(store: BlobStore, data: bytes) -> str:
 def read(store: BlobStore, sha256: str) -> bytes:
     with store.open(sha256) as blob:
         return blob.read()
+
+
+def damage(store: BlobStore, sha256: str) -> None:
+    """Half a blob under the name of the whole, as after a power cut of a disk that lied."""
+    if isinstance(store, LocalBlobStore):
+        (store.root / sha256[:2] / sha256).write_bytes(b"wh")
+    elif isinstance(store, S3BlobStore):
+        obstore.put(store._store, _key(sha256), b"wh")
 
 
 @pytest.mark.parametrize("data", [b"", b"radiograph", bytes(range(256)) * 40_000])
@@ -107,6 +116,14 @@ def test_a_blob_is_there_from_put_to_delete(store: BlobStore) -> None:
 def test_putting_the_same_bytes_again_changes_nothing(store: BlobStore) -> None:
     assert put(store, b"twice") == put(store, b"twice")
     assert read(store, hashlib.sha256(b"twice").hexdigest()) == b"twice"
+
+
+def test_putting_the_bytes_of_a_damaged_blob_mends_it(store: BlobStore) -> None:
+    """As the sentences say: upload the image, import the checkpoint again."""
+    sha256 = put(store, b"whole")
+    damage(store, sha256)
+    assert put(store, b"whole") == sha256
+    assert read(store, sha256) == b"whole"
 
 
 def test_what_is_not_there_is_missing(store: BlobStore) -> None:
