@@ -156,8 +156,17 @@ def _row(file: ScreenedFile, outcome: Outcome, model: LoadedModel) -> Row:
     name, sha256 = file.source.name, file.sha256
     if isinstance(outcome, Prediction):
         decided = model.decide(outcome)
-        label = model_label(model.name, model.sha256)
-        reason = decided.reason or ""
-        return Row(name, "done", sha256, outcome.probability, decided.decision, label, reason=reason, notes=file.notes)
+        return Row(
+            name,
+            "done",
+            sha256,
+            outcome.probability,
+            decided.decision,
+            model_label(model.name, model.sha256),
+            reason=decided.reason or "",
+            notes=file.notes,
+            kind=decided.kind or "",
+            view=decided.view or "",
+        )
     state = "failed" if file.accepted else REJECTED
     return Row(name, state, sha256, error=outcome.message)

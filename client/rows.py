@@ -26,6 +26,8 @@ def from_api(image: dict[str, Any], filename: str) -> Row:
         probability=prediction.get("probability"),
         decision=prediction.get("decision", ""),
         notes=prediction.get("notes") or "",
+        kind=prediction.get("kind") or "",
+        view=prediction.get("view") or "",
         model=model_label(model["name"], model["sha256"]) if model else "",
         error=error.get("message", ""),
         image_id=image["id"],

@@ -19,6 +19,8 @@ COLUMNS = (
     "reviewer",
     "review_note",
     "notes",
+    "kind",
+    "view",
 )
 REJECTED = "rejected"
 """The state of a file that was not taken in."""
@@ -30,7 +32,7 @@ class Row:
     """What became of one file. `error` and `reason`, why an image was refused, are sentences.
 
     `decision` is empty unless `state` is `done`; `review` is the last that a person said of it, if anybody did;
-    `notes` what makes the result less reliable.
+    `notes` what makes the result less reliable, `kind` and `view` what the image shows (core/kinds.py).
     """
 
     filename: str
@@ -46,6 +48,8 @@ class Row:
     reviewer: str = ""
     review_note: str = ""
     notes: str = ""
+    kind: str = ""
+    view: str = ""
 
 
 def cells(row: Row) -> list[str]:
@@ -66,6 +70,8 @@ def cells(row: Row) -> list[str]:
         reason,
         *review,
         escape(row.notes),
+        row.kind,
+        row.view,
     ]
 
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from core.kinds import ImageKind, View
 from db import dialect, previews
 from db.states import Decision, ImageState, Priority
 from db.tables import Image, Prediction, User, state_is, state_is_unindexed
@@ -65,6 +66,8 @@ class Scored:
     notes: str | None = None
     box: list[int] | None = None
     preview: bytes | None = None
+    kind: ImageKind | None = None
+    view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,8 @@ def finish(
             "cam": s.cam,
             "notes": s.notes,
             "box": s.box,
+            "kind": s.kind,
+            "view": s.view,
             "created_at": now,
         }
         for s in scored
@@ -271,6 +276,7 @@ def finish(
         state=ImageState.DONE,
         primary_prediction_id=Prediction.id,
         decision=cast(Prediction.decision, Image.decision.type),
+        view=cast(Prediction.view, Image.view.type),
         finished_at=now,
     )
     previews.keep(session, {s.claim.sha256: s.preview for s in scored if s.preview}, now)

@@ -68,6 +68,21 @@ class OodLimit(Frozen):
     refused: dict[str, Unit] = Field(description="Share of images refused, by kind, that the statistics never saw.")
 
 
+class GateLimits(Frozen):
+    """What follows from the gate's probabilities (model/gate.py): not frontal is refused, and which view is told."""
+
+    limit: Unit = Field(description="An image that is not frontal with a higher probability is refused.")
+    ap: Unit = Field(description="At or above this probability of AP a frontal image is called AP.")
+    pa: Unit = Field(description="At or below this probability of AP it is called PA; in between nothing is said.")
+    rule: str = Field(description="How the limits were chosen, and on what.")
+    images: int = Field(description="Frontal images, copies not counted.")
+    not_frontal: int = Field(description="Images of other kinds, copies not counted.")
+    refused: dict[str, Unit] = Field(
+        description="Share of images that the gate alone refuses, by kind; fitted without their patients or their kind."
+    )
+    views: dict[str, Unit] = Field(description="By true view: share of images called so, and of those called wrongly.")
+
+
 class Agreement(Frozen):
     """How far predictions on 8-bit integers agree with those in float32, on images of one part of the split."""
 
@@ -132,5 +147,6 @@ class Card(Frozen):
     intended_use: str
     limits: tuple[str, ...]
     ood: OodLimit | None = Field(default=None, alias="domain")
+    gate: GateLimits | None = None
     quantization: Quantization | None = None
     site: Site | None = None

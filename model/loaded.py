@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from core.engines import EngineName
 from imaging.transform import INPUT_PX
 from model import engines
-from model.card import Card
+from model.card import Card, GateLimits
 from model.decision import Decided, Prediction, Predictions, decide
 from model.engines import Engine
+from model.gate import Gate
 from model.ood import OodStatistics
 from model.registry import Entry
 
@@ -29,17 +30,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """One checkpoint on one engine. `ood` is None in a model that cannot tell how unlike its training images one is."""
+    """One checkpoint on one engine.
+
+    `ood` is None in a model that cannot tell how unlike its training images one is, `gate` in one that cannot tell
+    what it shows.
+    """
 
     card: Card
     sha256: str
     engine: Engine
     ood: OodStatistics | None = None
+    gate: Gate | None = None
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, engine: Engine) -> LoadedModel:
         """`engine` must run the network of `checkpoint`."""
-        return cls(checkpoint.card, checkpoint.sha256, engine, checkpoint.ood)
+        return cls(checkpoint.card, checkpoint.sha256, engine, checkpoint.ood, checkpoint.gate)
 
     @property
     def name(self) -> str:
@@ -55,8 +61,13 @@ class LoadedModel:
         """Above it the model refuses to judge an image; None for a model that refuses nothing."""
         return None if self.card.ood is None else self.card.ood.limit
 
+    @property
+    def gate_limits(self) -> GateLimits | None:
+        """What is refused and told by the gate; None for a model without one."""
+        return self.card.gate
+
     def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
-        """uint8 (N, 224, 224) -> probability, ood score and class activation map of each, in one forward pass.
+        """uint8 (N, 224, 224) -> what the model says of each, in one forward pass.
 
         Raises:
             OutOfMemory: the batch is too large for this device; a smaller one may pass.
@@ -69,11 +80,14 @@ class LoadedModel:
         with np.errstate(invalid="ignore", over="ignore"):
             probability = np.exp(-np.logaddexp(np.float32(0), -output.logits))  # the sigmoid, for any logit
             score = np.full_like(output.logits, np.nan) if self.ood is None else self.ood.score(output.features)
-        return Predictions(probability, score, output.cam.clip(-HALF_MAX, HALF_MAX).astype(np.float16))
+            kinds = None if self.gate is None else self.gate.kinds(output.features)
+            ap = None if self.gate is None else self.gate.ap(output.features)
+        cam = output.cam.clip(-HALF_MAX, HALF_MAX).astype(np.float16)
+        return Predictions(probability, score, cam, kinds, ap)
 
     def decide(self, prediction: Prediction) -> Decided:
-        """`refused` above the ood limit; else `pneumonia` at or above the threshold, else `normal`."""
-        return decide(prediction, self.threshold, self.ood_limit)
+        """`refused` above the ood limit or by the gate; else `pneumonia` at or above the threshold, else `normal`."""
+        return decide(prediction, self.threshold, self.ood_limit, self.gate_limits)
 
 
 def load(source: Entry | Checkpoint | Path, engine: EngineName = "auto") -> LoadedModel:

@@ -10,17 +10,20 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from core.errors import ModelInvalid
+from core.kinds import ImageKind
 from model.card import Card
 
 Shape = tuple[int, ...]
 
 OOD_PREFIX = "domain."
 """Before the names of the ood statistics, which are tensors of the same file."""
+GATE_PREFIX = "gate."
+"""Before the names of the gate's arrays."""
 
 STAGE_CHANNELS = (64, 128, 256, 512)
 FEATURES = STAGE_CHANNELS[-1]
 POOLED = sum(STAGE_CHANNELS[-2:])
-"""Features averaged over the last two stages, from which the ood score is made."""
+"""Features averaged over the last two stages, from which the ood score and the gate's probabilities are made."""
 
 _FLOATS = {"F16", "F32"}
 
@@ -37,6 +40,8 @@ def check(path: Path, card: Card) -> None:
             names = set(file.keys())
             if card.ood is not None:
                 expected |= ood(_components(file))
+            if card.gate is not None:
+                expected |= gate()
             if missing := sorted(expected.keys() - names):
                 raise _not_ours(path, f"lacks the tensor {missing[0]}")
             if unknown := sorted(names - expected.keys()):
@@ -78,6 +83,17 @@ def ood(components: int) -> dict[str, Shape]:
         "ranges": (2, 2),
     }
     return {OOD_PREFIX + name: shape for name, shape in shapes.items()}
+
+
+def gate() -> dict[str, Shape]:
+    """Names and shapes of the gate's arrays (model/gate.py)."""
+    shapes: dict[str, Shape] = {
+        "mean": (POOLED,),
+        "scale": (POOLED,),
+        "weight": (len(ImageKind), POOLED + 1),
+        "view": (POOLED + 1,),
+    }
+    return {GATE_PREFIX + name: shape for name, shape in shapes.items()}
 
 
 def _batch_norm(name: str, channels: int) -> Iterator[tuple[str, Shape]]:

@@ -34,7 +34,7 @@ def subject(filters: Filters) -> tuple[Kind, int | None]:
 
 def _narrowed_by(filters: Filters) -> str:
     """For the audit log: without the searched part of a file name, which may be a patient's."""
-    parts = [f"{name} {value}" for name in ("state", "decision") if (value := getattr(filters, name))]
+    parts = [f"{name} {value}" for name in ("state", "decision", "view") if (value := getattr(filters, name))]
     parts += [f"{name} {value:%Y-%m-%d %H:%M}" for name in ("since", "until") if (value := getattr(filters, name))]
     return ", ".join([*parts, "part of a file name"] if filters.filename else parts)
 

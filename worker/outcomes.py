@@ -67,4 +67,6 @@ def _scored(claim: Claim, prediction: Prediction, model: LoadedModel, prepared: 
         notes=" ".join(prepared.notes) or None if prepared else None,
         box=list(astuple(prepared.box)) if prepared else None,
         preview=prepared.preview if prepared else None,
+        kind=decided.kind,
+        view=decided.view,
     )

@@ -90,4 +90,6 @@ def _checked(prediction: Prediction, model: LoadedModel) -> Outcome:
     score = prediction.ood_score
     if model.ood_limit is not None and (score is None or not math.isfinite(score)):
         return WorkerError("The model could not tell whether this image is of the kind it was made for.")
+    if model.gate_limits is not None and (prediction.kinds is None or not np.isfinite(prediction.kinds).all()):
+        return WorkerError("The model could not tell what this image shows.")
     return prediction

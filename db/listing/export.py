@@ -29,6 +29,8 @@ _COLUMNS = (
     Prediction.decision,
     Prediction.reason,
     Prediction.notes,
+    Prediction.kind,
+    Prediction.view,
     Prediction.model_sha256,
     Model.name.label("model_name"),
     Review.opinion,
@@ -79,4 +81,6 @@ def _row(values: Any) -> Row:
         reviewer=values.reviewer or "",
         review_note=values.note or "",
         notes=values.notes or "",
+        kind=values.kind or "",
+        view=values.view or "",
     )

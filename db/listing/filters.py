@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, false, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from core.kinds import View
 from db import dialect
 from db.states import Decision, ImageState
 from db.tables import Image, Job, UtcDateTime
@@ -24,11 +25,15 @@ from db.tables import Image, Job, UtcDateTime
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the images of a list share; None means no limit. `until` is exclusive. `decision` is the primary's."""
+    """What the images of a list share; None means no limit. `until` is exclusive.
+
+    `decision` and `view` are the primary prediction's.
+    """
 
     job_id: int | None = None
     state: ImageState | None = None
     decision: Decision | None = None
+    view: View | None = None
     since: datetime | None = None
     until: datetime | None = None
     filename: str | None = None
@@ -73,16 +78,24 @@ def conditions(
 ) -> list[ColumnElement[bool]]:
     # What is being erased is out of sight at once. There are few such jobs, and they have an index of their own.
     visible: ColumnElement[bool] = Image.job_id.not_in(select(Job.id).where(Job.deleted_at.is_not(None)))
-    if filters.decision is not None and filters.state not in (None, ImageState.DONE):
+    if (filters.decision or filters.view) and filters.state not in (None, ImageState.DONE):
         return [false()]  # see `wanted`
+    if filters.decision and filters.view and (filters.decision is Decision.REFUSED) != (filters.view is View.LATERAL):
+        return [false()]  # the view of a frontal image is told where it is judged, and a lateral one never is
     named = [_named(filters)] if filters.filename else []
     return [visible, *named, *_terms(filters, lead=lead), *between(filters, after, newest_first)]
 
 
 def wanted(filters: Filters) -> dict[str, Any]:
-    """Values by column. What has a decision is done, and only that."""
-    state = filters.state if filters.decision is None else ImageState.DONE
-    values = {"job_id": filters.job_id, "user_id": filters.user_id, "state": state, "decision": filters.decision}
+    """Values by column. What has a decision or a view is done, and only that."""
+    state = ImageState.DONE if filters.decision or filters.view else filters.state
+    values = {
+        "job_id": filters.job_id,
+        "user_id": filters.user_id,
+        "state": state,
+        "decision": filters.decision,
+        "view": filters.view,
+    }
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -97,7 +110,9 @@ def leading(filters: Filters) -> tuple[str, ...]:
         return "job_id", "state", "decision"
     if filters.state not in (None, ImageState.DONE):
         return ("state",)
-    return ("decision",) if filters.user_id is None else ("user_id",)
+    if filters.user_id is not None:
+        return ("user_id",)
+    return ("decision",) if filters.view is None else ("view",)
 
 
 def equals(attribute: InstrumentedAttribute[Any], value: int | StrEnum, *, leads: bool) -> ColumnElement[bool]:

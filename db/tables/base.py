@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.schema import MetaData
 from sqlalchemy.types import TypeDecorator
 
+from core.kinds import ImageKind, View
 from db.states import Decision, ImageState, ModelRole, Opinion, Priority, Role
 
 MAX_FILENAME = 512
@@ -39,12 +40,15 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
-def _enum(kind: type[StrEnum]) -> Enum:
-    """Stored as its value in a VARCHAR with a CHECK, so that adding a word is a plain migration."""
+def _enum(kind: type[StrEnum], *, checked: bool = True) -> Enum:
+    """Stored as its value in a VARCHAR with a CHECK, so that adding a word is a plain migration.
+
+    A column that a revision adds to a table that grows has no CHECK: PostgreSQL would lock and read the table for it.
+    """
     return Enum(
         kind,
         native_enum=False,
-        create_constraint=True,
+        create_constraint=checked,
         length=16,
         name=kind.__name__.lower(),
         values_callable=lambda e: [member.value for member in e],
@@ -74,6 +78,8 @@ class Base(DeclarativeBase):
         ModelRole: _enum(ModelRole),
         Role: _enum(Role),
         Opinion: _enum(Opinion),
+        ImageKind: _enum(ImageKind, checked=False),
+        View: _enum(View, checked=False),
     }
 
 

@@ -37,6 +37,7 @@ class Image(Base):
         Index("ix_images_created_at_id", "created_at", "id"),
         Index("ix_images_user_id_created_at_id", "user_id", "created_at", "id"),
         partial_index("ix_images_decided", "decision", "created_at", "id", where="decision IS NOT NULL"),
+        partial_index("ix_images_viewed", "view", "created_at", "id", where="view IS NOT NULL"),
         partial_index("ix_images_waiting", "state", "created_at", "id", where="state = 'queued'"),
         partial_index("ix_images_failed", "state", "created_at", "id", "user_id", where="state = 'failed'"),
         partial_index("ix_images_cancelled", "state", "created_at", "id", "user_id", where="state = 'cancelled'"),
@@ -72,6 +73,7 @@ class Image(Base):
         doc="The one that is shown and reviewed; NULL until the image is done.",
     )
     decision: Mapped[str | None] = mapped_column(String(16), doc="The primary prediction's, for covering indexes.")
+    view: Mapped[str | None] = mapped_column(String(16), doc="The primary prediction's, for an index.")
     worker: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, Float, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from core.kinds import ImageKind, View
 from db.states import Decision, Opinion
 from db.tables.base import Base, Id
 from db.tables.models import Model
@@ -35,6 +36,8 @@ class Prediction(Base):
         JSON(none_as_null=True),
         doc="The upright picture's width and height, then left, top, right, bottom of the part that was judged.",
     )
+    kind: Mapped[ImageKind | None] = mapped_column(doc="What the image shows; NULL: the model cannot tell.")
+    view: Mapped[View | None] = mapped_column(doc="How it was taken; NULL: that is not known.")
     created_at: Mapped[datetime]
     model: Mapped[Model] = relationship(lazy="raise")
     reviews: Mapped[list[Review]] = relationship(lazy="raise", order_by="Review.id")

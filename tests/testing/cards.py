@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imaging.transform import PREPROCESSING
-from model.card import ARCHITECTURE, Calibration, Card, OodLimit, OperatingPoint, TrainingData
+from model.card import ARCHITECTURE, Calibration, Card, GateLimits, OodLimit, OperatingPoint, TrainingData
 
 LIMIT = OodLimit(limit=1.0, rule="fixed", images=4, patients=4, refused={"as they are": 0.0})
+GATE = GateLimits(
+    limit=0.5, ap=0.9, pa=0.1, rule="fixed", images=4, not_frontal=4, refused={"lateral": 1.0}, views={"ap told": 0.5}
+)
 
 
 def make_card(**changes: Any) -> Card:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from core.errors import OutOfMemory
 from model.card import OperatingPoint
 from model.engines import Engine
+from model.gate import KINDS, Gate
 from model.loaded import LoadedModel
 from model.ood import OodStatistics
 from model.output import NetworkOutput
-from tests.testing.cards import LIMIT, make_card
+from tests.testing.cards import GATE, LIMIT, make_card
 
 FAKE_NAME = "fake-brightness"
 FAKE_SHA256 = "f" * 64
@@ -28,6 +29,15 @@ _FEATURE_IS_SCORE = OodStatistics(
     variance=np.array([1e9], np.float32),
     weight=np.array([1, 0], np.float32),
     ranges=np.array([[0, 1], [0, 1]], np.float32),
+)
+
+
+# Of the same feature: a lateral view from 0.5 on, else a frontal one, which is AP from 0.2 on.
+_FEATURE_IS_KIND = Gate(
+    mean=np.zeros(1, np.float32),
+    scale=np.ones(1, np.float32),
+    weight=np.array([{"frontal": [0, 0], "lateral": [1000, -500]}.get(kind, [0, -1000]) for kind in KINDS], np.float32),
+    view=np.array([1000, -200], np.float32),
 )
 
 
@@ -71,9 +81,14 @@ def fake_model(
     sha256: str = FAKE_SHA256,
     threshold: float = 0.5,
     ood_limit: float | None = 0.9,
+    gate: bool = False,
 ) -> LoadedModel:
-    """A model on a `FakeEngine`. The limit leaves synthetic radiographs alone; with None it has no statistics."""
+    """A model on a `FakeEngine`. The limit leaves synthetic radiographs alone; with None it has no statistics.
+
+    A `gate` calls an image lateral whose darkest pixel is 0.5 or brighter, and AP one above 0.2.
+    """
     point = OperatingPoint(threshold=threshold, rule="fixed")
     limit = None if ood_limit is None else LIMIT.model_copy(update={"limit": ood_limit})
-    card = make_card(name=name, operating_point=point, ood=limit)
-    return LoadedModel(card, sha256, engine or FakeEngine(), None if limit is None else _FEATURE_IS_SCORE)
+    card = make_card(name=name, operating_point=point, ood=limit, gate=GATE if gate else None)
+    statistics = None if limit is None else _FEATURE_IS_SCORE
+    return LoadedModel(card, sha256, engine or FakeEngine(), statistics, _FEATURE_IS_KIND if gate else None)

@@ -14,6 +14,7 @@ from core.engines import EngineName
 from core.errors import InvalidInput
 from model import checkpoint, loaded
 from model.card import Calibration, Card, OperatingPoint, Site
+from model.decision import REFUSED
 from model.registry import Entry
 from training.batches import in_batches
 from training.calibrate.operating_point import choose_threshold
@@ -65,13 +66,10 @@ def judge(entry: Entry, engine: EngineName, dataset: Dataset, progress: Progress
         InvalidInput: too few patients of a class are left to set an operating point on.
     """
     model = loaded.load(entry, engine)
-    probability, score = [], []
-    for batch in in_batches(dataset.pixels, progress):
-        predictions = model.predict(batch)
-        probability.append(predictions.probability)
-        score.append(predictions.ood_score)
-    refused = np.concatenate(score) > (np.inf if model.ood_limit is None else model.ood_limit)
-    clipped = np.concatenate(probability)[~refused].astype(np.float64).clip(1e-7, 1 - 1e-7)
+    predictions = [one for batch in in_batches(dataset.pixels, progress) for one in model.predict(batch)]
+    refused = np.array([model.decide(one).decision == REFUSED for one in predictions])
+    probability = np.array([one.probability for one in predictions])
+    clipped = probability[~refused].clip(1e-7, 1 - 1e-7)
     patients: NDArray[np.str_] = np.array(dataset.patients)[~refused]
     scores = Scores(np.log(clipped / (1 - clipped)), dataset.labels[~refused], patients, int(refused.sum()))
     _check_enough(scores)
@@ -98,7 +96,7 @@ def save(entry: Entry, proposal: Proposal, out: Path) -> str:
     parent = checkpoint.load(entry.path, entry.sha256)
     if proposal.platt is not None:
         fold_into(parent.network, proposal.platt)
-    return checkpoint.save(out, parent.network, proposal.card, parent.ood)
+    return checkpoint.save_again(out, parent, proposal.card)
 
 
 def recalibrate(scores: Scores) -> Calibration:

@@ -50,7 +50,7 @@ def add_quantization(source: Path, out: Path, dataset: Dataset, seed: int, progr
         )
     section = measure(original, dataset, seed, progress)
     card = original.card.model_copy(update={"quantization": section})
-    checkpoint.save(out, original.network, card, original.ood)
+    checkpoint.save_again(out, original, card)
     return card
 
 
@@ -112,7 +112,7 @@ def measure_site(file: Path, pixels: NDArray[np.uint8], progress: Progress) -> N
     floating, integer = _loaded(original, None), _loaded(original, section)
     agreement = {SITE: agree(floating, integer, pixels, progress)}
     section = section.model_copy(update={"agreement": agreement})
-    checkpoint.save(file, original.network, original.card.model_copy(update={"quantization": section}), original.ood)
+    checkpoint.save_again(file, original, original.card.model_copy(update={"quantization": section}))
 
 
 def _loaded(original: Checkpoint, quantization: Quantization | None) -> LoadedModel:

@@ -8,6 +8,7 @@ from flask import Response
 from pydantic import Field
 
 from core.errors import beyond_retry
+from core.kinds import ImageKind, View
 from db import tables
 from db.audit import Kind
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
@@ -36,6 +37,11 @@ class Prediction(Schema):
     )
     domain_limit: float | None = Field(description="Above it the model refuses to judge.")
     reason: str | None = Field(description="Why the image was refused.")
+    kind: ImageKind | None = Field(
+        description="What the image shows: an upright frontal chest X-ray, or what it is instead; "
+        "null from a model that cannot tell."
+    )
+    view: View | None = Field(description="How it was taken; null where that is not known.")
     notes: str | None = Field(description="What makes the result less reliable: a small or a nearly uniform picture.")
     model: Model
     created_at: datetime
@@ -89,6 +95,8 @@ def _prediction(row: tables.Prediction | None) -> Prediction | None:
         domain_score=row.domain_score,
         domain_limit=row.domain_limit,
         reason=row.reason,
+        kind=row.kind,
+        view=row.view,
         notes=row.notes,
         model=Model(name=row.model.name, sha256=row.model_sha256),
         created_at=row.created_at,

@@ -9,6 +9,7 @@ from flask import Response
 from pydantic import ConfigDict, Field
 
 from core.errors import InvalidInput
+from core.kinds import View
 from db import queries
 from db.listing.filters import Filters
 from db.states import Decision, ImageState
@@ -34,6 +35,7 @@ class ImageList(Schema):
 class ImageQuery(Schema):
     state: ImageState | None = None
     decision: Decision | None = None
+    view: View | None = Field(None, description="As the model tells it: frontal (pa, ap) or lateral.")
     cursor: Cursor = None
     limit: Limit = 100
     format: Annotated[str, Field(pattern="^(json|csv)$")] = "json"
@@ -66,7 +68,7 @@ def list_job_images(path: JobPath, query: ImageQuery) -> Response:
     deps = dependencies()
     with deps.database.read() as session:
         get_job(session, path.job_id)
-    filters = Filters(job_id=path.job_id, state=query.state, decision=query.decision)
+    filters = Filters(job_id=path.job_id, state=query.state, decision=query.decision, view=query.view)
     return _listed(deps, query, filters, f"job-{path.job_id}.csv", newest_first=False)
 
 
@@ -77,6 +79,7 @@ def list_results(query: ResultQuery) -> Response:
     filters = Filters(
         state=query.state,
         decision=query.decision,
+        view=query.view,
         since=_utc(query.since),
         until=_utc(query.until),
         filename=_filename(deps, query),

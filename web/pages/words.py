@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from core.kinds import ImageKind, View
 from core.plural import counted
 from db.queries import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority
@@ -17,6 +18,20 @@ DECISION_WORDS = {
     Decision.PNEUMONIA: "Pneumonia suspected",
     Decision.NORMAL: "Pneumonia not suspected",
     Decision.REFUSED: "Not judged",
+}
+
+VIEW_WORDS = {View.PA: "PA", View.AP: "AP", View.LATERAL: "lateral"}
+
+KIND_WORDS = {
+    ImageKind.FRONTAL: "Frontal chest X-ray",
+    ImageKind.LATERAL: "Lateral chest X-ray",
+    ImageKind.TURNED_LEFT: "Chest X-ray on its side, the head to the left",
+    ImageKind.TURNED_RIGHT: "Chest X-ray on its side, the head to the right",
+    ImageKind.UPSIDE_DOWN: "Chest X-ray upside down",
+    ImageKind.NEGATIVE: "Negative",
+    ImageKind.SEVERAL: "Several films in one picture",
+    ImageKind.PART: "A part of a chest",
+    ImageKind.OTHER: "No frontal chest X-ray",
 }
 
 STATE_WORDS = {
@@ -133,4 +148,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "state_word": _word(STATE_WORDS),
     "strip_parts": strip_parts,
     "to_the_second": to_the_second,
+    "view_word": _word(VIEW_WORDS),
 }

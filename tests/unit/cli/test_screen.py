@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import PIL.Image
 import pytest
 
 from cli.screen import screen_files
@@ -67,6 +68,14 @@ def test_an_image_unlike_the_training_images_is_refused(settings: Settings, tmp_
     assert (row.state, row.decision) == ("done", "refused")
     assert row.probability is not None
     assert "can't judge it" in row.reason
+
+
+def test_a_lateral_view_is_refused_and_named(settings: Settings, tmp_path: Path) -> None:
+    PIL.Image.fromarray(factories.radiograph(brightness=0.8).clip(140, 255)).save(tmp_path / "side.png")
+    row = rows_of(settings, fake_model(gate=True), tmp_path)["side.png"]
+
+    assert (row.decision, row.kind, row.view) == ("refused", "lateral", "lateral")
+    assert "a lateral view" in row.reason
 
 
 def test_one_bad_file_is_one_row(settings: Settings, engine: FakeEngine, folder: Path) -> None:

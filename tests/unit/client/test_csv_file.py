@@ -26,8 +26,24 @@ def test_header_and_rows(tmp_path: Path) -> None:
 
     assert read(path) == [
         list(COLUMNS),
-        ["a.png", "0" * 64, "done", "0.500000", "normal", "m@123", "", "7", "", "", "", "", ""],
-        ['with "quotes", comma\nand line.png', "", "rejected", "", "", "", "Not an image.", "", "", "", "", "", ""],
+        ["a.png", "0" * 64, "done", "0.500000", "normal", "m@123", "", "7", "", "", "", "", "", "", ""],
+        [
+            'with "quotes", comma\nand line.png',
+            "",
+            "rejected",
+            "",
+            "",
+            "",
+            "Not an image.",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+        ],
     ]
 
 

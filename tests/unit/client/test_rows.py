@@ -26,6 +26,15 @@ def test_a_refused_image_brings_its_reason() -> None:
     assert (row.decision, row.reason) == ("refused", "Odd.")
 
 
+def test_what_the_image_shows_is_told_where_the_service_tells_it() -> None:
+    prediction = {"probability": 0.75, "decision": "refused", "kind": "lateral", "view": "lateral"}
+
+    row = from_api(IMAGE | {"state": "done", "prediction": prediction}, "a.png")
+
+    assert (row.kind, row.view) == ("lateral", "lateral")
+    assert (from_api(IMAGE, "a.png").kind, from_api(IMAGE, "a.png").view) == ("", "")
+
+
 def test_an_image_with_an_error() -> None:
     row = from_api(
         IMAGE | {"state": "failed", "prediction": None, "error": {"code": "x", "message": "Damaged."}}, "a.png"

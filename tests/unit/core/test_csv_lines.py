@@ -17,17 +17,33 @@ def test_the_contract_columns_come_first_and_in_order() -> None:
 
 def test_a_finished_image_fills_its_cells() -> None:
     row = Row("a.png", "done", "ab", 0.25, "normal", "default@0123", image_id=7)
-    assert cells(row) == ["a.png", "ab", "done", "0.250000", "normal", "default@0123", "", "7", "", "", "", "", ""]
+    assert cells(row) == [
+        "a.png",
+        "ab",
+        "done",
+        "0.250000",
+        "normal",
+        "default@0123",
+        "",
+        "7",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+    ]
 
 
 def test_what_is_not_known_is_empty_and_not_the_word_none() -> None:
-    assert cells(Row("a.png", "queued")) == ["a.png", "", "queued", *[""] * 10]
+    assert cells(Row("a.png", "queued")) == ["a.png", "", "queued", *[""] * 12]
 
 
 def test_what_came_later_comes_last_and_is_escaped() -> None:
-    assert COLUMNS[7:] == ("image_id", "reason", "review", "reviewer", "review_note", "notes")
-    row = Row("a.png", "done", reason="=odd", review="agree", reviewer="@ada", review_note="-1", notes="=n")
-    assert cells(row)[-5:] == ["'=odd", "agree", "'@ada", "'-1", "'=n"]
+    assert COLUMNS[7:] == ("image_id", "reason", "review", "reviewer", "review_note", "notes", "kind", "view")
+    row = Row("a.png", "done", reason="=odd", review="agree", reviewer="@ada", review_note="-1", notes="=n", view="ap")
+    assert cells(row)[-7:] == ["'=odd", "agree", "'@ada", "'-1", "'=n", "", "ap"]
 
 
 def test_a_probability_of_zero_is_not_left_empty() -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from core.kinds import ImageKind, View
 from db import claims, jobs, queries
 from db.claims import Scored
 from db.session import now
@@ -35,6 +36,19 @@ def test_what_is_claimed_is_not_claimed_again(desk: Desk) -> None:
     _, queued = desk.job(2)
     assert ids(desk.claim()) == queued
     assert desk.claim(worker="w2") == []
+
+
+def test_the_view_stands_with_the_prediction_and_with_its_image(desk: Desk) -> None:
+    desk.job(2)
+    first, second = desk.claim()
+    with desk.database.begin() as session:
+        factories.model(session)
+        told = Scored(first, 0.9, Decision.REFUSED, kind=ImageKind.LATERAL, view=View.LATERAL)
+        untold = Scored(second, 0.9, Decision.PNEUMONIA)
+        claims.finish(session, [told, untold], model_sha256=FAKE_SHA256, threshold=0.5, worker="w1", now=now(session))
+    assert [image.view for image in desk.images()] == ["lateral", None]
+    kinds = [(made.kind, made.view) for made in desk.predictions()]
+    assert kinds == [(ImageKind.LATERAL, View.LATERAL), (None, None)]
 
 
 def test_interactive_images_come_first_and_then_the_oldest(desk: Desk) -> None:

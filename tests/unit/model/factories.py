@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model import checkpoint, resnet
+from model.gate import KINDS, Gate
 from model.ood import OodStatistics
-from tests.testing.cards import LIMIT, make_card
+from tests.testing.cards import GATE, LIMIT, make_card
 
-__all__ = ["LIMIT", "encode", "gradient", "make_card", "make_network", "make_ood", "save_model"]
+__all__ = ["GATE", "LIMIT", "encode", "gradient", "make_card", "make_gate", "make_network", "make_ood", "save_model"]
 
 
 def make_network(seed: int = 0) -> resnet.GrayResNet:
@@ -33,6 +34,18 @@ def make_ood(components: int = 3) -> OodStatistics:
         variance=np.array([1.0] * components + [2.0], np.float32),
         weight=np.zeros(resnet.POOLED + 1, np.float32),
         ranges=np.array([[0.0, 1.0], [-1.0, 1.0]], np.float32),
+    )
+
+
+def make_gate() -> Gate:
+    """The identity: no standardisation, the first features as logits of the kinds, the tenth as that of AP."""
+    view = np.zeros(resnet.POOLED + 1, np.float32)
+    view[len(KINDS)] = 1
+    return Gate(
+        mean=np.zeros(resnet.POOLED, np.float32),
+        scale=np.ones(resnet.POOLED, np.float32),
+        weight=np.eye(len(KINDS), resnet.POOLED + 1, dtype=np.float32),
+        view=view,
     )
 
 

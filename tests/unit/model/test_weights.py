@@ -16,7 +16,7 @@ from core.errors import ModelInvalid
 from model import checkpoint, weights
 from model.card import Card
 from model.registry import DEFAULT, Registry
-from tests.unit.model.factories import LIMIT, make_card, make_network, make_ood, save_model
+from tests.unit.model.factories import LIMIT, make_card, make_gate, make_network, make_ood, save_model
 
 Tensors = dict[str, NDArray[np.generic]]
 
@@ -43,6 +43,10 @@ def test_the_table_is_that_of_the_network() -> None:
 def test_the_table_of_the_statistics_is_theirs() -> None:
     made = make_ood(components=5).state()
     assert weights.ood(5) == {name: array.shape for name, array in made.items()}
+
+
+def test_the_table_of_the_gate_is_its_own() -> None:
+    assert weights.gate() == {name: array.shape for name, array in make_gate().state().items()}
 
 
 def test_what_is_shipped_and_what_is_saved_pass(saved: Path, tmp_path: Path) -> None:

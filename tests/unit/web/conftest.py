@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.kinds import ImageKind, View
 from db import deployments, heartbeats, jobs, workers
 from db.session import now
 from db.states import Decision, ImageState, Priority
@@ -44,7 +45,8 @@ def reader(stranger: Visitor) -> Visitor:
 def add_job(services: Services, token: str) -> AddJob:
     """Adds a job of `ada`; each image is (file name, state) or (file name, probability). Returns the job's id.
 
-    With `domain_score`, predictions have it with a limit of 1, above which they are refused, and a map.
+    With `domain_score`, predictions have it with a limit of 1, above which they are refused, and a map. `view` is
+    theirs, if they have one.
     """
 
     def add(
@@ -52,6 +54,7 @@ def add_job(services: Services, token: str) -> AddJob:
         name: str = "ward 3",
         sent_hours_ago: float = 0,
         domain_score: float | None = None,
+        view: View | None = None,
         error_code: str = "corrupt_image",
     ) -> int:
         with services.database.begin() as session:
@@ -64,11 +67,16 @@ def add_job(services: Services, token: str) -> AddJob:
                 for i, (file, _) in enumerate(images)
             ]
             for row, (_, outcome) in zip(jobs.add_images(session, job, new, at), images, strict=True):
-                _finish(session, row, outcome, domain_score, error_code)
+                _finish(session, row, outcome, domain_score, view, error_code)
             return job.id
 
     def _finish(
-        session: Session, row: Image, outcome: ImageState | float, domain_score: float | None, code: str
+        session: Session,
+        row: Image,
+        outcome: ImageState | float,
+        domain_score: float | None,
+        view: View | None,
+        code: str,
     ) -> None:
         row.state = outcome if isinstance(outcome, ImageState) else ImageState.DONE
         if row.state not in (ImageState.QUEUED, ImageState.RUNNING):
@@ -89,6 +97,9 @@ def add_job(services: Services, token: str) -> AddJob:
                 prediction.cam = cam.pack(np.full((7, 7), 3, np.float16))
                 if domain_score > 1:
                     prediction.decision, prediction.reason = Decision.REFUSED, "It looks like a hand."
+            if view is not None:
+                prediction.kind = ImageKind.LATERAL if view is View.LATERAL else ImageKind.FRONTAL
+                prediction.view = row.view = view
             session.add(prediction)
             session.flush()
             row.decision, row.primary_prediction_id = prediction.decision, prediction.id

@@ -13,12 +13,14 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
+from core.kinds import View
 from db import jobs
 from db.accounts import users
 from db.session import now
 from db.states import ImageState, Priority
 from db.tables import Image, Job
 from tests.testing import factories
+from tests.unit.web.conftest import AddJob
 from web.services import Services
 
 File = tuple[str, bytes]
@@ -193,6 +195,19 @@ def test_a_refused_image_carries_score_limit_and_reason(client: FlaskClient, eag
     assert prediction["decision"] == "refused"
     assert prediction["domain_score"] > prediction["domain_limit"] == 0.9
     assert "can't judge it" in prediction["reason"]
+    assert (prediction["kind"], prediction["view"]) == (None, None)
+
+
+def test_results_are_narrowed_to_a_view(client: FlaskClient, add_job: AddJob) -> None:
+    job_id = add_job(("side.png", 0.9), domain_score=2, view=View.LATERAL)
+    add_job(("front.png", 0.9), view=View.PA)
+    for path in ("/api/v1/results?view=lateral", f"/api/v1/jobs/{job_id}/images?view=lateral"):
+        (found,) = client.get(path).get_json()["items"]
+        assert (found["prediction"]["kind"], found["prediction"]["view"]) == ("lateral", "lateral")
+    assert client.get("/api/v1/results?view=lateral&decision=normal").get_json()["items"] == []
+    assert client.get("/api/v1/results?view=oblique").status_code == 422
+    (line,) = client.get("/api/v1/results?view=pa&format=csv").get_data(as_text=True).splitlines()[1:]
+    assert line.endswith(",frontal,pa")
 
 
 def test_the_map_of_a_screened_image_is_a_picture_that_is_sent_once(client: FlaskClient, eager: Services) -> None:

@@ -56,6 +56,8 @@ def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Service
         "reviewer": "ada",
         "review_note": "left base",
         "notes": image["prediction"]["notes"],
+        "kind": "",
+        "view": "",
     }
     assert eager.celery.conf.task_always_eager
 

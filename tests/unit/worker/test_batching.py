@@ -316,6 +316,18 @@ def test_an_ood_score_that_is_no_number_is_an_error_and_not_within(pool: ThreadP
     assert isinstance(batch[0][1], WorkerError)
 
 
+def test_kinds_that_are_no_numbers_are_an_error_and_not_frontal(
+    pool: ThreadPoolExecutor, network: ThreadPoolExecutor
+) -> None:
+    class Overflowed(FakeEngine):
+        def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
+            return output(np.array([0.25]), np.array([np.nan]))
+
+    source = Levels([[1]], fake_model(Overflowed(), ood_limit=None, gate=True))
+    screen(source, pool, network)
+    assert isinstance(source.outcomes[0][0][1], WorkerError)
+
+
 def test_a_model_without_ood_statistics_still_gives_probabilities(
     pool: ThreadPoolExecutor, network: ThreadPoolExecutor
 ) -> None:

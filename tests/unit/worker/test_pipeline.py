@@ -90,6 +90,19 @@ def test_domain_score_map_and_refusal_are_kept(services: Services, submit: Submi
     assert cam.unpack(known.cam or b"").mean() == pytest.approx(known.probability, abs=1e-3)
 
 
+def test_what_the_gate_tells_is_kept(services: Services, submit: Submit, make: Make) -> None:
+    bright = io.BytesIO()
+    PIL.Image.fromarray(factories.radiograph(brightness=0.8).clip(140, 255)).save(bright, "PNG")
+    submit(factories.png(), bright.getvalue())
+    make(model=fake_model(gate=True)).drain()
+    frontal, lateral = rows(services)
+    assert (frontal.predictions[0].kind, frontal.predictions[0].view, frontal.view) == ("frontal", "pa", "pa")
+    assert frontal.decision == "normal"
+    assert (lateral.predictions[0].kind, lateral.predictions[0].view, lateral.view) == ("lateral",) * 3
+    assert lateral.decision == "refused"
+    assert "It looks like a lateral view." in str(lateral.predictions[0].reason)
+
+
 def test_notes_box_and_a_picture_for_the_page_are_kept(services: Services, submit: Submit, pipeline: Pipeline) -> None:
     film = factories.radiograph(size_px=(300, 240))
     plain, deep = io.BytesIO(), io.BytesIO()

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from core.kinds import View
 from db import queries
 from db.audit import Kind
 from db.listing.filters import Filters
@@ -39,6 +40,7 @@ class HistoryForm:
 
     filename: str = ""
     decision: str = ""
+    view: str = ""
     state: str = ""
     from_day: str = ""
     to_day: str = ""
@@ -50,6 +52,7 @@ class HistoryForm:
         return cls(
             filename=filenames.clean(given.get("filename", ""))[:MAX_FILENAME_CHARS],
             decision=given.get("decision", ""),
+            view=given.get("view", ""),
             state=given.get("state", ""),
             from_day=given.get("from", ""),
             to_day=given.get("to", ""),
@@ -72,6 +75,7 @@ class HistoryForm:
         return Filters(
             filename=self.filename or None,
             decision=member(Decision, self.decision),
+            view=member(View, self.view),
             state=member(ImageState, self.state),
             since=since,
             until=until,
@@ -114,6 +118,7 @@ def history() -> ResponseReturnValue:
         csv_url=csv_link,
         images=page.items,
         decisions=list(Decision),
+        views=list(View),
         states=list(ImageState),
         cursor=cursor(),
         next_cursor=page.next_cursor,
@@ -128,6 +133,7 @@ def csv_url(filters: Filters, search: str = "") -> str:
         "format": "csv",
         "search": search,
         "decision": filters.decision,
+        "view": filters.view,
         "state": filters.state,
         "from": filters.since and iso(filters.since),
         "to": filters.until and iso(filters.until),

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.kinds import ImageKind
 from db.states import Decision, ImageState
 from db.tables import Image, Prediction
-from web.pages.words import DECISION_WORDS, percent
+from web.pages.words import DECISION_WORDS, KIND_WORDS, VIEW_WORDS, percent
 
 CLOSE_CALL = 0.05
 """Probabilities this near the operating point are called close: a small change of the image could turn them."""
@@ -37,7 +38,7 @@ class PredictionView:
     meaning: str
     limits: Sequence[str]
     refused: bool
-    ood_words: str
+    kind_words: str
     gauge_words: str
     probability_percent: float
     threshold_percent: float
@@ -63,7 +64,7 @@ def describe(found: Prediction) -> PredictionView:
         meaning=_meaning(found.probability, found.model.card),
         limits=[str(limit) for limit in found.model.card.get("limits", ())],
         refused=found.decision is Decision.REFUSED,
-        ood_words=_ood_words(found),
+        kind_words=_kind_words(found),
         gauge_words=f"Probability {percent(found.probability)}, cut-off {percent(found.threshold)}",
         probability_percent=round(100 * found.probability, 2),
         threshold_percent=threshold_percent,
@@ -81,6 +82,17 @@ def _sentence(found: Prediction) -> str:
     if found.decision is Decision.PNEUMONIA:
         return "Above the model's cut-off: read this one early."
     return "Below the model's cut-off. This says nothing about other findings."
+
+
+def _kind_words(found: Prediction) -> str:
+    """What the image shows, and how near that is to what the model knows; of older models the latter alone."""
+    if found.kind is None:
+        return _ood_words(found)
+    if found.kind is not ImageKind.FRONTAL:
+        return KIND_WORDS[found.kind]
+    view = "" if found.view is None else f", {VIEW_WORDS[found.view]}"
+    likeness = "" if found.domain_score is None else f". {_ood_words(found)}"
+    return f"{KIND_WORDS[found.kind]}{view}{likeness}"
 
 
 def _ood_words(found: Prediction) -> str:

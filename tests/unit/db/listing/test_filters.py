@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from core.kinds import View
 from db import claims, queries
 from db.listing import search
 from db.listing.filters import Filters
@@ -52,13 +53,20 @@ def archive(desk: Desk) -> list[Image]:
                     "width_px": 1,
                     "height_px": 1,
                     "state": state,
-                    "decision": pick.choice(list(Decision)) if state is ImageState.DONE else None,
+                    **(judged(pick) if state is ImageState.DONE else {"decision": None, "view": None}),
                     "priority": job.priority,
                     "created_at": DAY_ZERO + timedelta(days=day, hours=pick.randrange(24)),
                 }
             )
         session.execute(insert(Image), rows)
         return list(session.scalars(select(Image).where(Image.job_id != jobs[1].id)))
+
+
+def judged(pick: random.Random) -> dict[str, str | None]:
+    """A decision, and a view that goes with it, or none."""
+    decision = pick.choice(list(Decision))
+    views = (View.LATERAL,) if decision is Decision.REFUSED else (View.PA, View.AP)
+    return {"decision": decision, "view": pick.choice([None, *views])}
 
 
 def by_hand(images: Sequence[Image], filters: Filters, *, newest_first: bool) -> list[int]:
@@ -70,6 +78,7 @@ def by_hand(images: Sequence[Image], filters: Filters, *, newest_first: bool) ->
         and filters.user_id in (None, image.user_id)
         and filters.state in (None, image.state)
         and filters.decision in (None, image.decision)
+        and filters.view in (None, image.view)
         and (filters.since is None or image.created_at >= filters.since)
         and (filters.until is None or image.created_at < filters.until)
         and (filters.filename or "").lower() in image.filename.lower()
@@ -99,6 +108,7 @@ any_filters = st.builds(
     job_id=st.none() | st.none() | st.integers(1, 6),
     state=st.none() | st.sampled_from(ImageState),
     decision=st.none() | st.sampled_from(Decision),
+    view=st.none() | st.sampled_from(View),
     since=days,
     until=days,
     filename=parts,
@@ -145,6 +155,9 @@ def test_nothing_comes_after_the_oldest_image_once_it_is_erased(desk: Desk) -> N
         (Filters(state=ImageState.CANCELLED), "ix_images_cancelled"),
         (Filters(decision=Decision.REFUSED, state=ImageState.DONE, since=DAY_ZERO), "ix_images_decided"),
         (Filters(decision=Decision.REFUSED, user_id=1), "ix_images_user_id_created_at_id"),
+        (Filters(view=View.LATERAL), "ix_images_viewed"),
+        (Filters(view=View.AP, decision=Decision.PNEUMONIA, since=DAY_ZERO), "ix_images_viewed"),
+        (Filters(view=View.PA, user_id=1), "ix_images_user_id_created_at_id"),
         (Filters(job_id=1), "ix_images_job_id_id"),
         (Filters(job_id=1, state=ImageState.FAILED), "ix_images_job_id_state_id"),
         (Filters(job_id=1, decision=Decision.REFUSED), "ix_images_progress"),

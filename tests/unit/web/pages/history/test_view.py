@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from werkzeug.datastructures import MultiDict
 
+from core.kinds import View
 from db.states import Decision, ImageState
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Page, Visitor
@@ -61,6 +62,17 @@ def test_each_filter_narrows(reader: Visitor, add_job: AddJob, query: str, expec
     add_job(("scan1.png", 0.9), ("100%.png", 0.1), ("a_b.png", ImageState.FAILED), ("q.png", ImageState.QUEUED))
     add_job(("Scan2.png", 0.2))
     assert _images(reader.get(f"/history?{query}")) == expected
+
+
+def test_a_view_narrows_the_page_and_its_csv(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("side.png", 0.9), domain_score=2, view=View.LATERAL)
+    add_job(("front.png", 0.9), view=View.AP)
+    add_job(("unknown.png", 0.9))
+    page = reader.get("/history?view=lateral")
+    assert _images(page) == [1]
+    assert "view=lateral" in next(link for link in page.links() if "format=csv" in link)
+    assert _images(reader.search("/history", view="ap", decision="pneumonia")) == [2]
+    assert "not in its list" in reader.get("/history?view=oblique").text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from core.kinds import ImageKind, View
 from db import previews
 from db.session import now
 from db.states import Decision, ImageState
@@ -40,6 +41,25 @@ def test_the_view_says_how_far_to_trust_it(probability: float, decision: Decisio
     said = describe(_prediction(probability, decision))
     assert said.title == title
     assert sentence in said.sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "view", "score", "words"),
+    [
+        (None, None, None, "This model can't tell"),
+        (None, None, 0.5, "Like the training images (score 0.50, limit 1.00)"),
+        (ImageKind.FRONTAL, View.AP, None, "Frontal chest X-ray, AP"),
+        (ImageKind.FRONTAL, None, 0.5, "Frontal chest X-ray. Like the training images (score 0.50, limit 1.00)"),
+        (ImageKind.LATERAL, View.LATERAL, 0.5, "Lateral chest X-ray"),
+        (ImageKind.OTHER, None, 2.0, "No frontal chest X-ray"),
+    ],
+)
+def test_what_the_image_shows_is_told(
+    kind: ImageKind | None, view: View | None, score: float | None, words: str
+) -> None:
+    found = _prediction(0.9, Decision.NORMAL)
+    found.kind, found.view, found.domain_score, found.domain_limit = kind, view, score, 1.0
+    assert describe(found).kind_words == words
 
 
 def test_the_number_is_explained_as_far_as_the_card_tells() -> None:
