@@ -24,6 +24,12 @@ def train(
     originals: Annotated[
         Path | None, typer.Option(help="Labelled full-size files, to measure how JPEG quality moves predictions.")
     ] = None,
+    not_frontal: Annotated[
+        Path | None,
+        typer.Option(
+            help="Images that are no frontal chest X-ray, a folder for each kind: adds a gate that refuses them."
+        ),
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Where networks or features are kept; default: OUT/cache.")] = None,
     ship: Annotated[
         bool, typer.Option("--ship", help="Make it the checkout's default and write MODEL_CARD.md.")
@@ -37,7 +43,8 @@ def train(
 
     settings = load_config(config or DEFAULT_CONFIG, seed)
     with Bars() as bars:
-        card = train_model(Inputs(data, backbone, cache or out / "cache", originals), out, settings, bars.update)
+        inputs = Inputs(data, backbone, cache or out / "cache", originals, not_frontal)
+        card = train_model(inputs, out, settings, bars.update)
     test = card.metrics["test"]
     typer.echo(
         f"{out / 'model.safetensors'}: on {test['images']} test images accuracy {test['accuracy']:.3f}, "

@@ -1,8 +1,8 @@
 """What an image shows, told from the network's features: an upright frontal chest X-ray, or what it is instead.
 
-A trained linear layer beside the statistics of model/ood.py. Those find what is unlike all training images; this one
-names what is near to them and yet not to be judged: a lateral view, a film that lies on its side, a negative. A second
-layer tells the view of a frontal one. Both are plain arithmetic on `NetworkOutput.features`, the same for every engine.
+Two trained layers beside the statistics of model/ood.py. Those find what is unlike all training images; these name
+what is near to them and yet not to be judged: a lateral view, a film that lies on its side, a negative. A linear layer
+beside them tells the view of a frontal one. All is plain arithmetic on `NetworkOutput.features`, in every engine alike.
 """
 
 from __future__ import annotations
@@ -29,22 +29,25 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Gate:
-    """Two linear layers on D = 768 standardised features, all float32.
+    """Layers on D = 768 standardised features, with H units in the hidden one, all float32.
 
     Attributes:
         mean, scale: (D,), to standardise with.
-        weight: (len(KINDS), D + 1), a row for each kind, its bias last.
+        hidden: (H, D + 1), a row for each hidden unit, its bias last.
+        weight: (len(KINDS), H + 1), a row for each kind, its bias last.
         view: (D + 1,), from which AP is told from PA, its bias last.
     """
 
     mean: Floats
     scale: Floats
+    hidden: Floats
     weight: Floats
     view: Floats
 
     def kinds(self, features: Floats) -> Floats:
         """Features (N, D) -> float32 (N, len(KINDS)), the probability of each kind; a row sums to 1."""
-        logits = _linear(self._standardised(features), self.weight.T)
+        hidden = _linear(self._standardised(features), self.hidden.T).clip(0)
+        logits = _linear(hidden, self.weight.T)
         raised = np.exp(logits - logits.max(1, keepdims=True))
         kinds: Floats = raised / raised.sum(1, keepdims=True)
         return kinds
@@ -69,7 +72,7 @@ def from_state(state: Mapping[str, Floats]) -> Gate:
     Raises:
         ModelInvalid: an array is missing, of another shape, or not finite.
     """
-    shapes = weights.gate()
+    shapes = weights.gate(len(state.get(f"{GATE_PREFIX}hidden", ())))
     if set(state) != set(shapes):
         raise ModelInvalid("The model's gate is incomplete; add it again.")
     for name, array in state.items():
@@ -79,6 +82,6 @@ def from_state(state: Mapping[str, Floats]) -> Gate:
 
 
 def _linear(standard: Floats, weight: Floats) -> Floats:
-    """(N, D) by (D + 1,) or (D + 1, K), the bias last."""
+    """(N, D) by (D + 1,) or (D + 1, H), the bias last."""
     output: Floats = standard @ weight[:-1] + weight[-1]
     return output

@@ -39,9 +39,9 @@ def check(path: Path, card: Card) -> None:
         with safe_open(path, framework="np") as file:
             names = set(file.keys())
             if card.ood is not None:
-                expected |= ood(_components(file))
+                expected |= ood(_rows(file, f"{OOD_PREFIX}basis"))
             if card.gate is not None:
-                expected |= gate()
+                expected |= gate(_rows(file, f"{GATE_PREFIX}hidden"))
             if missing := sorted(expected.keys() - names):
                 raise _not_ours(path, f"lacks the tensor {missing[0]}")
             if unknown := sorted(names - expected.keys()):
@@ -85,12 +85,13 @@ def ood(components: int) -> dict[str, Shape]:
     return {OOD_PREFIX + name: shape for name, shape in shapes.items()}
 
 
-def gate() -> dict[str, Shape]:
-    """Names and shapes of the gate's arrays (model/gate.py)."""
+def gate(hidden: int) -> dict[str, Shape]:
+    """Names and shapes of the gate's arrays (model/gate.py) with that many hidden units."""
     shapes: dict[str, Shape] = {
         "mean": (POOLED,),
         "scale": (POOLED,),
-        "weight": (len(ImageKind), POOLED + 1),
+        "hidden": (hidden, POOLED + 1),
+        "weight": (len(ImageKind), hidden + 1),
         "view": (POOLED + 1,),
     }
     return {GATE_PREFIX + name: shape for name, shape in shapes.items()}
@@ -102,9 +103,8 @@ def _batch_norm(name: str, channels: int) -> Iterator[tuple[str, Shape]]:
     yield f"{name}.num_batches_tracked", ()
 
 
-def _components(file: Any) -> int:
-    """The number of rows of the basis; 0 where there is none or it has no rows, which is then told."""
-    name = OOD_PREFIX + "basis"
+def _rows(file: Any, name: str) -> int:
+    """The number of rows of a tensor; 0 where there is none or it has no rows, which is then told."""
     shape = file.get_slice(name).get_shape() if name in file.keys() else ()  # noqa: SIM118  # it is no dict
     return int(shape[0]) if shape else 0
 

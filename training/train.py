@@ -15,7 +15,8 @@ from model import checkpoint, loaded
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.loaded import LoadedModel
 from training import backbone, run_folder
-from training.calibrate import ood
+from training.calibrate import gate, ood
+from training.calibrate.gate_examples import Frontal
 from training.config import DEFAULT_CONFIG, TrainConfig, load_config
 from training.data import split
 from training.data.dataset import read_dataset
@@ -29,12 +30,14 @@ from training.release.version import code_version
 @dataclass(frozen=True)
 class Inputs:
     """What a run reads. `backbone` None downloads it; `originals`, labelled files at full size, are re-encoded to
-    measure robustness, and None leaves that out."""
+    measure robustness, and None leaves that out. From `not_frontal`, folders of what is no frontal chest X-ray, the
+    gate learns what to refuse; None leaves the gate out."""
 
     source: Path
     backbone: Path | None
     cache: Path
     originals: Path | None = None
+    not_frontal: Path | None = None
 
 
 def train_model(inputs: Inputs, out: Path, config: TrainConfig, progress: StageProgress) -> Card:
@@ -59,6 +62,9 @@ def train_model(inputs: Inputs, out: Path, config: TrainConfig, progress: StageP
     card = card.model_copy(update={"metrics": metrics})
     checkpoint.save(file, developed.network, card)
     ood.add_ood_statistics(file, file, dataset, config.seed, stage(progress, "domain statistics"))
+    if inputs.not_frontal is not None:
+        frontal = [Frontal("frontal", dataset, [""] * len(dataset.names))]
+        gate.add_gate(file, file, frontal, inputs.not_frontal, config.seed, stage(progress, "gate"))
     card = quantize.add_quantization(file, file, dataset, config.seed, progress)
     known = developed.out_of_fold[0]
     results = run_folder.Results(dataset, folds, known, test, developed.history, developed.best_epoch)

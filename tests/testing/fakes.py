@@ -36,6 +36,7 @@ _FEATURE_IS_SCORE = OodStatistics(
 _FEATURE_IS_KIND = Gate(
     mean=np.zeros(1, np.float32),
     scale=np.ones(1, np.float32),
+    hidden=np.array([[1, 0]], np.float32),
     weight=np.array([{"frontal": [0, 0], "lateral": [1000, -500]}.get(kind, [0, -1000]) for kind in KINDS], np.float32),
     view=np.array([1000, -200], np.float32),
 )

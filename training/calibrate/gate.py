@@ -12,29 +12,26 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from model import checkpoint
 from model.card import Card, GateLimits
-from model.gate import FRONTAL, KINDS, Gate
-from model.weights import POOLED
+from model.gate import FRONTAL, KINDS
 from training.calibrate import gate_examples
 from training.calibrate.gate_examples import FOLDS, Examples, Floats, Frontal
+from training.calibrate.gate_fit import fit
 from training.progress import Progress, silent
 
-FRONTAL_WEIGHT = 0.5
-"""Of all examples; the other kinds share the rest evenly, and within a kind its groups do."""
-INVERSE_REGULARIZATION = 1e-3
-REFUSED = 0.003
+REFUSED = 0.01
 """Share of frontal images, and of varied copies of them, that the gate may refuse out of fold."""
 LEAST_LIMIT = 0.5
+"""Below it an image would be refused that is likelier frontal than not."""
 VIEW_PRECISION = 0.95
 """Of what is called AP, or PA, out of fold; where neither reaches it nothing is said."""
 RULE = (
-    "A linear layer on the features, fitted to frontal images, to copies of them that were turned, inverted, cut or "
-    "put together, and to images of other kinds. The limit lets through all but "
-    f"{REFUSED:.1%} of the frontal images and varied copies of them, each seen by a layer that was fitted without its "
-    "patient. A view is told where 95 % of those called so have it."
+    "Two layers on the features, fitted to frontal images, to copies of them that were turned, inverted, cut or put "
+    f"together, and to images of other kinds. The limit lets through all but {REFUSED:.0%} of the frontal images and "
+    "of copies of them that vary as hospitals do, each seen by layers that were fitted without its patient. A view is "
+    f"told where {VIEW_PRECISION:.0%} of those called so have it."
 )
 
 
@@ -67,24 +64,16 @@ def add_gate(
     section = original.card.quantization
     if section is not None:  # what is refused is part of the decisions that were compared
         section = section.model_copy(update={"agreement": {}})
-    card = original.card.model_copy(update={"gate": limits(drawn, out_of_fold(drawn)), "quantization": section})
-    checkpoint.save(out, original.network.cpu(), card, original.ood, fit(drawn))
+    card = original.card.model_copy(update={"gate": limits(drawn, out_of_fold(drawn, seed)), "quantization": section})
+    checkpoint.save(out, original.network.cpu(), card, original.ood, fit(drawn, seed))
     return card
 
 
-def fit(examples: Examples) -> Gate:
-    """The layer for the kinds on all examples, and the one for the views on those of which the view is known."""
-    mean, scale = examples.features.mean(0), examples.features.std(0) + 1e-6
-    standard = (examples.features - mean) / scale
-    weight, view = _kinds(standard, examples), _view(standard, examples)
-    return Gate(*(array.astype(np.float32) for array in (mean, scale, weight, view)))
-
-
-def out_of_fold(examples: Examples) -> OutOfFold:
+def out_of_fold(examples: Examples, seed: int = 0) -> OutOfFold:
     kinds, ap = np.empty((len(examples.kinds), len(KINDS)), np.float32), np.empty(len(examples.kinds), np.float32)
     for fold in range(FOLDS):
         left_out = examples.folds == fold
-        gate = fit(examples.select(~left_out))
+        gate = fit(examples.select(~left_out), seed)
         kinds[left_out] = gate.kinds(examples.features[left_out])
         ap[left_out] = gate.ap(examples.features[left_out])
     return OutOfFold(kinds, ap)
@@ -154,44 +143,3 @@ def _precise(score: Floats, wanted: NDArray[np.bool_]) -> float:
         if above.any() and weight[above & wanted].sum() >= VIEW_PRECISION * weight[above].sum():
             return round(float(limit), 2)
     return 1.0
-
-
-def _kinds(standard: Floats, examples: Examples) -> Floats:
-    """A row for each of `KINDS`; of one without examples the bias alone, so low that it is never told."""
-    model = LogisticRegression(C=INVERSE_REGULARIZATION * len(standard), max_iter=300)
-    model.fit(standard, examples.kinds, sample_weight=_weights(examples))
-    weight = np.zeros((len(KINDS), POOLED + 1), np.float32)
-    weight[:, -1] = -100
-    weight[model.classes_] = np.column_stack([model.coef_, model.intercept_])
-    return weight
-
-
-def _weights(examples: Examples) -> NDArray[np.float64]:
-    """One for each example; they sum to 1."""
-    weights = np.empty(len(examples.kinds))
-    others = len(np.unique(examples.kinds)) - 1
-    for kind in np.unique(examples.kinds):
-        share = FRONTAL_WEIGHT if kind == FRONTAL else (1 - FRONTAL_WEIGHT) / others
-        groups = np.unique(examples.groups[examples.kinds == kind])
-        for group in groups:
-            members = (examples.kinds == kind) & (examples.groups == group)
-            weights[members] = share / len(groups) / members.sum()
-    return weights
-
-
-def _view(standard: Floats, examples: Examples) -> Floats:
-    """AP against PA, each with as much weight in normal images as in pneumonias, so that the view is not the disease.
-
-    All zeros where only one view is known, which tells nothing.
-    """
-    known = examples.frontal & (examples.views != "")
-    is_ap, ill = examples.views[known] == "ap", examples.labels[known] == 1
-    weight = np.zeros(POOLED + 1, np.float32)
-    if not is_ap.any() or is_ap.all():
-        return weight
-    cells = 2 * is_ap + ill
-    shares = 1 / np.bincount(cells, minlength=4).clip(1)
-    model = LogisticRegression(C=INVERSE_REGULARIZATION * len(cells), max_iter=300)
-    model.fit(standard[known], is_ap, sample_weight=shares[cells] / shares[cells].sum())
-    weight[:] = np.append(model.coef_[0], model.intercept_[0])
-    return weight

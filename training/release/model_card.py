@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imaging.preprocess import SMALL_PX
-from model.card import Card, OodLimit, Quantization
+from model.card import Card, GateLimits, OodLimit, Quantization
 from training.evaluate import seeds
 from training.evaluate.bootstrap import DRAWS
 from training.evaluate.figures import BINS
@@ -98,7 +98,7 @@ Confusion matrix of the test part:
 | is normal | {confusion[0][0]} | {confusion[0][1]} |
 | is pneumonia | {confusion[1][0]} | {confusion[1][1]} |
 
-{domain}{quantization}{recompression}"""
+{domain}{gate}{quantization}{recompression}"""
 
 _FIGURES = {
     "images": "images",
@@ -153,7 +153,8 @@ def render(card: Card, sha256: str) -> str:
         figures=_figures(card.metrics),
         seeds=_seeds(card.metrics.get("seeds")),
         confusion=card.metrics["test"]["confusion"],
-        domain=_domain(card.ood),
+        domain="" if card.ood is None and card.gate else _domain(card.ood),
+        gate=_gate(card.gate),
         quantization=_quantization(card.quantization),
         recompression=_recompression(card.metrics.get("recompression")),
     )
@@ -193,6 +194,22 @@ def _domain(domain: OodLimit | None) -> str:
         f"## What it refuses\n\nAn image whose domain score is above {domain.limit:g} is not judged. {domain.rule} The "
         f"statistics come from {domain.images} images of {domain.patients} patients. Refused of held-out patients' "
         f"images:\n\n| images | refused |\n|---|---|\n{rows}\n\n"
+    )
+
+
+def _gate(gate: GateLimits | None) -> str:
+    if gate is None:
+        return ""
+    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in gate.refused.items())
+    views = ", ".join(f"{name} {share:.1%}" for name, share in gate.views.items())
+    told = f"Of frontal images whose view is known: {views}.\n\n" if views else ""
+    return (
+        "## What it takes an image for\n\nA gate tells upright frontal chest X-rays from lateral views, from films "
+        "that are turned, inverted, cut off, or several in one picture, and from all else. An image that is not "
+        f"frontal with a probability above {gate.limit:g} is not judged. {gate.rule} It was fitted to {gate.images} "
+        f"frontal images and {gate.not_frontal} others. Refused by the gate alone, of images that it was fitted "
+        "without:\n\n"
+        f"| images | refused |\n|---|---|\n{rows}\n\n{told}"
     )
 
 

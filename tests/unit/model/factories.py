@@ -38,13 +38,14 @@ def make_ood(components: int = 3) -> OodStatistics:
 
 
 def make_gate() -> Gate:
-    """The identity: no standardisation, the first features as logits of the kinds, the tenth as that of AP."""
+    """The identity: no standardisation, the first features (if positive) as logits of the kinds, the next as AP's."""
     view = np.zeros(resnet.POOLED + 1, np.float32)
     view[len(KINDS)] = 1
     return Gate(
         mean=np.zeros(resnet.POOLED, np.float32),
         scale=np.ones(resnet.POOLED, np.float32),
-        weight=np.eye(len(KINDS), resnet.POOLED + 1, dtype=np.float32),
+        hidden=np.eye(len(KINDS), resnet.POOLED + 1, dtype=np.float32),
+        weight=np.eye(len(KINDS), len(KINDS) + 1, dtype=np.float32),
         view=view,
     )
 

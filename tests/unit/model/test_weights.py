@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from core.errors import ModelInvalid
 from model import checkpoint, weights
 from model.card import Card
+from model.gate import KINDS
 from model.registry import DEFAULT, Registry
 from tests.unit.model.factories import LIMIT, make_card, make_gate, make_network, make_ood, save_model
 
@@ -46,7 +47,7 @@ def test_the_table_of_the_statistics_is_theirs() -> None:
 
 
 def test_the_table_of_the_gate_is_its_own() -> None:
-    assert weights.gate() == {name: array.shape for name, array in make_gate().state().items()}
+    assert weights.gate(len(KINDS)) == {name: array.shape for name, array in make_gate().state().items()}
 
 
 def test_what_is_shipped_and_what_is_saved_pass(saved: Path, tmp_path: Path) -> None:

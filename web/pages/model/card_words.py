@@ -52,12 +52,14 @@ class CardWords:
     domain: str
     domain_rule: str
     refused: Sequence[tuple[str, str]]
+    gate: str
+    gate_refused: Sequence[tuple[str, str]]
     site: str
     measured: Sequence[Measured]
 
 
 def describe(card: Card) -> CardWords:
-    point, domain = _part(card, "operating_point"), _part(card, "domain")
+    point, domain, gate = _part(card, "operating_point"), _part(card, "domain"), _part(card, "gate")
     return CardWords(
         purpose=_text(card.get("intended_use")),
         limits=[_text(limit) for limit in _list(card.get("limits"))],
@@ -66,9 +68,11 @@ def describe(card: Card) -> CardWords:
         operating_point=_operating_point(point),
         rule=_text(point.get("rule")),
         calibration=_calibration(_part(card, "calibration")),
-        domain=_domain(domain),
+        domain=_domain(domain, gate),
         domain_rule=_text(domain.get("rule")),
-        refused=[(name, _share(its)) for name, its in _part(domain, "refused").items() if _is_number(its)],
+        refused=_refused(domain),
+        gate=_gate(gate),
+        gate_refused=_refused(gate),
         site=_site(_part(card, "site")),
         measured=_measured(_part(card, "metrics")),
     )
@@ -102,13 +106,27 @@ def _calibration(calibration: Card) -> str:
     )
 
 
-def _domain(domain: Card) -> str:
+def _domain(domain: Card, gate: Card) -> str:
     if not _is_number(domain.get("limit")):
-        return CANNOT_TELL
+        return "" if _gate(gate) else CANNOT_TELL
     return (
         "Each image gets a score of how unlike the training images it is, about 0 for a typical one. "
         f"Above {domain['limit']:g} it is not judged."
     )
+
+
+def _gate(gate: Card) -> str:
+    if not _is_number(gate.get("limit")):
+        return ""
+    return (
+        "It tells upright frontal chest X-rays from lateral views, from films that are turned, inverted, cut off or "
+        "several in one picture, and from all else. What is not frontal with a probability above "
+        f"{percent(float(gate['limit']))} is not judged. {_text(gate.get('rule'))}"
+    ).strip()
+
+
+def _refused(section: Card) -> list[tuple[str, str]]:
+    return [(name, _share(its)) for name, its in _part(section, "refused").items() if _is_number(its)]
 
 
 def _site(site: Card) -> str:

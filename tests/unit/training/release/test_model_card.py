@@ -13,7 +13,7 @@ from core.errors import InvalidInput, ModelInvalid
 from model import files
 from model.card import OodLimit, OperatingPoint
 from model.registry import DEFAULT
-from tests.unit.model.factories import make_card, save_model
+from tests.unit.model.factories import GATE, make_card, save_model
 from training.evaluate import seeds
 from training.evaluate.figures import measure
 from training.release import model_card
@@ -85,6 +85,7 @@ def test_what_is_refused_is_told_or_that_nothing_is() -> None:
     text = model_card.render(make_card(metrics=make_metrics(), config=CONFIG, ood=limit), "")
     assert "above 1 is not judged. Set so. The statistics come from 9 images of 4 patients." in text
     assert "| upside down | 87.5% |" in text
+    assert "What it takes an image for" not in text
     assert "Nothing: it carries no statistics" in model_card.render(
         make_card(metrics=make_metrics(), config=CONFIG), ""
     )
@@ -121,3 +122,11 @@ def test_ship_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
 def test_the_shipped_card_is_that_of_the_shipped_checkpoint() -> None:
     text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert text == model_card.render(files.read_card(DEFAULT), files.file_sha256(DEFAULT))
+
+
+def test_what_the_gate_refuses_and_tells_is_in_the_card() -> None:
+    text = model_card.render(make_card(metrics=make_metrics(), config=CONFIG, gate=GATE), "")
+    assert "with a probability above 0.5 is not judged. fixed It was fitted to 4 frontal images and 4 others." in text
+    assert "| lateral | 100.0% |" in text
+    assert "ap told 50.0%" in text
+    assert "Nothing: it carries no statistics" not in text

@@ -25,6 +25,7 @@ CARD: dict[str, Any] = {
         "recompression": {"images": 3},
     },
     "domain": {"limit": 1.0, "rule": "Two scores.", "refused": {"as they are": 0.004}},
+    "gate": {"limit": 0.55, "rule": "A layer.", "refused": {"lateral chest": 0.987}},
     "site": {"images": 80, "parent_name": "mother", "parent_sha256": "d" * 64},
     "intended_use": "Sorting archives.",
     "limits": ["Children only."],
@@ -58,6 +59,8 @@ def test_the_page_tells_all_that_the_card_does(show: Any) -> None:
         "0.988 –",
         "Above 1 it is not judged.",
         "as they are 0.4 %",
+        "What is not frontal with a probability above 55.0 % is not judged. A layer.",
+        "lateral chest 98.7 %",
         "set on 80 images of a site, starting from mother (dddddddddddd)",
         SHA256,
     ):
@@ -72,6 +75,12 @@ def test_a_card_with_little_in_it_makes_a_page_too(show: Any, card: dict[str, An
     assert page.status == 200
     assert CANNOT_TELL in page.text
     assert "Its card holds no figures." in page.text
+
+
+def test_a_model_with_a_gate_alone_can_tell() -> None:
+    words = describe({"gate": {"limit": 0.5}})
+    assert words.domain == ""
+    assert "lateral views" in words.gate
 
 
 def test_the_shipped_model_has_purpose_data_and_figures(services: Services) -> None:
