@@ -25,13 +25,13 @@ from training.data.sources import SUFFIXES
 from training.progress import Progress, silent
 
 FOLDS = 5
-IMAGES = 1000
+IMAGES = 500
 """Drawn from each set of frontal images, as many of either class: more hardly move the gate and take longer."""
 KEPT = 2
 """Varied copies of each frontal image, which must be judged."""
 SPOILT_SHARE = 0.25
 """Of the drawn frontal images, from which a copy of each other kind is made."""
-COPIES = {ImageKind.LATERAL: 60, ImageKind.OTHER: 12}
+COPIES = {ImageKind.LATERAL: 40, ImageKind.OTHER: 6}
 """Of each image of another kind, of which there are few."""
 LATERAL = "lateral"
 """How the name of the folder of lateral views begins."""

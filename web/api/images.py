@@ -42,7 +42,9 @@ class Prediction(Schema):
         "null from a model that cannot tell."
     )
     view: View | None = Field(description="How it was taken; null where that is not known.")
-    notes: str | None = Field(description="What makes the result less reliable: a small or a nearly uniform picture.")
+    notes: str | None = Field(
+        description="What makes the result less reliable: a small, a flat or a mostly empty picture."
+    )
     model: Model
     created_at: datetime
 

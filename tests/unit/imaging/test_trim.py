@@ -76,3 +76,23 @@ def test_a_turned_file_with_a_border_is_judged_like_the_upright_one(turn: int) -
     assert np.array_equal(prepared.pixels, preprocess.preprocess(PICTURE))
     assert prepared.preview is not None
     assert Image.open(io.BytesIO(prepared.preview)).size == (530, 470)
+
+
+def test_little_contrast_and_an_empty_field_are_noted() -> None:
+    flat, empty = (PICTURE // 5 + 100).astype(np.uint8), PICTURE.copy()
+    empty[40:-40, : PICTURE.shape[1] * 7 // 10] = 2  # no border: the rows above and below show something
+    assert preprocess.prepare(encode(flat)).notes == (
+        "The picture has little contrast, and the model is less reliable on it.",
+    )
+    assert preprocess.prepare(encode(empty)).notes == (
+        "More than half of the picture is empty, and the model less reliable on it.",
+    )
+
+
+def test_all_notes_together_fit_into_their_column() -> None:
+    tiny = np.full((30, 30), 90, np.uint8)
+    tiny[::9, :20], tiny[:, 28] = 130, 130
+    notes = " ".join(preprocess.prepare(encode(tiny)).notes)
+    assert notes.count("The picture") == 2
+    assert "More than half" in notes
+    assert len(notes) < 300
