@@ -192,11 +192,11 @@ def test_the_filter_of_the_history_stays_out_of_the_address(
         page.keyboard.press("Enter")
     expect(page.get_by_label("File name contains")).to_have_value("very-long")
     assert "very-long" not in page.url
-    found = page.url
+    history = page.url
     page.get_by_role("link", name="export_very-long").first.click()
     page.wait_for_url("**/images/*")
     page.go_back()
-    page.wait_for_url(found)
+    page.wait_for_url(history)
     page.reload()
     expect(page.get_by_label("File name contains")).to_have_value("very-long")
     with page.expect_download() as download:

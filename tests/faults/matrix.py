@@ -109,9 +109,9 @@ def _wait_for_recovery(row: Row, run: Run, verdict: Verdict) -> None:
 def _settle_accounts(run: Run, verdict: Verdict) -> None:
     """What was refused has left nothing; what was not answered can be sent again; then all there is has to end."""
     ledger = run.load.ledger
-    kept = stored(run.stack, ledger.refused)
-    if kept:
-        verdict.problems.append(f"{len(kept)} refused files have rows: {[ledger.refused[name] for name in kept]}")
+    refused = stored(run.stack, ledger.refused)
+    if refused:
+        verdict.problems.append(f"{len(refused)} refused files have rows: {[ledger.refused[name] for name in refused]}")
     run.stack.settle()
     run.load.send_again()
     ledger.accepted |= stored(run.stack, ledger.unanswered)  # kept, and only the answer got lost

@@ -208,12 +208,12 @@ class Stack:
 
     def busy_worker(self) -> Process:
         """One that holds images now."""
-        found: Process = wait_until(
+        busy: Process = wait_until(
             lambda: next((worker for worker in self.workers if self.held_by(worker)), None),
             timeout_s=30,
             what="a worker at work",
         )
-        return found
+        return busy
 
     def is_ready(self, worker: Process) -> bool:
         """It runs and has its model."""

@@ -60,10 +60,10 @@ def fuzz(directory: Path, *, seconds: int, seed: int = 0) -> Outcome:
         check=False,
     )
     counted = re.search(r"number_of_executed_units: (\d+)", run.stdout)
-    found = sorted(findings.iterdir())
-    if run.returncode and not found:
+    failing = sorted(findings.iterdir())
+    if run.returncode and not failing:
         raise RuntimeError(f"the fuzzer ended with {run.returncode}:\n{run.stdout[-4000:]}")
-    return Outcome(int(counted[1]) if counted else 0, found, run.stdout)
+    return Outcome(int(counted[1]) if counted else 0, failing, run.stdout)
 
 
 def main() -> int:

@@ -69,11 +69,11 @@ def two_hosts() -> Iterator[Hosts]:
 def test_a_worker_whose_cable_is_pulled_ends_when_it_is_told_to(two_hosts: Hosts, make_site: MakeSite) -> None:
     with (
         postgres.serve(listen_on=two_hosts.first) as server,
-        valkey.serve(listen_on=two_hosts.first) as its_broker,
+        valkey.serve(listen_on=two_hosts.first) as far_broker,
     ):
         url = server.url_at(two_hosts.first, server.new_database())
         migrate.upgrade(url)
-        site = make_site(url, its_broker.url)
+        site = make_site(url, far_broker.url)
         with two_hosts.on_second():
             worker = site.start_worker(forward_s=0.5)
         site.upload(24)

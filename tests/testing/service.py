@@ -51,8 +51,8 @@ class Service:
         text = self.output.read_text()
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(f"`up` ended with {self.process.returncode}:\n{text}")
-        found = re.search(r"^ready: (\S+)$", text, re.MULTILINE)
-        return found[1] if found else None
+        line = re.search(r"^ready: (\S+)$", text, re.MULTILINE)
+        return line[1] if line else None
 
     def stop(self) -> int:
         """Ctrl-C; the exit status."""
@@ -73,7 +73,7 @@ class Service:
         with self.client() as client:
             job = client.post("/api/v1/jobs", json={"name": name, "priority": priority}).raise_for_status().json()
             for start in range(0, len(files), 20):
-                chunk = [("files", (its_name, io.BytesIO(data))) for its_name, data in files[start : start + 20]]
+                chunk = [("files", (filename, io.BytesIO(data))) for filename, data in files[start : start + 20]]
                 client.post(f"/api/v1/jobs/{job['id']}/images", files=chunk).raise_for_status()
         return int(job["id"])
 

@@ -30,9 +30,9 @@ def test_a_spread_shows_its_range_where_it_has_one() -> None:
 
 
 def test_targets_are_judged_by_the_median() -> None:
-    found = results(decode=row(ratio=(1.0, 1.9, 2.0)), latency=row(ratio=(2.4, 2.6, 2.7)))
+    measured = results(decode=row(ratio=(1.0, 1.9, 2.0)), latency=row(ratio=(2.4, 2.6, 2.7)))
 
-    lines = report.of_targets(found, [AT_LEAST, AT_MOST]).splitlines()
+    lines = report.of_targets(measured, [AT_LEAST, AT_MOST]).splitlines()
 
     assert lines[2] == "| decode | ≥ 1.8 | 1.90 (1.00–2.00) | yes |"
     assert lines[3] == "| latency | ≤ 2.5 | 2.60 (2.40–2.70) | **no** |"
@@ -52,10 +52,10 @@ def test_the_roofline_says_what_bounds_it_and_how_far() -> None:
 
 
 def test_rows_of_one_run_share_a_table_of_the_machine() -> None:
-    found = results(decode=row(ratio=(1.0,)), forward=row(ratio=(1.0,)))
-    found.add("upload", row(ratio=(1.0,)), {"processor": "Other CPU"}, "other files")
+    measured = results(decode=row(ratio=(1.0,)), forward=row(ratio=(1.0,)))
+    measured.add("upload", row(ratio=(1.0,)), {"processor": "Other CPU"}, "other files")
 
-    text = report.of_machine(found)
+    text = report.of_machine(measured)
 
     assert "rows decode, forward" in text
     assert "rows upload" in text
