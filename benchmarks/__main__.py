@@ -42,7 +42,8 @@ from benchmarks.peers.server import PeerFailed
 from benchmarks.results import Results
 from benchmarks.rows import Row, Setup
 from core.errors import ConfigurationError
-from tests.testing.service import REPOSITORY
+from tests.testing.documents import write_into
+from tests.testing.paths import REPOSITORY
 
 Measure = Callable[[Setup], dict[str, Row]]
 
@@ -142,10 +143,10 @@ def show(measured: Results, on_gpu: bool) -> str:
 
 def write_documents(measured: Results, on_gpu: bool) -> None:
     """Into docs/: the figures of this kind of machine, its plots, and what follows for operators."""
-    report.write_into(DOCUMENT, "figures of a GPU" if on_gpu else "figures", show(measured, on_gpu))
+    write_into(DOCUMENT, "figures of a GPU" if on_gpu else "figures", show(measured, on_gpu))
     plots.draw(measured, DOCUMENT.parent / "images" / "performance")
     if not on_gpu:
-        report.write_into(SIZING, "sizing", sizing.page(measured))
+        write_into(SIZING, "sizing", sizing.page(measured))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,7 +36,7 @@ class Bench:
             self._model = factories.model(session)
 
     def run(self, count: int) -> tuple[float, float]:
-        """CPU and wall seconds an image: `count` rows through the hands of a worker, in batches of 16."""
+        """CPU and wall seconds an image: `count` rows claimed and finished as by a worker, in batches of 16."""
         with self.database.begin() as session:
             factories.images(session, factories.job(session, self._owner), count)
         before_s = self.server_cpu_s()

@@ -220,16 +220,14 @@ def compare_work(name: str, small: Site, large: Site, repeats: int) -> Iterator[
     yield Figure(name, "finish 16", tuple(times[2]), tuple(times[3]))
 
 
-def export_growth_mb(site: Site) -> float:
-    """By how much the process grows while all results are read as CSV."""
+def export(site: Site) -> tuple[int, float]:
+    """Read all results as CSV: the lines, and by how many megabytes the process grew meanwhile."""
     path = "/api/v1/results?format=csv"
     site.first_bytes(path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answer = site.client.get(path, headers=site.headers("admin"), buffered=False)
     lines = sum(piece.count(b"\n") for piece in answer.iter_encoded())
-    if lines <= site.archive.rows:  # a heading, and at least a line each
-        raise SystemExit(f"The CSV has {lines} lines of {site.archive.rows} images.")
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return lines, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
 @contextmanager
@@ -256,7 +254,7 @@ def site(url: str, rows: int, directory: Path) -> Iterator[Site]:
 
 
 def measure(
-    name: str, rows: int, only: str, stack: ExitStack, *, export: bool, repeats: int = REPEATS
+    name: str, rows: int, only: str, stack: ExitStack, *, with_export: bool, repeats: int = REPEATS
 ) -> Iterator[Figure]:
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pns-history-")))
     server = stack.enter_context(postgres.serve()) if name == "postgresql" else None
@@ -277,8 +275,9 @@ def measure(
     if only in "CSV":
         csv = "/api/v1/results?format=csv"
         yield compare(name, "CSV, first bytes", lambda: small.first_bytes(csv), lambda: large.first_bytes(csv), repeats)
-    if export:
-        print(f"{name}: all results as CSV, the process grew by {export_growth_mb(large):.0f} MB")
+    if with_export:
+        lines, growth_mb = export(large)
+        print(f"{name}: {lines:,} lines of CSV, the process grew by {growth_mb:.0f} MB")
     if only in "claim finish":
         yield from compare_work(name, middle, large, repeats)
 
@@ -298,7 +297,7 @@ def main() -> None:
     for name in names:
         with ExitStack() as stack:
             for figure in measure(
-                name, arguments.rows, arguments.only, stack, export=arguments.export, repeats=arguments.repeats
+                name, arguments.rows, arguments.only, stack, with_export=arguments.export, repeats=arguments.repeats
             ):
                 figures.append(figure)
                 print(line(figure), flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import cpu
-from tests.testing.service import REPOSITORY
+from tests.testing.paths import REPOSITORY
 
 PACKAGES = ("torch", "openvino", "pillow", "numpy", "sqlalchemy", "celery")
 

@@ -37,7 +37,8 @@ from model.engines.runtime import core, has_bfloat16
 from model.fuse import fuse, planes
 from model.registry import DEFAULT
 from storage.spool import Spool
-from tests.testing.service import REPOSITORY
+from tests.testing.documents import write_into
+from tests.testing.paths import REPOSITORY
 from web.intake.multipart import PIECE_BYTES, FormReader
 
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = "\n\n".join(tables)
     print(text)
     if asked.write:
-        report.write_into(DOCUMENT, "profiles", text)
+        write_into(DOCUMENT, "profiles", text)
 
 
 def eager_forward(pixels: NDArray[np.uint8]) -> Parts:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from benchmarks.results import Results
 from benchmarks.service import STAGES
@@ -92,20 +90,6 @@ def of_machine(results: Results) -> str:
     for run_facts, names in runs.items():
         tables.append(table([f"rows {', '.join(names)}", ""], [[key, value] for key, value in run_facts]))
     return "\n\n".join(tables)
-
-
-def write_into(document: Path, name: str, text: str) -> None:
-    """Replace what is between `<!-- NAME: … -->` and `<!-- end of NAME -->`.
-
-    Raises:
-        ValueError: the document has no such place, or more than one.
-    """
-    before = document.read_text(encoding="utf-8")
-    pattern = rf"(<!-- {name}: [^\n]* -->\n).*?(<!-- end of {name} -->)"
-    after, count = re.subn(pattern, lambda place: f"{place[1]}\n{text}\n\n{place[2]}", before, flags=re.DOTALL)
-    if count != 1:
-        raise ValueError(f"{document} has no place for {name}")
-    document.write_text(after, encoding="utf-8")
 
 
 def _named(figure: str) -> tuple[str, str]:

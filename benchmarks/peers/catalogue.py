@@ -62,4 +62,4 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "DO_NOT_TRACK": "1",
 }
-"""Nobody is told that we measure."""
+"""Turns the telemetry of the peers off."""

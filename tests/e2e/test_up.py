@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.testing import factories
+from tests.testing.paths import REPOSITORY
 from tests.testing.polling import wait_until
-from tests.testing.service import REPOSITORY, Service, running
+from tests.testing.service import Service, running
 
 pytestmark = pytest.mark.e2e
 

@@ -24,10 +24,11 @@ from pathlib import Path
 from tests.faults import profile, soak
 from tests.faults.matrix import DATABASES, Row
 from tests.faults.record import Record
-from tests.faults.report import DOCUMENT, Outcome, as_table, caption, summarize, write_into
+from tests.faults.report import DOCUMENT, Outcome, as_table, caption, summarize
 from tests.faults.rows import ROWS
 from tests.faults.stack import Kind
 from tests.faults.stacks import Stacks
+from tests.testing.documents import write_into
 
 MAX_SOAK_MINUTES = 24 * 60
 
@@ -136,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table)
     if asked.write:
         durations = profile.SHORT if asked.short else profile.LONG
-        write_into(DOCUMENT, f"{caption(outcomes, durations, real_model=asked.real_model)}\n\n{table}")
+        write_into(DOCUMENT, "table", f"{caption(outcomes, durations, real_model=asked.real_model)}\n\n{table}")
     return 1 if any(outcome.verdict.problems for outcome in outcomes) else 0
 
 

@@ -12,7 +12,7 @@ from tests.faults.stack import Kind
 DONE, FAILED, QUEUED = ImageState.DONE, ImageState.FAILED, ImageState.QUEUED
 
 
-def test_all_that_ended_once_and_can_be_read_is_kept() -> None:
+def test_the_invariant_holds_if_each_image_ended_once_and_can_be_read() -> None:
     counted = tally({1, 2, 3}, {1: DONE, 2: DONE, 3: FAILED}, {1: 1, 2: 1}, [1, 2, 3])
     assert counted == Tally(accepted=3, done=2, failed=1, lost=0, twice=0, unread=0)
     assert counted.invariant_held

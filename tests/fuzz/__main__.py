@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fuzz.seeds import seeds
+from tests.testing.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 MAX_INPUT_BYTES = 16_384
 INPUT_TIMEOUT_S = 60
 """For what hangs; what is merely slow, the target itself tells by processor time, whatever else the machine does."""

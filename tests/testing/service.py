@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import redis
 
+from tests.testing.paths import REPOSITORY
 from tests.testing.polling import wait_until
 
 START_TIMEOUT_S = 300.0
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Service:
@@ -97,7 +98,7 @@ class Service:
     def worker_pids(self) -> list[int]:
         """Of the living workers that have their model: a worker's name is host:pid:random."""
         pids = [int(name.split(":")[-2]) for (name,) in self.sql("SELECT name FROM workers ORDER BY started_at")]
-        return [pid for pid in pids if _is_running(pid)]
+        return [pid for pid in pids if psutil.pid_exists(pid)]
 
     def holds(self, worker_pid: int) -> int:
         """How many images this worker has leased."""
@@ -115,14 +116,6 @@ class Service:
 
     def log(self, name: str) -> str:
         return (self.data_dir / "logs" / f"{name}.log").read_text()
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @contextmanager
