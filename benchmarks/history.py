@@ -37,7 +37,7 @@ from db.states import Decision
 from storage.local import LocalBlobStore
 from tests.testing import postgres
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 SMALL = 1_000
 BATCH = 16
@@ -248,14 +248,14 @@ def site(url: str, rows: int, directory: Path) -> Iterator[Site]:
     database = Database(url)
     store = LocalBlobStore(directory / "data" / "blobs")
     stores.adopt(database, store)  # `settle` would look for the images, of which no bytes are there
-    services = Services(
+    backends = Backends(
         settings=settings,
         database=database,
         store=store,
         celery=make_celery(settings, broker_url="memory://"),
         broker=fakeredis.FakeRedis(),
     )
-    yield Site(archive, database, create_app(settings, services).test_client())
+    yield Site(archive, database, create_app(settings, backends).test_client())
     database.dispose()
 
 

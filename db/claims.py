@@ -59,7 +59,7 @@ class Scored:
     claim: Claim
     probability: float
     decision: Decision
-    domain_score: float | None = None
+    ood_score: float | None = None
     reason: str | None = None
     cam: bytes | None = None
     notes: str | None = None
@@ -233,7 +233,7 @@ def finish(
     *,
     model_sha256: str,
     threshold: float,
-    domain_limit: float | None = None,
+    ood_limit: float | None = None,
     worker: str,
     now: datetime,
 ) -> int:
@@ -254,8 +254,8 @@ def finish(
             "probability": s.probability,
             "threshold": threshold,
             "decision": s.decision,
-            "domain_score": s.domain_score,
-            "domain_limit": domain_limit,
+            "ood_score": s.ood_score,
+            "ood_limit": ood_limit,
             "reason": s.reason,
             "cam": s.cam,
             "notes": s.notes,

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from core.errors import QueueFull, StorageFull
 from core.settings import Settings
-from db import queries
+from db import backlog
 from db.session import Database, now
 from db.states import Priority
 from storage.base import BlobStore
@@ -24,8 +24,8 @@ FRESH_S = 1.0
 RATE_OVER_S = 60
 CHUNK = 64
 """Places worth coming back for: what a client asks for at once."""
-URGENT_EACH = 50
-"""Urgent images of one user that may wait in the reserve: many for a clinician, too few for an archive."""
+INTERACTIVE_EACH = 50
+"""Interactive images of one user that may wait in the reserve: many for a clinician, too few for an archive."""
 LONGEST_WAIT_S = 300
 UNKNOWN_WAIT_S = 60
 """Asked of a client while nothing is being screened, so that nobody can tell when there will be room."""
@@ -86,13 +86,13 @@ class Admission:
 
     def _is_modest(self, user_id: int) -> bool:
         with self._database.read() as session:
-            return queries.queue_length(session, at_most=URGENT_EACH, urgent_of=user_id) < URGENT_EACH
+            return backlog.queue_length(session, at_most=INTERACTIVE_EACH, interactive_of=user_id) < INTERACTIVE_EACH
 
     def _read(self) -> _Queue:
         with self._lock:
             if self._queue is None or self._clock() - self._queue.read_s >= FRESH_S:
                 with self._database.read() as session:
-                    length = queries.queue_length(session, at_most=self._settings.queue.max_queued_images)
-                    done = queries.done_since(session, now(session) - timedelta(seconds=RATE_OVER_S))
+                    length = backlog.queue_length(session, at_most=self._settings.queue.max_queued_images)
+                    done = backlog.done_since(session, now(session) - timedelta(seconds=RATE_OVER_S))
                 self._queue = _Queue(length, done / RATE_OVER_S, self._clock())
             return self._queue

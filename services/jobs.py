@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from core.errors import NotFound, beyond_retry
 from core.plural import counted
-from db import jobs, queries
+from db import jobs
 from db.audit import Action, Kind
-from db.queries import Progress
+from db.listing import images
+from db.progress import Progress, count_beyond_retry, progress_of
 from db.session import Database, now
 from db.states import ImageState, Priority
 from db.tables import Image, Job
@@ -52,7 +53,7 @@ def lock_job(session: Session, job_id: int, lock: Lock) -> Job:
 
 def get_image(session: Session, image_id: int) -> Image:
     """An image with its job, predictions and reviews. Raises NotFound: there is none, or its job is deleted."""
-    image = queries.image(session, image_id) if image_id <= MAX_ID else None
+    image = images.get(session, image_id) if image_id <= MAX_ID else None
     if image is None:
         raise NotFound(f"There is no image {image_id}.")
     return image
@@ -104,7 +105,7 @@ class Jobs:
                 client_key=client_key,
                 expected_images=expected_images,
             )
-            return job, queries.progress(session, job), new
+            return job, progress_of(session, job), new
 
     def cancel(self, caller: Caller, job_id: int) -> int:
         """Cancel what is still queued of a job; how many images. Raises NotFound."""
@@ -122,7 +123,7 @@ class Jobs:
         with self._database.begin() as session:
             job = lock_job(session, job_id, Lock.CHANGE)
             image_ids = jobs.retry(session, job, published_at=now(session))
-            left = queries.beyond_retry(session, job)
+            left = count_beyond_retry(session, job)
             caller.record(session, Action.RETRIED, Kind.JOB, job_id, counted(len(image_ids), "image"))
         publish(self._database, self._publisher, image_ids[:PUBLISH_AT_ONCE], job.priority)
         return len(image_ids), left

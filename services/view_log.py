@@ -35,6 +35,6 @@ class ViewLog:
             if (caller.user_id, kind, object_id, part) in self._recent:
                 return
         with self._database.begin() as session:
-            caller.record(session, Action.SAW, kind, object_id, part)
+            caller.record(session, Action.VIEWED, kind, object_id, part)
         with self._lock:
             self._recent.update({(caller.user_id, kind, object_id, shown): True for shown in (part, *included)})

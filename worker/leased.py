@@ -121,7 +121,7 @@ class LeasedImages:
                 judged,
                 model_sha256=model.sha256,
                 threshold=model.threshold,
-                domain_limit=model.ood_limit,
+                ood_limit=model.ood_limit,
                 worker=self._worker,
                 now=at,
             )

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from db import dialect, previews
+from db.dialect import Lock
 from db.tables import BlobRemoval, Image, Model
 from storage.base import BlobStore
 
@@ -27,8 +28,6 @@ REMOVE_LIMIT = 100
 
 REMOVED_FOR = timedelta(days=1)
 """How long a removed blob is remembered: longer than any upload takes from its bytes to its row."""
-
-_LOCK_KEY = 0x626C6F6273  # "blobs": any number that nothing else in the database uses
 
 
 def ask_removal(session: Session, sha256s: Iterable[str], now: datetime) -> None:
@@ -53,7 +52,7 @@ def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int
     Raises:
         StorageUnavailable: it refused all of them; roll back and try again later.
     """
-    dialect.lock(session.connection(), _LOCK_KEY)
+    dialect.lock(session.connection(), Lock.BLOBS)
     pending = session.scalars(
         select(BlobRemoval).where(BlobRemoval.removed_at.is_(None)).order_by(BlobRemoval.asked_at).limit(limit)
     ).all()
@@ -85,7 +84,7 @@ def lock_blobs(session: Session, sha256s: Iterable[str], is_there: Callable[[str
 
     False: some were removed since they were stored. The store is asked only for what a removal has been asked for.
     """
-    dialect.lock(session.connection(), _LOCK_KEY, shared=True)
+    dialect.lock(session.connection(), Lock.BLOBS, shared=True)
     doubtful = session.scalars(select(BlobRemoval.sha256).where(BlobRemoval.sha256.in_(set(sha256s))))
     return all(is_there(sha256) for sha256 in doubtful)
 

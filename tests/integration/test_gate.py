@@ -20,7 +20,7 @@ from db.tables import BrowserSession, Review
 from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
-from web.kept import MAX_FORM_BYTES
+from web.unsent_forms import MAX_FORM_BYTES
 
 pytestmark = pytest.mark.integration
 
@@ -45,7 +45,7 @@ def served() -> Iterator[Site]:
                 scored,
                 model_sha256=FAKE_SHA256,
                 threshold=0.5,
-                domain_limit=1.0,
+                ood_limit=1.0,
                 worker="w",
                 now=now(session),
             )

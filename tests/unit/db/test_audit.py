@@ -20,7 +20,7 @@ def log(database: Database) -> Database:
     """Three entries, an hour apart."""
     with database.begin() as session:
         at = now(session) - timedelta(hours=3)
-        audit.record(session, ADA, Action.SAW, at, kind=Kind.IMAGE, object_id=7, detail="page")
+        audit.record(session, ADA, Action.VIEWED, at, kind=Kind.IMAGE, object_id=7, detail="page")
         session.flush()
         audit.record(session, CLI, Action.PURGED, at + timedelta(hours=1), kind=Kind.JOB, object_id=7)
         session.flush()

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from db import claims, jobs, queries
+from db import claims, jobs
 from db.claims import Scored
+from db.progress import count_beyond_retry
 from db.session import now
 from db.states import Decision, ImageState, Priority
 from db.tables import Image, Job
@@ -264,7 +265,7 @@ def test_a_retry_leaves_what_it_cannot_help(desk: Desk) -> None:
         desk.fail(claim, transient=False, code=code)
     desk.cancel(job)
     with desk.database.read() as session:
-        assert queries.beyond_retry(session, job) == 1
+        assert count_beyond_retry(session, job) == 1
     assert desk.retry(job) == queued[1:]
     assert desk.states() == ["failed", "queued", "queued"]
     assert desk.images()[0].error_code == "corrupt_image"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.settings import Settings
-from db.queries import Backlog
+from db.backlog import Backlog
 from web.health.findings import Code, Facts, Finding, Rows, Severity, WorkerFacts, find, pace
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
