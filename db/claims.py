@@ -1,6 +1,7 @@
-"""Who works on an image: claims, leases, and how a claim ends. Each state change is one conditional UPDATE.
+"""Claims: which worker works on an image, until when, and how its work ends.
 
-As in `db.jobs`, the caller owns the transaction, and a condition that no longer holds is never an error.
+Each state change is one conditional UPDATE. As in `db.jobs`, the caller owns the transaction, and a condition that no
+longer holds is never an error.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from db import dialect, previews
 from db.states import Decision, ImageState, Priority
 from db.tables import Image, Prediction, User, state_is, state_is_unindexed
 
-# The number itself in the SQL, for the partial index of the suspects.
+# With the number itself in the SQL, since a partial index does not match a parameter.
 _SUSPECTED = Image.crashes > literal(0, literal_execute=True)
 _UNSUSPECTED = Image.crashes == 0
 
@@ -40,9 +41,9 @@ IN_ORDER = (Priority.INTERACTIVE, Priority.BULK)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One image a worker has leased. `attempt` fences: only the latest claim of an image can finish it.
+    """An image that a worker has leased. Only the latest `attempt` of an image can finish it.
 
-    `crashes` above 0: a lease of it ran out before, so it was claimed alone and has to be tried alone.
+    `crashes` above 0: a lease of it ran out before, so it is tried alone, in a batch of its own.
     """
 
     image_id: int
@@ -91,10 +92,10 @@ def claim(
 
     Images that another worker is claiming at this moment are passed over (`SKIP LOCKED`), not waited for.
 
-    A suspect, an image whose lease ran out before, goes before the others of its priority and by itself: what took
-    its worker down takes nothing else down with it. Singly and not by halves, since a try costs tens of milliseconds
-    and every further crash the rest of a lease. Where a suspect is next, a worker that still has images in hand
-    (`alone` False) gets nothing; it asks again once it has finished them.
+    A suspect is an image whose lease ran out before, perhaps because it killed its worker. It is claimed before the
+    others of its priority, and alone, so that a further crash costs no other image. Half a batch at a time would need
+    fewer tries, but a try takes tens of milliseconds, and a crash the rest of a lease. If a suspect is next and the
+    worker still works on other images (`alone` False), it gets nothing, and asks again once it has finished them.
     """
     lease = _Lease(session, worker, now + timedelta(seconds=lease_s))
     claims: list[Claim] = []
@@ -105,7 +106,7 @@ def claim(
         if _any_queued(session, of_priority & _SUSPECTED):
             if claims or not alone:
                 return claims
-            # The one with the fewest crashes, lest a worker that dies again and again counts against the same one.
+            # The one with the fewest crashes: a worker that crashes for another reason must not blame one image only.
             least = pick_queued(of_priority & _SUSPECTED, 1, order=(Image.crashes, Image.id))
             if suspect := lease.take(least):  # else another worker is claiming it at this moment
                 return suspect
@@ -162,15 +163,15 @@ def _any_queued(session: Session, condition: ColumnElement[bool]) -> bool:
 
 
 def _claim_fairly(lease: _Lease, condition: ColumnElement[bool], limit: int) -> list[Claim]:
-    """Give places in turn to the users whose images wait; what is left over then, oldest first.
+    """Share the places of a batch between the users whose images wait; give places that are left to the oldest images.
 
-    Something is left over for a single user, when another worker was faster, and for rows without a user, which the
-    release of before wrote.
+    Places are left if only one user waits, if another worker was faster, and for rows without a user, which the release
+    before wrote.
     """
     shares = fair_shares(_waiting(lease.session, condition, limit), limit)
     claims: list[Claim] = []
     if len(shares) > 1:
-        # Named by their places, not by the users, so that SQLAlchemy compiles the statement once.
+        # The names of the CTEs have no user in them, so that SQLAlchemy compiles the statement once.
         picks = [
             pick_queued((Image.user_id == user) & condition, places, name=f"share_{number}")
             for number, (user, places) in enumerate(shares.items())
@@ -207,17 +208,17 @@ def fair_shares(waiting: Sequence[tuple[int, int]], limit: int) -> dict[int, int
 def pick_queued(
     condition: ColumnElement[bool], limit: int, *, order: Sequence[Any] = (Image.id,), name: str = "picked"
 ) -> Select[int]:
-    """Ids of the first `limit` queued images, locked. A CTE, since PostgreSQL may run a plain sub-select twice."""
+    """Lock the first `limit` queued images; their ids. It is a CTE, since PostgreSQL may run a sub-select twice."""
     first = select(Image.id).where(state_is(ImageState.QUEUED), condition).order_by(*order).limit(limit)
     picked = dialect.skip_locked(first).cte(name)
     return select(picked.c.id)
 
 
 def renew(session: Session, *, worker: str, image_ids: Iterable[int], lease_s: float, now: datetime) -> None:
-    """Push out the leases of those of `image_ids` that `worker` still holds.
+    """Renew the leases of those of `image_ids` that `worker` still holds.
 
-    Not of everything under its name: what it claimed and then lost track of (its database went away between the
-    forward pass and `finish`) has to expire, or nobody ever takes it again.
+    Other images in its name are left to expire: it has lost them, for example because the database went away between
+    the forward pass and `finish`, and nobody else could claim them if their leases were renewed.
     """
     session.execute(
         update(Image)
@@ -237,9 +238,9 @@ def finish(
     worker: str,
     now: datetime,
 ) -> int:
-    """Write predictions and turn their images `done`, together. Returns how many were still ours to finish.
+    """Write predictions and set their images to `done`; return how many images the worker still held.
 
-    Each image names its prediction of this model as its primary one.
+    The prediction of each image becomes its primary one.
     """
     if not scored:
         return 0
@@ -281,7 +282,7 @@ def fail(session: Session, failed: Failed, *, worker: str, max_attempts: int, no
     """Record what went wrong with one image: `failed`, or `queued` again if it is transient with attempts left."""
     error = {"error_code": failed.code, "error_message": failed.message[:500]}
     held = _held([failed.claim], worker)
-    tries = failed.claim.attempt - failed.claim.crashes  # those that a crash cut short have a limit of their own
+    tries = failed.claim.attempt - failed.claim.crashes  # attempts that ended in a crash have a limit of their own
     if failed.transient and tries < max_attempts:
         _leave_running(session, held, state=ImageState.QUEUED, published_at=None, **error)
     else:
@@ -289,9 +290,9 @@ def fail(session: Session, failed: Failed, *, worker: str, max_attempts: int, no
 
 
 def name_primary_predictions(session: Session, *, limit: int = 1000) -> int:
-    """Let images that a worker of the release before has finished name their prediction; how many."""
+    """Set the primary prediction of images that a worker of the release before has finished; how many."""
     newest = select(func.max(Prediction.id)).where(Prediction.image_id == Image.id).scalar_subquery()
-    nameless = (
+    without_primary = (
         select(Image.id)
         .where(state_is(ImageState.DONE), Image.primary_prediction_id.is_(None))
         .where(exists().where(Prediction.image_id == Image.id))
@@ -300,7 +301,7 @@ def name_primary_predictions(session: Session, *, limit: int = 1000) -> int:
     )
     named = session.scalars(
         update(Image)
-        .where(Image.id.in_(nameless))
+        .where(Image.id.in_(without_primary))
         .values(primary_prediction_id=newest)
         .returning(Image.id)
         .execution_options(synchronize_session=False)
@@ -309,7 +310,7 @@ def name_primary_predictions(session: Session, *, limit: int = 1000) -> int:
 
 
 def _held(claims: Sequence[Claim], worker: str) -> ColumnElement[bool]:
-    """The images of these claims that are still `worker`'s. The rest lost their lease: fenced out."""
+    """The images of these claims that `worker` still holds. It has lost the leases of the others."""
     return (
         state_is(ImageState.RUNNING)
         & (Image.worker == worker)
@@ -318,7 +319,7 @@ def _held(claims: Sequence[Claim], worker: str) -> ColumnElement[bool]:
 
 
 def _lock_running(session: Session, claims: Sequence[Claim], worker: str) -> set[int]:
-    """Keep others from those images until the end of the transaction; their ids."""
+    """Lock the images of these claims that `worker` still holds; their ids."""
     return set(session.scalars(select(Image.id).where(_held(claims, worker)).with_for_update()))
 
 
@@ -330,7 +331,7 @@ def _leave_running(session: Session, condition: ColumnElement[bool], **values: A
 
 
 def release(session: Session, *, worker: str, image_ids: Iterable[int] | None = None) -> int:
-    """Hand back, untried, what a worker still holds: all when it shuts down, else those of `image_ids`."""
+    """Queue again what a worker holds and has not tried: all of it, or `image_ids`; how many images."""
     held = Image.worker == worker
     if image_ids is not None:
         held &= Image.id.in_(list(image_ids))
@@ -338,10 +339,10 @@ def release(session: Session, *, worker: str, image_ids: Iterable[int] | None = 
 
 
 def requeue_expired(session: Session, *, max_attempts: int, now: datetime) -> tuple[list[int], list[int]]:
-    """Take back expired leases: the images that were queued again as suspects, and those that failed.
+    """End expired leases; return the images that were queued again as suspects, and those that failed.
 
-    The first crash of an image says little, for it was in a batch; every later one hit it while it was alone. So it
-    fails at the `max_attempts`th crash, but never at its first: a batch fails nobody for one of its images.
+    An image fails at its `max_attempts`th crash, but never at its first. At the first crash it was in a batch, and any
+    image of that may be the reason; at all later ones it was alone.
     """
     expired = Image.lease_expires_at < now
     last = max(2, max_attempts)
@@ -364,9 +365,9 @@ def requeue_expired(session: Session, *, max_attempts: int, now: datetime) -> tu
 
 
 def clamp_leases(session: Session, *, lease_s: float, now: datetime) -> int:
-    """After the clock was set back: leases that end later than any made now would, cut to `lease_s`; how many.
+    """Cut leases that end too late, because the clock was set back, to `lease_s`; how many.
 
-    Else an image whose worker died before the jump would wait for as long as the jump was.
+    Otherwise an image whose worker died before that would wait for as long as the clock was set back.
     """
     rows = session.scalars(
         update(Image)

@@ -23,7 +23,8 @@ MAX_ID = 2**63 - 1
 """The largest id that a database holds; a larger number would be an error of PostgreSQL, and names nothing."""
 MAX_NAME_CHARS = 200
 PUBLISH_AT_ONCE = 1000
-"""Images published while somebody waits for the answer. A worker that wakes takes all; the sweeper publishes others."""
+"""Images that are published while somebody waits for the answer. Woken workers claim all that are queued, published or
+not, and the sweeper publishes the rest."""
 
 
 def get_job(session: Session, job_id: int) -> Job:
@@ -32,11 +33,11 @@ def get_job(session: Session, job_id: int) -> Job:
 
 
 class Lock(Enum):
-    """What a transaction is about to do to a job, and so how PostgreSQL locks its row. SQLite has one lock for all."""
+    """What a transaction is about to do to a job, which decides how PostgreSQL locks its row. SQLite has one lock."""
 
-    ADD = "images or reviews of it are added: many may at once"
-    CHANGE = "it is cancelled or retried"
-    DELETE = "it is deleted"
+    ADD = "add images or reviews: several transactions may do this at once"
+    CHANGE = "cancel or retry it"
+    DELETE = "delete it"
 
 
 _FOR_UPDATE: dict[Lock, dict[str, bool] | bool] = {
@@ -47,7 +48,7 @@ _FOR_UPDATE: dict[Lock, dict[str, bool] | bool] = {
 
 
 def lock_job(session: Session, job_id: int, lock: Lock) -> Job:
-    """The job, which nobody else deletes before this transaction ends. Raises NotFound as `get_job`."""
+    """Find a job and lock its row: nobody else deletes it before this transaction ends. Raises NotFound."""
     return _job(session, job_id, lock=_FOR_UPDATE[lock])
 
 

@@ -122,7 +122,7 @@ def test_a_search_is_found_by_its_user_alone_and_for_a_time(database: Database) 
 
 
 def test_a_user_keeps_a_bounded_number_of_searches(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searches, "MOST_OF_A_USER", 3)
+    monkeypatch.setattr(searches, "MAX_PER_USER", 3)
     with database.begin() as session:
         ada, bob = factories.user(session), factories.user(session, "bob")
         searches.keep(session, bob.id, "theirs", now(session))
