@@ -30,8 +30,8 @@ from benchmarks.archive import MODELS, RARE_NAME, Archive, fill
 from core import logs
 from core.queue import make_celery
 from core.settings import Log, Security, Settings, Storage
-from db import claims, migrate, stores
-from db.claims import Scored
+from db import claims, migrate, outcomes, stores
+from db.outcomes import Scored
 from db.session import Database, now
 from db.states import Decision
 from storage.local import LocalBlobStore
@@ -206,7 +206,7 @@ def work_off(database: Database, model: str) -> tuple[Callable[[], None], Callab
     def finish() -> None:
         scored = [Scored(one, 0.7, Decision.PNEUMONIA, 0.4, None, b"\0" * 98) for one in held]
         with database.begin() as session:
-            claims.finish(session, scored, model_sha256=model, threshold=0.5, worker="bench", now=now(session))
+            outcomes.finish(session, scored, model_sha256=model, threshold=0.5, worker="bench", now=now(session))
 
     return claim, finish
 

@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 
 from core.queue import make_celery
 from core.settings import Limits, Security, Settings, Storage
-from db import claims, migrate, stores, workers
+from db import claims, migrate, outcomes, stores, workers
 from db.accounts import users
 from db.session import Database, now
 from db.states import Decision, Role
@@ -106,8 +106,8 @@ def screen(ours: Backends, count: int) -> None:
             ill = n % ILL == 0
             probability = float(chance.uniform(0.78, 0.97) if ill else chance.uniform(0.01, 0.3))
             decision = Decision.PNEUMONIA if ill else Decision.NORMAL
-            scored.append(claims.Scored(claim, probability, decision, float(chance.uniform(0.1, 0.5)), None, heat()))
-        claims.finish(
+            scored.append(outcomes.Scored(claim, probability, decision, float(chance.uniform(0.1, 0.5)), None, heat()))
+        outcomes.finish(
             session, scored, model_sha256=entry.sha256, threshold=threshold, ood_limit=1.0, worker=WORKER, now=at
         )
 

@@ -14,7 +14,7 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from db import claims, jobs, workers
+from db import claims, jobs, outcomes, workers
 from db.session import now
 from db.states import Decision, Priority
 from imaging import cam
@@ -113,8 +113,8 @@ def screen(backends: Backends, count: int, probability: float = 0.9, reason: str
         held = claims.claim(session, worker="w", limit=count, lease_s=60, now=at)
         decision = Decision.PNEUMONIA if probability >= 0.5 else Decision.NORMAL
         decision = Decision.REFUSED if reason else decision
-        scored = [claims.Scored(claim, probability, decision, 2.5 if reason else 0.1, reason, MAP) for claim in held]
-        claims.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, ood_limit=1.0, worker="w", now=at)
+        scored = [outcomes.Scored(claim, probability, decision, 2.5 if reason else 0.1, reason, MAP) for claim in held]
+        outcomes.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, ood_limit=1.0, worker="w", now=at)
 
 
 def add_job(backends: Backends, count: int = 4) -> None:

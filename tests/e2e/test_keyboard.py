@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import select
 
-from db import claims
+from db import claims, outcomes
 from db.accounts import throttle
 from db.session import now
 from db.states import ImageState, Opinion
@@ -49,8 +49,8 @@ def fail_all(backends: Backends) -> None:
     with backends.database.begin() as session:
         at = now(session)
         for claim in claims.claim(session, worker="w", limit=100, lease_s=60, now=at):
-            failed = claims.Failed(claim, "storage_unavailable", "The image storage did not answer.", transient=False)
-            claims.fail(session, failed, worker="w", max_attempts=3, now=at)
+            failed = outcomes.Failed(claim, "storage_unavailable", "The image storage did not answer.", transient=False)
+            outcomes.fail(session, failed, worker="w", max_attempts=3, now=at)
 
 
 def try_to_sign_in(page: Page, password: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from benchmarks.site import Site, site
-from db import claims
+from db import claims, outcomes
 from db.session import now
 from db.states import Decision, Role
 from db.tables import BrowserSession, Review
@@ -39,8 +39,8 @@ def served() -> Iterator[Site]:
             factories.images(session, factories.job(session, factories.user(session, "archive")), 1)
             factories.model(session)
             held = claims.claim(session, worker="w", limit=1, lease_s=60, now=now(session))
-            scored = [claims.Scored(claim, 0.9, Decision.PNEUMONIA, 0.1, None, None) for claim in held]
-            claims.finish(
+            scored = [outcomes.Scored(claim, 0.9, Decision.PNEUMONIA, 0.1, None, None) for claim in held]
+            outcomes.finish(
                 session,
                 scored,
                 model_sha256=FAKE_SHA256,

@@ -10,7 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from core.queue import depth
 from web.dependencies import dependencies
-from web.health.findings import Code, Rows
+from web.health.codes import Code
+from web.health.facts import Rows
 from web.health.service_health import Report
 
 blueprint = Blueprint("health", __name__)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 
-from core.errors import StorageForeign, StorageMissing, StorageUnavailable
+from core.errors import StorageForeign, StorageMissing
 from core.plural import counted
 from core.settings import Settings
 from db.backlog import Backlog
 from db.stores import TODO as STORE_TODO
+from web.health.codes import ERRORS, Code, Severity
+from web.health.facts import Facts, Rows, WorkerFacts
 from web.quantities import duration, is_are
 
 STUCK = timedelta(minutes=2)
@@ -31,55 +32,6 @@ MANY_FAILURES = 3
 FAILURE_SHARE = 0.05
 
 
-class Code(StrEnum):
-    DATABASE_DOWN = "database_down"
-    BROKER_DOWN = "broker_down"
-    STORAGE_MISSING = "storage_missing"
-    STORAGE_FOREIGN = "storage_foreign"
-    STORAGE_DOWN = "storage_down"
-    DISK_FULL = "disk_full"
-    DISK_NEARLY_FULL = "disk_nearly_full"
-    QUEUE_FULL = "queue_full"
-    QUEUE_NEARLY_FULL = "queue_nearly_full"
-    NO_WORKER = "no_worker"
-    WORKERS_PAUSED = "workers_paused"
-    WORKER_PAUSED = "worker_paused"
-    WORKERS_GONE = "workers_gone"
-    STUCK = "stuck"
-    SLOW = "slow"
-    SWEEPER_STOPPED = "sweeper_stopped"
-    MODEL_UNREADABLE = "model_unreadable"
-    MODEL_NOT_LOADED = "model_not_loaded"
-    MODEL_UNUSED = "model_unused"
-    MIXED_MODELS = "mixed_models"
-    MANY_FAILURES = "many_failures"
-
-
-class Severity(StrEnum):
-    ERROR = "error"
-    WARNING = "warning"
-
-
-ERRORS = frozenset(
-    {
-        Code.DATABASE_DOWN,
-        Code.BROKER_DOWN,
-        Code.STORAGE_MISSING,
-        Code.STORAGE_FOREIGN,
-        Code.STORAGE_DOWN,
-        Code.DISK_FULL,
-        Code.QUEUE_FULL,
-        Code.NO_WORKER,
-        Code.WORKERS_PAUSED,
-        Code.STUCK,
-    }
-)
-"""These stop the service from taking images or from screening them; all others are warnings."""
-
-STOP_SCREENING_ALONE = frozenset({Code.NO_WORKER, Code.WORKERS_PAUSED, Code.STUCK})
-"""Errors that stop screening but not uploads: images are accepted, and wait."""
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     code: Code
@@ -89,61 +41,6 @@ class Finding:
     @property
     def severity(self) -> Severity:
         return Severity.ERROR if self.code in ERRORS else Severity.WARNING
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFacts:
-    name: str
-    engine: str
-    model: str
-    sha256: str
-    silent_for: timedelta
-    alive: bool
-    batches: int
-    images: int
-    started_at: datetime
-    seen_at: datetime
-    paused_reason: str | None = None
-    model_problem: str | None = None
-
-    @property
-    def seen(self) -> str:
-        return duration(self.silent_for)
-
-    @property
-    def host(self) -> str:
-        return self.name.split(":")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What the database says."""
-
-    at: datetime
-    backlog: Backlog
-    workers: Sequence[WorkerFacts]
-    sweeper_seen_at: datetime | None
-    images_per_s: float | None
-    deployed_sha256: str
-    deployed_at: datetime | None
-    """None: nobody has ever deployed another model than the one that comes with the release."""
-
-    @property
-    def alive(self) -> list[WorkerFacts]:
-        return [worker for worker in self.workers if worker.alive]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that findings are made of. `rows` is None while the database does not answer."""
-
-    settings: Settings
-    rows: Rows | None
-    broker: bool
-    storage_error: StorageUnavailable | None
-    free_bytes: int | None
-    has_checkpoint: bool
-    """Of the deployed model."""
 
 
 def find(facts: Facts) -> list[Finding]:

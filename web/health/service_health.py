@@ -24,7 +24,9 @@ from db.tables import Model, Worker
 from model import registry
 from services.storage import StorageGuard
 from storage.base import BlobStore
-from web.health.findings import ERRORS, STOP_SCREENING_ALONE, Facts, Finding, Rows, WorkerFacts, find
+from web.health.codes import ERRORS, STOP_SCREENING_ALONE
+from web.health.facts import Facts, Rows, WorkerFacts
+from web.health.findings import Finding, find
 
 LIMIT_S = 2.0
 FRESH_S = 1.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.orm import Session
 
-from db import backlog, claims, jobs
+from db import backlog, claims, jobs, leases
 from db.progress import progress_of
 from db.session import now
 from db.tables import Job
@@ -24,7 +24,7 @@ def idle_check(session: Session) -> None:
 
 
 def requeue_expired(session: Session) -> None:
-    claims.requeue_expired(session, max_attempts=3, now=now(session))
+    leases.requeue_expired(session, max_attempts=3, now=now(session))
 
 
 def sweep(session: Session) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import DateTime, bindparam, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import claims, migrate
+from db import migrate, outcomes
 from db.dialect import Lock
 from db.listing import images
 from db.listing.filters import Filters
@@ -59,7 +59,7 @@ def test_rows_of_every_revision_reach_the_newest(empty_database_url: str) -> Non
                     session.execute(text(statement).bindparams(AT))
             write_image(session, f"of-{revision}.png")
     with database.begin() as session:
-        claims.name_primary_predictions(session)  # as the sweeper does, for those of the release before
+        outcomes.name_primary_predictions(session)  # as the sweeper does, for those of the release before
     with database.read() as session:
         rows = images.page(session, Filters(), limit=100).items
         assert {image.filename for image in rows} == {f"of-{revision}.png" for revision in REVISIONS}
@@ -122,9 +122,9 @@ def test_what_a_worker_of_the_release_before_finishes_is_named_by_the_sweeper(de
     desk.finish(desk.claim())
     with desk.database.begin() as session:
         session.execute(text("UPDATE images SET primary_prediction_id = NULL"))
-        assert claims.name_primary_predictions(session, limit=2) == 2
-        assert claims.name_primary_predictions(session, limit=2) == 1
-        assert claims.name_primary_predictions(session, limit=2) == 0
+        assert outcomes.name_primary_predictions(session, limit=2) == 2
+        assert outcomes.name_primary_predictions(session, limit=2) == 1
+        assert outcomes.name_primary_predictions(session, limit=2) == 0
     assert all(image.primary_prediction_id for image in desk.images())
 
 

@@ -265,7 +265,7 @@ def test_the_images_of_a_job_come_in_the_order_of_upload_and_in_pages(client: Fl
     assert second["next_cursor"] is None
 
 
-def test_images_are_narrowed_by_state(client: FlaskClient) -> None:
+def test_images_are_filtered_by_state(client: FlaskClient) -> None:
     job_id, ids = uploaded(client, 2)
     url = f"/api/v1/jobs/{job_id}/images?state="
     assert [item["id"] for item in client.get(url + "queued").get_json()["items"]] == ids
@@ -291,7 +291,7 @@ def test_results_of_all_jobs_come_newest_first(client: FlaskClient) -> None:
         ("to=2999-01-01", 2),
     ],
 )
-def test_results_are_narrowed_by_each_filter(client: FlaskClient, query: str, count: int) -> None:
+def test_results_are_filtered(client: FlaskClient, query: str, count: int) -> None:
     uploaded(client, 2)
     assert len(client.get(f"/api/v1/results?{query}").get_json()["items"]) == count
 

@@ -51,8 +51,8 @@ def test_rejected_files_are_listed_and_in_the_csv(client: FlaskClient) -> None:
         ("ward/note.txt", "rejected"),
     ]
     assert rows[2]["error"] == "Not a JPEG or PNG image: this looks like a text file."
-    narrowed = client.get(f"/api/v1/jobs/{job_id}/images?format=csv&state=queued").text
-    assert "rejected" not in narrowed
+    filtered = client.get(f"/api/v1/jobs/{job_id}/images?format=csv&state=queued").text
+    assert "rejected" not in filtered
 
 
 def test_a_repaired_file_is_no_longer_rejected(client: FlaskClient) -> None:

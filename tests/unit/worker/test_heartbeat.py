@@ -11,7 +11,7 @@ import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from db import claims, workers
+from db import leases, workers
 from db.session import Database, now
 from tests.testing.fakes import FAKE_SHA256, FakeEngine, fake_model
 from tests.testing.polling import wait_until
@@ -68,7 +68,7 @@ def heartbeat(backends: Backends, flaky: Flaky, held: Pipeline) -> Iterator[Hear
 
 def requeue_expired(backends: Backends) -> tuple[int, int]:
     with backends.database.begin() as session:
-        requeued, failed = claims.requeue_expired(session, max_attempts=3, now=now(session))
+        requeued, failed = leases.requeue_expired(session, max_attempts=3, now=now(session))
     return len(requeued), len(failed)
 
 

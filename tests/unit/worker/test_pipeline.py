@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from core.settings import Settings
-from db import claims, previews
+from db import claims, leases, previews
 from db.session import now
 from db.states import Priority
 from imaging import cam
@@ -189,7 +189,7 @@ def test_a_suspect_is_tried_with_nothing_else_under_way(backends: Backends, subm
     submit(*pngs(3, brightness=0.6))
     with backends.database.begin() as session:
         claims.claim(session, worker="killed", limit=3, lease_s=0.001, now=now(session) - timedelta(seconds=1))
-        claims.requeue_expired(session, max_attempts=3, now=now(session))
+        leases.requeue_expired(session, max_attempts=3, now=now(session))
     submit(*pngs(6, brightness=0.3))
     running: list[int] = []
 
@@ -396,7 +396,7 @@ def test_a_result_that_comes_after_its_lease_is_dropped(backends: Backends, subm
     wait_until(lambda: states(backends) == ["running"])
     with backends.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
-        claims.requeue_expired(session, max_attempts=3, now=now(session))
+        leases.requeue_expired(session, max_attempts=3, now=now(session))
     make("w3").drain()
     gate.set()
     thread.join()
@@ -420,7 +420,7 @@ def test_images_lost_track_of_in_a_database_outage_are_not_leased_for_ever(
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
     pipeline.renew_leases()
     with backends.database.begin() as session:
-        requeued, failed = claims.requeue_expired(session, max_attempts=3, now=now(session))
+        requeued, failed = leases.requeue_expired(session, max_attempts=3, now=now(session))
     assert (len(requeued), failed) == (1, [])
     assert pipeline.drain() == 1
     assert states(backends) == ["done"]

@@ -15,7 +15,8 @@ from db.states import Priority
 from services.files import Rejected
 from web.auth import caller, user
 from web.dependencies import dependencies
-from web.health.findings import Severity, pace
+from web.health.codes import Severity
+from web.health.findings import pace
 from web.health.service_health import Report
 from web.intake.upload_request import incoming
 from web.pages.base import blueprint

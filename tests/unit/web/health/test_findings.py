@@ -9,7 +9,9 @@ import pytest
 
 from core.settings import Settings
 from db.backlog import Backlog
-from web.health.findings import Code, Facts, Finding, Rows, Severity, WorkerFacts, find, pace
+from web.health.codes import Code, Severity
+from web.health.facts import Facts, Rows, WorkerFacts
+from web.health.findings import Finding, find, pace
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 MODEL = "a" * 64

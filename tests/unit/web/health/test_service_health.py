@@ -30,7 +30,7 @@ from tests.unit.web.conftest import deploy
 from tests.unit.web.health.test_endpoints import client_of, figures
 from tests.unit.web.visitor import Page, Visitor
 from web.backends import Backends
-from web.health.findings import ERRORS, STOP_SCREENING_ALONE, Code
+from web.health.codes import ERRORS, STOP_SCREENING_ALONE, Code
 
 OTHER_SHA256 = "e" * 64
 

@@ -124,16 +124,16 @@ def test_signing_in_and_out_is_in_the_log_but_no_name_of_nobody(stranger: Visito
     ]
 
 
-def test_the_page_shows_and_narrows_the_log(reader: Visitor, add_job: AddJob) -> None:
+def test_the_page_shows_and_filters_the_log(reader: Visitor, add_job: AddJob) -> None:
     add_job((SECRET, 0.9))
     reader.get("/images/1")
     page = reader.get("/audit")
     assert "/images/1" in page.links()
     assert "signed in" in page.text
-    narrowed = reader.search("/audit", who="ada", action="saw", kind="image", number="1", from_="2020-01-01")
-    rows = narrowed.html.count('<th scope="row">')
+    filtered = reader.search("/audit", who="ada", action="saw", kind="image", number="1", from_="2020-01-01")
+    rows = filtered.html.count('<th scope="row">')
     assert rows == 1
-    assert SECRET not in narrowed.html
+    assert SECRET not in filtered.html
     assert "No entry matches" in reader.search("/audit", who="eve").text
 
 
