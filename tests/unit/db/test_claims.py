@@ -61,10 +61,10 @@ def test_eight_workers_at_once_never_share_an_image(desk: Desk) -> None:
     def work(name: str) -> None:
         together.wait()
         while len(taken) < 80:
-            found = ids(desk.claim(3, worker=name))
-            if not found and "queued" not in desk.states():
+            claimed = ids(desk.claim(3, worker=name))
+            if not claimed and "queued" not in desk.states():
                 return
-            taken.extend(found)
+            taken.extend(claimed)
 
     threads = [threading.Thread(target=work, args=[f"w{number}"]) for number in range(8)]
     for thread in threads:

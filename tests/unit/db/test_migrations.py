@@ -26,9 +26,9 @@ TABLES = set(Base.metadata.tables) | {"alembic_version"}
 
 def tables(url: str) -> set[str]:
     database = Database(url)
-    found = {name for name in inspect(database.engine).get_table_names() if is_modelled(name, "table", {})}
+    names = {name for name in inspect(database.engine).get_table_names() if is_modelled(name, "table", {})}
     database.dispose()
-    return found
+    return names
 
 
 def is_comparable(item: Any, _name: str | None, kind: str, _reflected: bool, _other: object) -> bool:

@@ -366,8 +366,8 @@ def test_one_image_is_retried_by_itself(client: FlaskClient) -> None:
 
 def known(client: FlaskClient, job_id: int, wanted: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     body = {"images": [{"filename": filename, "sha256": sha256} for filename, sha256 in wanted]}
-    found: list[dict[str, Any]] = client.post(f"/api/v1/jobs/{job_id}/images/known", json=body).get_json()["images"]
-    return found
+    answers: list[dict[str, Any]] = client.post(f"/api/v1/jobs/{job_id}/images/known", json=body).get_json()["images"]
+    return answers
 
 
 def test_bytes_sent_before_need_not_be_sent_again(client: FlaskClient) -> None:

@@ -110,10 +110,10 @@ def tokens(backends: Backends) -> dict[str, str]:
 
 
 def clients(app: Flask, tokens: Mapping[str, str]) -> dict[str, FlaskClient]:
-    found = {name: app.test_client() for name in EVERYBODY.split()}
+    clients = {name: app.test_client() for name in EVERYBODY.split()}
     for name, token in tokens.items():
-        found[name].environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-    return found
+        clients[name].environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return clients
 
 
 def add_job(backends: Backends, owner: str) -> tuple[int, int]:

@@ -162,13 +162,13 @@ def test_a_sign_in_in_flight_does_not_outlive_the_change_of_its_password(
     check = users.check_password
 
     def slowly(database: Session, name: str, password: str) -> User | None:
-        found = check(database, name, password)
+        user = check(database, name, password)
         with backends.database.begin() as other:
             if change == "password":
                 users.set_password(other, users.find(other, "ada"), "another long password")
             else:
                 users.disable(other, users.find(other, "ada"), now(other))
-        return found
+        return user
 
     monkeypatch.setattr(users, "check_password", slowly)
     assert stranger.sign_in("ada", PASSWORD).status == 401

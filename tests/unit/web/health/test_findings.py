@@ -87,8 +87,8 @@ def test_a_long_wait_comes_with_a_forecast() -> None:
 
 
 def test_errors_come_before_warnings() -> None:
-    found = findings(backlog(failed=10, done=10), [worker(), worker(model="b" * 64)], broker=False)
-    assert [finding.severity for finding in found] == [Severity.ERROR, Severity.WARNING, Severity.WARNING]
+    problems = findings(backlog(failed=10, done=10), [worker(), worker(model="b" * 64)], broker=False)
+    assert [finding.severity for finding in problems] == [Severity.ERROR, Severity.WARNING, Severity.WARNING]
 
 
 def test_without_a_finished_image_there_is_no_forecast() -> None:

@@ -221,9 +221,9 @@ def problems(page: Page) -> list[str]:
 
 
 def sentence_of(status: Page) -> str:
-    found = re.search(r"<strong>(.*?)</strong>", status.html)
-    assert found is not None
-    return html.unescape(found[1])
+    match = re.search(r"<strong>(.*?)</strong>", status.html)
+    assert match is not None
+    return html.unescape(match[1])
 
 
 def told(numbers: dict[str, float]) -> set[str]:

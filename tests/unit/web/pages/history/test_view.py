@@ -137,8 +137,8 @@ def test_the_csv_link_names_days_as_times() -> None:
 
 def test_an_empty_list_explains_itself(reader: Visitor) -> None:
     assert "Nothing has been sent yet." in reader.get("/history").text
-    found = reader.search("/history", filename="zebra")
-    assert "No image matches this filter. Days are counted in UTC" in found.text
+    page = reader.search("/history", filename="zebra")
+    assert "No image matches this filter. Days are counted in UTC" in page.text
 
 
 def test_control_characters_never_reach_the_database() -> None:

@@ -91,8 +91,8 @@ def test_the_x_ray_itself_is_served_to_the_page(reader: Visitor) -> None:
 def test_neighbours_stay_within_the_job(reader: Visitor, add_job: AddJob) -> None:
     add_job(("first.png", 0.9))
     add_job(("a.png", 0.9), ("b.png", 0.1), ("c.png", 0.5))
-    found = {i: reader.get(f"/images/{i}") for i in (1, 2, 3, 4)}
-    links = {i: (page.link("prev"), page.link("next")) for i, page in found.items()}
+    pages = {i: reader.get(f"/images/{i}") for i in (1, 2, 3, 4)}
+    links = {i: (page.link("prev"), page.link("next")) for i, page in pages.items()}
     assert links == {
         1: ("", ""),
         2: ("", "/images/3"),

@@ -17,13 +17,13 @@ Q, R, D, F, C = ImageState
 
 def _pages(visitor: Visitor, path: str, part: str) -> list[list[str]]:
     """The links that contain `part`, page by page, to the last."""
-    found = []
+    pages = []
     while path:
         page = visitor.get(path)
         assert page.status == 200
-        found.append(page.links(part))
+        pages.append(page.links(part))
         path = page.link("next")
-    return found
+    return pages
 
 
 def test_the_list_has_every_job_once_newest_first(
