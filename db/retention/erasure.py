@@ -20,6 +20,7 @@ ORPHANED_AFTER_S = 24 * 3600.0
 """A spool, or a blob without a row, that is older than this belongs to no running upload."""
 
 PREFIXES = 256
+"""Parts of the blob store, by the first byte of the hash: `mark_orphaned` looks through one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
