@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from core.settings import Settings
-from db import claims, leases, previews
+from db import claims, leases, outcomes, previews
 from db.session import now
 from db.states import Priority
 from imaging import cam
@@ -413,7 +413,7 @@ def test_images_lost_track_of_in_a_database_outage_are_not_leased_for_ever(
 ) -> None:
     submit(*pngs(1))
     with monkeypatch.context() as outage:
-        outage.setattr(claims, "finish", lambda session, *_, **__: broken(session))
+        outage.setattr(outcomes, "finish", lambda session, *_, **__: broken(session))
         with pytest.raises(OperationalError):
             pipeline.drain()
     with backends.database.begin() as session:

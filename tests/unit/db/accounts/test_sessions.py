@@ -35,10 +35,10 @@ def test_only_the_hash_of_an_id_is_kept(database: Database, started: tuple[str, 
     session_id, at = started
     with database.read() as session:
         row = session.execute(text("SELECT * FROM sessions")).one()
-        row = sessions.find(session, session_id, LIMITS, at)
-        assert row is not None
-        assert row.user.name == "ada"
-        assert sessions.find(session, row.id_sha256, LIMITS, at) is None
+        valid = sessions.find(session, session_id, LIMITS, at)
+        assert valid is not None
+        assert valid.user.name == "ada"
+        assert sessions.find(session, valid.id_sha256, LIMITS, at) is None
     assert session_id not in str(row)
     assert len(session_id) == 43
 
