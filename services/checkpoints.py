@@ -1,4 +1,4 @@
-"""The checkpoints of models in the blob store, where every host of a service finds them, beside the images' bytes."""
+"""The checkpoints of models. They lie in the blob store, beside the images, so that every host can read them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def put(store: BlobStore, file: Path) -> Entry:
         ModelInvalid: not a checkpoint that this version can run.
         StorageUnavailable: the store takes nothing.
     """
-    weights.check(file, files.read_card(file))  # found out now, not when a worker loads it
+    weights.check(file, files.read_card(file))  # so that no worker finds out only when it loads it
     entry = registry.entry(file)
     with store.spool(MAX_BYTES) as spool:
         with file.open("rb") as source:
@@ -39,7 +39,7 @@ def put(store: BlobStore, file: Path) -> Entry:
 
 @contextmanager
 def fetched(store: BlobStore, sha256: str) -> Iterator[Entry]:
-    """The checkpoint of this hash as a file of this host, for the time of the block. The shipped one is there already.
+    """The checkpoint of this hash as a file on this host, for the time of the block. The shipped one is a file anyway.
 
     Raises:
         ModelInvalid: it is not in the store, or damaged there.

@@ -8,7 +8,8 @@ from dataclasses import astuple
 import structlog
 
 from core.errors import PneumoscreenError, Transient
-from db.claims import Claim, Failed, Scored
+from db.claims import Claim
+from db.outcomes import Failed, Scored
 from db.states import Decision
 from imaging import cam
 from imaging.preprocess import Prepared

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from core.settings import Settings
-from db import claims
+from db import claims, leases
 from db.session import Database, now
 from model.loaded import LoadedModel
 from storage.base import BlobStore
@@ -87,7 +87,7 @@ class Pipeline:
         """Called by the heartbeat while a batch is in work."""
         with self._database.begin() as session:
             ids, lease_s = self._leased.ids, self._settings.worker.lease_s
-            claims.renew(session, worker=self.name, image_ids=ids, lease_s=lease_s, now=now(session))
+            leases.renew(session, worker=self.name, image_ids=ids, lease_s=lease_s, now=now(session))
 
     def stop(self) -> None:
         """Claim nothing more; what is claimed is still finished."""
@@ -98,6 +98,6 @@ class Pipeline:
         self._pool.shutdown(cancel_futures=True)
         self._network.shutdown(cancel_futures=True)
         with self._database.begin() as session:
-            released = claims.release(session, worker=self.name)
+            released = leases.release(session, worker=self.name)
         if released:
             log.info("released", images=released)

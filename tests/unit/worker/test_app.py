@@ -13,7 +13,7 @@ from db import deployments
 from db.session import now
 from tests.testing.fakes import FAKE_SHA256
 from tests.testing.settings import change
-from web.services import Services
+from web.backends import Backends
 from worker import app
 
 
@@ -39,15 +39,15 @@ def test_any_other_shape_is_refused(shape: dict[str, Any]) -> None:
         check(**shape)
 
 
-def test_a_choice_of_the_release_before_that_was_not_taken_over_stops_the_worker(services: Services) -> None:
-    folder = services.settings.storage.models
+def test_a_choice_of_the_release_before_that_was_not_taken_over_stops_the_worker(backends: Backends) -> None:
+    folder = backends.settings.storage.models
     folder.mkdir()
     (folder / "active").write_text("0" * 64)
     with pytest.raises(ConfigurationError, match="was not taken over yet: run `pneumoscreen db upgrade`"):
-        app._require_choice_taken_over(services.settings, services.database)
-    with services.database.begin() as session:
+        app._require_choice_taken_over(backends.settings, backends.database)
+    with backends.database.begin() as session:
         deployments.deploy(session, FAKE_SHA256, by="ada", now=now(session))
-    app._require_choice_taken_over(services.settings, services.database)
+    app._require_choice_taken_over(backends.settings, backends.database)
 
 
 def test_an_engine_that_cannot_run_here_stops_the_worker_before_anything_is_opened(
