@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.apps import worker as celery_program
-from celery.signals import celeryd_after_setup, setup_logging, worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 
 from core import logs
 from core.errors import ConfigurationError, ModelInvalid
@@ -115,17 +115,8 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
 
     setup_logging.connect(_keep_our_logging, weak=False)
     worker_shutting_down.connect(on_shutting_down, weak=False)
-    celeryd_after_setup.connect(_check_shape, weak=False)
     celery_program.safe_say = lambda message, *_: log.info("celery_says", message=message)  # it would print
-    worker = app.Worker(
-        hostname=f"pneumoscreen@{name}",
-        pool="threads",
-        concurrency=1,
-        queues=",".join(QUEUES),
-        without_gossip=True,
-        without_mingle=True,
-        quiet=True,
-    )
+    worker = _make_worker(app, name)
     worker.start()
     return int(worker.exitcode or 0)
 
@@ -144,7 +135,28 @@ def _keep_our_logging(**_: Any) -> None:
     """A receiver of this signal is what stops Celery from configuring logging over ours."""
 
 
-def _check_shape(sender: str, instance: Any, conf: Any, **_: Any) -> None:
-    """A pool of processes hangs once torch has run in the parent; two threads would share one model."""
-    if instance.concurrency != 1 or conf.worker_prefetch_multiplier != 1 or "thread" not in str(instance.pool_cls):
-        raise ConfigurationError("A worker runs one thread and prefetches one message; start more processes instead.")
+def _make_worker(app: Celery, name: str) -> Any:
+    """Celery's worker, with one thread and no message in advance.
+
+    A pool of processes hangs once torch has run in the parent, and two threads would share one model. The check stands
+    here and not in a receiver of Celery's signals: Celery logs what a receiver raises, and goes on.
+
+    Raises:
+        RuntimeError: a change of our code or of Celery made it another one.
+    """
+    worker = app.Worker(
+        hostname=f"pneumoscreen@{name}",
+        pool="threads",
+        concurrency=1,
+        queues=",".join(QUEUES),
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    pool, prefetch = str(worker.pool_cls), app.conf.worker_prefetch_multiplier
+    if worker.concurrency != 1 or prefetch != 1 or "thread" not in pool:
+        raise RuntimeError(
+            "A worker must run one thread and prefetch one message; "
+            f"this one has the pool {pool}, concurrency {worker.concurrency} and prefetch {prefetch}."
+        )
+    return worker
