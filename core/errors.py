@@ -102,6 +102,10 @@ class StorageMissing(StorageUnavailable):
     code = "storage_missing"
 
 
+class BlobDamaged(StorageUnavailable):
+    """The store gave other bytes than were stored: on the way, or because it keeps them damaged."""
+
+
 class StorageForeign(StorageUnavailable):
     """The store at this place holds the images of another database."""
 

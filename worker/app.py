@@ -19,7 +19,7 @@ from core.queue import QUEUES, make_celery
 from core.settings import Settings
 from db import deployments, workers
 from db.limits import within
-from db.session import Database, now
+from db.session import Database
 from model import engines, registry
 from services import models_folder
 from storage.open import open_store
@@ -53,8 +53,11 @@ def run(settings: Settings) -> int:
 
     def prepare() -> None:
         _require_choice_taken_over(settings, database)
-        _announce(database, pipeline)
         heartbeat.start()
+        if pipeline.load_model():
+            heartbeat.beat()  # at once, since `up` waits for it
+            model = pipeline.model
+            log.info("worker_ready", model=model.name, sha256=model.sha256[:12], engine=model.engine.name)
 
     screener = Screener(pipeline, prepare, settings.worker.idle_check_s)
 
@@ -119,16 +122,6 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
     worker = _make_worker(app, name)
     worker.start()
     return int(worker.exitcode or 0)
-
-
-def _announce(database: Database, pipeline: Pipeline) -> None:
-    """Load the model and tell the database which one it is."""
-    model = pipeline.model
-    with database.begin() as session:
-        workers.register(
-            session, name=pipeline.name, engine=model.engine.name, model_sha256=model.sha256, now=now(session)
-        )
-    log.info("worker_ready", model=model.name, sha256=model.sha256[:12], engine=model.engine.name)
 
 
 def _keep_our_logging(**_: Any) -> None:

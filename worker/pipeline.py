@@ -45,10 +45,25 @@ class Pipeline:
         self._current_model = CurrentModel(load_model, self._network, deployed)
         self._leased = LeasedImages(settings, database, blobs, self._current_model, name, self._stop)
 
+    def load_model(self) -> bool:
+        """Load the first model; if the blob store, in which it lies, is away, wait for it. False if stopped meanwhile.
+
+        Raises:
+            ModelInvalid: it is missing or damaged.
+            ConfigurationError: the engine of the settings cannot run it here.
+            SQLAlchemyError: the database does not answer.
+        """
+        return self._leased.outage.wait_for(self._current_model.get, self._stop) is not None
+
     @property
     def model(self) -> LoadedModel:
         """Loaded on first use."""
         return self._current_model.get()
+
+    @property
+    def loaded_model(self) -> LoadedModel | None:
+        """The same, without loading it."""
+        return self._current_model.loaded
 
     def change_model(self) -> None:
         """Take the deployed model if it is another one, while nothing is queued; `drain` does so by itself."""

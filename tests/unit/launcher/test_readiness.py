@@ -17,6 +17,7 @@ LOGS = Path("/data/logs")
         (Readiness(False), {"web": True, "worker": True}, "web does not answer yet, worker loads its model"),
         (Readiness(True, True, True), {"web": True, "sweeper": True}, "web answers, sweeper runs"),
         (Readiness(True, True, False), {"web": True}, "web answers, but does not reach the queue"),
+        (Readiness(True, True, True, 1, paused=True), {"worker": True}, "worker waits for the image storage"),
         (Readiness(True, True, True), {"worker-1": True, "worker-2": False},
          "worker-1 loads its model, worker-2 ended and is started again"),
     ],
@@ -42,3 +43,4 @@ def test_it_is_said_every_few_seconds_and_not_at_once() -> None:
 def test_ready_is_a_worker_with_its_model() -> None:
     assert not Readiness(True, True, True).ready
     assert Readiness(True, True, True, workers=2).ready
+    assert not Readiness(True, True, True, workers=1, paused=True).ready, "it may have no model yet"

@@ -61,6 +61,7 @@ def held(services: Services, flaky: Flaky, gate: threading.Event) -> Iterator[Pi
 
 @pytest.fixture
 def heartbeat(services: Services, flaky: Flaky, held: Pipeline) -> Iterator[Heartbeat]:
+    held.load_model()
     heartbeat = Heartbeat(change(services.settings, heartbeat_s=0.02), flaky, held)
     yield heartbeat
     heartbeat.stop()
