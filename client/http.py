@@ -200,8 +200,8 @@ def sendable(name: str) -> str:
 
     A part's header has no way to say a control character, and takes `%22` for a quote (WHATWG HTML, 4.10.21.8).
     """
-    kept = "".join("\N{REPLACEMENT CHARACTER}" if ord(character) < 0x20 else character for character in name)
-    return kept.replace("%22", '"')[-MAX_NAME_CHARS:]
+    printable = "".join("\N{REPLACEMENT CHARACTER}" if ord(character) < 0x20 else character for character in name)
+    return printable.replace("%22", '"')[-MAX_NAME_CHARS:]
 
 
 def check_url(url: str) -> str:

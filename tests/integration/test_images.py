@@ -58,16 +58,16 @@ NOT_RUN = {
 
 def documented() -> list[str]:
     """The commands of docs/deployment.md in their order: lines of its code blocks, and code within its sentences."""
-    found: list[str] = []
+    candidates: list[str] = []
     block: str | None = None
     for line in (REPOSITORY / "docs" / "deployment.md").read_text().splitlines():
         if line.startswith("```"):
             block = None if block is not None else line.removeprefix("```")
         elif block is None:
-            found += re.findall(r"`([^`]+)`", line)
+            candidates += re.findall(r"`([^`]+)`", line)
         elif block == "":
-            found.append(re.sub(r"\s+#.*$", "", line))
-    return list(dict.fromkeys(line for line in found if COMMAND.match(line)))
+            candidates.append(re.sub(r"\s+#.*$", "", line))
+    return list(dict.fromkeys(line for line in candidates if COMMAND.match(line)))
 
 
 def is_not_run(line: str) -> bool:

@@ -60,9 +60,9 @@ def served(settings: dict[str, str]) -> Iterator[Site]:
 
 
 def port(url: str) -> int:
-    found = urlsplit(url).port
-    assert found is not None
-    return found
+    number = urlsplit(url).port
+    assert number is not None
+    return number
 
 
 def assert_served(url: str, token: str, first_seed: int) -> None:

@@ -51,8 +51,8 @@ class Service:
         text = self.output.read_text()
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(f"`up` ended with {self.process.returncode}:\n{text}")
-        found = re.search(r"^ready: (\S+)$", text, re.MULTILINE)
-        return found[1] if found else None
+        ready = re.search(r"^ready: (\S+)$", text, re.MULTILINE)
+        return ready[1] if ready else None
 
     def stop(self) -> int:
         """Ctrl-C; the exit status."""

@@ -110,8 +110,8 @@ def test_notes_box_and_a_picture_for_the_page_are_kept(services: Services, submi
 def test_a_model_without_statistics_refuses_nothing(services: Services, submit: Submit, make: Make) -> None:
     submit(factories.png(brightness=0.95))
     make(model=fake_model(ood_limit=None)).drain()
-    found = rows(services)[0].predictions[0]
-    assert (found.decision, found.domain_score, found.domain_limit) == ("pneumonia", None, None)
+    prediction = rows(services)[0].predictions[0]
+    assert (prediction.decision, prediction.domain_score, prediction.domain_limit) == ("pneumonia", None, None)
 
 
 def test_an_image_at_the_threshold_is_pneumonia(services: Services, submit: Submit, make: Make) -> None:
