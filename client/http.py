@@ -84,7 +84,7 @@ class Client:
         return self._object(self._request("GET", "/whoami", attempts=1), "name")
 
     def create_job(self, name: str, priority: str, key: str, expected_images: int | None = None) -> dict[str, Any]:
-        """The job that this user made with `key` before, or a new one; it is to get so many files."""
+        """The job that this user made with `key` before, or a new one, which shall get `expected_images` files."""
         body: dict[str, Any] = {"name": name, "priority": priority, "key": key}
         if expected_images is not None:
             body["expected_images"] = expected_images
@@ -130,7 +130,7 @@ class Client:
                 return
 
     def workers(self) -> int | None:
-        """How many workers have their model; None when the service does not say."""
+        """How many workers run; None when the service does not say."""
         try:
             body = self._http.get("/readyz").json()
             return int(body["workers"])

@@ -91,7 +91,7 @@ class S3BlobStore:
         return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:
-        """Keep the spool's bytes; returns their sha256 once the server has them. The spool is used up.
+        """Store the spool's bytes; returns their sha256 once the server has them. The spool is used up.
 
         What is there already is replaced: it may be damaged, and is young again for `stored_before`.
         """

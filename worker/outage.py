@@ -90,7 +90,7 @@ class Outage:
         return self.reason is not None
 
     def excused(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> list[Claim]:
-        """Those that shall be tried again as if they had not been tried."""
+        """The claims of a batch that shall be tried again as if they had not been tried: the store is to blame."""
         refused = [claim for claim, outcome in outcomes if isinstance(outcome, StorageUnavailable)]
         missing = [claim for claim, outcome in outcomes if isinstance(outcome, BlobMissing)]
         if missing and not self._is_lasting(missing[-1]):

@@ -105,11 +105,11 @@ class Pipeline:
             claims.renew(session, worker=self.name, image_ids=ids, lease_s=lease_s, now=now(session))
 
     def stop(self) -> None:
-        """Claim nothing more; what is claimed is still finished."""
+        """Claim nothing more; finish what is claimed."""
         self._stop.set()
 
     def close(self) -> None:
-        """Hand back what is still leased and end the threads."""
+        """Hand back what is leased, and end the threads."""
         self._pool.shutdown(cancel_futures=True)
         self._network.shutdown(cancel_futures=True)
         with self._database.begin() as session:
