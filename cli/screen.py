@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import catalog, progress, table
-from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
+from cli.files import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
 from client.csv_file import CsvFile
 from client.rows import REJECTED, Tally
 from client.sources import Problem, Source, Sources, Unreadable

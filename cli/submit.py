@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import progress, table
+from cli.files import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
 from client import declared_job, http, upload, watch
 from client.csv_file import CsvFile
-from client.folders import LINKS
 from client.rows import Tally, from_api, without_image
 from client.sources import Sources, absolute, display_name
 from core import settings
@@ -27,23 +27,8 @@ if TYPE_CHECKING:
     from client.upload import Hashed, Sent
     from core.settings import Limits
 
-EXIT_SOME_FAILED = 3
 DEFAULT_URL = "http://127.0.0.1:8000"
 MAX_NAME = 200
-
-Paths = Annotated[
-    list[Path],
-    typer.Argument(metavar="PATH", exists=True, help="Files, folders, zip or tar archives.", show_default=False),
-]
-CsvPath = Annotated[
-    Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a file: result, or why there is none.")
-]
-FollowLinks = Annotated[
-    bool,
-    typer.Option(
-        "--follow-links", help="Read what symbolic links in folders lead to (git-annex, DataLad), wherever that is."
-    ),
-]
 
 
 def submit(
@@ -199,15 +184,6 @@ class Submission:
     def _print_url(self) -> None:
         if self.job_id is not None:
             typer.echo(f"Job {self.job_id}: {self.client.url}/jobs/{self.job_id}")
-
-
-def print_skipped(sources: Sources) -> None:
-    """One line on what the walk passed over."""
-    skipped = {reason: count for reason, count in sources.skipped.items() if count}
-    if skipped:
-        hint = " --follow-links reads what the links lead to." if LINKS & skipped.keys() else ""
-        listed = ", ".join(f"{reason} ({count:,})" for reason, count in skipped.items())
-        typer.echo(f"Skipped: {listed}.{hint}", err=True)
 
 
 def local_token(url: str, data_dir: Path) -> str:

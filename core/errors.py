@@ -105,6 +105,8 @@ class StorageMissing(StorageUnavailable):
 class BlobDamaged(StorageUnavailable):
     """The store gave other bytes than were stored: on the way, or because it keeps them damaged."""
 
+    code = "blob_damaged"
+
 
 class StorageForeign(StorageUnavailable):
     """The store at this place holds the images of another database."""

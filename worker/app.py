@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import socket
+from functools import partial
 from typing import Any
 
 import structlog
@@ -51,14 +52,7 @@ def run(settings: Settings) -> int:
     pipeline = Pipeline(settings, database, store, deployed.load, name, deployed)
     heartbeat = Heartbeat(settings, database, pipeline)
 
-    def prepare() -> None:
-        _require_choice_taken_over(settings, database)
-        heartbeat.start()
-        if pipeline.load_model():
-            heartbeat.beat()  # at once, since `up` waits for it
-            model = pipeline.model
-            log.info("worker_ready", model=model.name, sha256=model.sha256[:12], engine=model.engine.name)
-
+    prepare = partial(_prepare, settings, database, pipeline, heartbeat)
     screener = Screener(pipeline, prepare, settings.worker.idle_check_s)
 
     def close() -> None:
@@ -90,6 +84,16 @@ def _require_engine(settings: Settings) -> None:
         engines.check(registry.shipped(), settings.worker.engine)
     except ModelInvalid as error:
         raise ConfigurationError(error.message) from error
+
+
+def _prepare(settings: Settings, database: Database, pipeline: Pipeline, heartbeat: Heartbeat) -> None:
+    """Load the first model and tell the database which one it is; or, if it is to end meanwhile, do nothing more."""
+    _require_choice_taken_over(settings, database)
+    heartbeat.start()
+    if pipeline.load_model():
+        heartbeat.beat()  # at once, since `up` waits for it
+        model = pipeline.model
+        log.info("worker_ready", model=model.name, sha256=model.sha256[:12], engine=model.engine.name)
 
 
 def _require_choice_taken_over(settings: Settings, database: Database) -> None:

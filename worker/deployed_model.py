@@ -46,9 +46,9 @@ class DeployedModel:
         self._retry_at_s = 0.0
 
     @property
-    def wanted(self) -> str | None:
-        """Its sha256, as `learn` last found it; None before that."""
-        return self._wanted
+    def wanted_from_store(self) -> str | None:
+        """The sha256 of the wanted model, if its checkpoint lies in the blob store; None for the shipped one."""
+        return None if self._wanted == registry.shipped().sha256 else self._wanted
 
     def learn(self) -> str:
         """Ask the database which model is wanted; one small read. Returns its sha256.

@@ -80,11 +80,12 @@ class Heartbeat:
             self._listed_as = listing
 
     def _listing(self) -> Listing | None:
+        """None while the first model is being loaded. A model in the blob store has a row, which a listing needs."""
         pipeline = self._pipeline
         if (model := pipeline.loaded_model) is not None:
             return Listing(model.engine.name, model.sha256)
-        if pipeline.paused_reason and pipeline.deployed is not None and pipeline.deployed.wanted is not None:
-            return Listing(NO_ENGINE, pipeline.deployed.wanted)
+        if pipeline.paused_reason and pipeline.deployed is not None and (sha256 := pipeline.deployed.wanted_from_store):
+            return Listing(NO_ENGINE, sha256)
         return None
 
     def _tell(self, session: Session, at: datetime) -> bool:

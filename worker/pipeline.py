@@ -62,7 +62,7 @@ class Pipeline:
 
     @property
     def loaded_model(self) -> LoadedModel | None:
-        """The same, without loading it."""
+        """The same; None until it is loaded."""
         return self._current_model.loaded
 
     def change_model(self) -> None:

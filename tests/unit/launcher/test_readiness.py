@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
+from launcher import readiness
 from launcher.readiness import Progress, Readiness
 
 LOGS = Path("/data/logs")
@@ -44,3 +46,13 @@ def test_ready_is_a_worker_with_its_model() -> None:
     assert not Readiness(True, True, True).ready
     assert Readiness(True, True, True, workers=2).ready
     assert not Readiness(True, True, True, workers=1, paused=True).ready, "it may have no model yet"
+
+
+@pytest.mark.parametrize(("problems", "paused"), [(["workers_paused"], True), (["worker_paused"], False), ([], False)])
+def test_paused_is_a_service_all_of_whose_workers_are(
+    monkeypatch: pytest.MonkeyPatch, problems: list[str], paused: bool
+) -> None:
+    body = {"database": True, "broker": True, "workers": 2, "problems": problems}
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(200, json=body))
+
+    assert readiness.ask("http://127.0.0.1:9") == Readiness(True, True, True, 2, paused)
