@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import settings
 from launcher import lifeline
-from web.server.serve import serve
+from web.server import serve
 
 
 def web() -> None:
@@ -18,4 +18,4 @@ def web() -> None:
       PNEUMOSCREEN_WEB_PORT=8080 pneumoscreen web
     """
     # Gunicorn's master alone ends with the launcher: its worker processes end with it.
-    serve(settings.load(), when_ready=lifeline.watch_from_environment)
+    serve.serve(settings.load(), when_ready=lifeline.watch_from_environment)

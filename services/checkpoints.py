@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import BlobMissing, ModelInvalid, StorageFull
+from core.errors import BlobDamaged, BlobMissing, ModelInvalid, StorageFull
 from model import files, registry, weights
 from model.registry import Entry
 from storage.base import BlobStore, storage_errors
@@ -57,10 +57,14 @@ def fetched(store: BlobStore, sha256: str) -> Iterator[Entry]:
             raise ModelInvalid(
                 f"The checkpoint of the model {sha256[:12]} is not in the image storage; import it again."
             ) from None
+        except BlobDamaged as error:
+            raise _damaged(sha256) from error
         try:
             entry = registry.entry(path, sha256)
         except ModelInvalid as error:
-            raise ModelInvalid(
-                f"The checkpoint of the model {sha256[:12]} is damaged in the image storage; import it again."
-            ) from error
+            raise _damaged(sha256) from error
         yield entry
+
+
+def _damaged(sha256: str) -> ModelInvalid:
+    return ModelInvalid(f"The checkpoint of the model {sha256[:12]} is damaged in the image storage; import it again.")

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 class LeasedImages:
-    """A `batching.Source` over the database and the blob store. `ids` are those of the images under lease.
+    """A `batching.Source` over the database and the blob store. `ids` names the images under lease.
 
     `batches` and `images` count what was stored or handed back.
     """
@@ -63,7 +63,7 @@ class LeasedImages:
         return self._current_model.get()
 
     def forget(self) -> None:
-        """At the end, or after an error, when their leases run out and the sweeper queues them again."""
+        """Renew no lease any more: at the end, or after an error, so that the sweeper queues the images again."""
         self.ids = frozenset()
         self._prepared.clear()
 

@@ -108,11 +108,11 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda number, _frame: asked.put(number))
     database = Database(settings.storage.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
-    janitor = Janitor(settings, database, open_store(settings))
+    step = Janitor(settings, database, open_store(settings)).step
     interval_s = settings.queue.sweep_interval_s
     over = threading.Event()
-    beside = threading.Thread(target=_repeat, args=(janitor.step, interval_s, over.wait), name="janitor", daemon=True)
-    beside.start()
+    janitor = threading.Thread(target=_repeat, args=(step, interval_s, over.wait), name="janitor", daemon=True)
+    janitor.start()
     log.info("sweeper_ready", interval_s=interval_s)
     _repeat(sweeper.sweep, interval_s, partial(_arrives, asked))
     over.set()

@@ -11,7 +11,7 @@ from tests.unit.cli.conftest import Invoke
 
 def test_web_is_served_with_the_settings(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[tuple[Settings, object]] = []
-    monkeypatch.setattr("cli.web.serve", lambda settings, when_ready: served.append((settings, when_ready)))
+    monkeypatch.setattr("web.server.serve.serve", lambda settings, when_ready: served.append((settings, when_ready)))
     monkeypatch.setenv("PNEUMOSCREEN_WEB_PORT", "8123")
     monkeypatch.setenv("PNEUMOSCREEN_SECRET_KEY", "a secret for the tests")
 

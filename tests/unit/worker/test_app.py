@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery.concurrency.thread import TaskPool
 
 from core.errors import ConfigurationError
 from core.settings import Settings
@@ -17,26 +18,23 @@ from web.backends import Backends
 from worker import app
 
 
-def check(pool: str = "celery.concurrency.thread:TaskPool", concurrency: int = 1, prefetch: int = 1) -> None:
-    instance = SimpleNamespace(concurrency=concurrency, pool_cls=pool)
-    conf: Any = SimpleNamespace(worker_prefetch_multiplier=prefetch)
-    app._check_shape("worker", instance=instance, conf=conf)
+def make_worker(pool: object = TaskPool, concurrency: int = 1, prefetch: int = 1) -> Any:
+    """By a Celery whose workers are of this shape, whatever it is asked for."""
+    worker = SimpleNamespace(pool_cls=pool, concurrency=concurrency)
+    celery: Any = SimpleNamespace(Worker=lambda **_: worker, conf=SimpleNamespace(worker_prefetch_multiplier=prefetch))
+    return app._make_worker(celery, "w1")
 
 
 def test_one_thread_with_one_message_is_the_shape_of_a_worker() -> None:
-    check()
-    from celery.concurrency.thread import TaskPool
-
-    check(pool=str(TaskPool))
-    assert "thread" in str(TaskPool)
+    assert make_worker().concurrency == 1
 
 
 @pytest.mark.parametrize(
     "shape", [{"pool": "celery.concurrency.prefork:TaskPool"}, {"concurrency": 2}, {"prefetch": 4}], ids=str
 )
 def test_any_other_shape_is_refused(shape: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="one thread and prefetches one message"):
-        check(**shape)
+    with pytest.raises(RuntimeError, match="one thread and prefetch one message"):
+        make_worker(**shape)
 
 
 def test_a_choice_of_the_release_before_that_was_not_taken_over_stops_the_worker(backends: Backends) -> None:

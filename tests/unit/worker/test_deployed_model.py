@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +12,12 @@ from core.engines import EngineName
 from core.errors import ConfigurationError, ModelInvalid
 from db import workers
 from db.session import now
-from db.tables import Image, Prediction, Worker
+from db.tables import Image, Prediction
 from model import registry
 from model.loaded import LoadedModel
-from model.registry import DEFAULT, Entry
+from model.registry import Entry
 from services.deployments import Deployments
-from tests.testing.fakes import FakeEngine, fake_model
-from tests.unit.worker.conftest import Submit, pngs, states
+from tests.unit.worker.conftest import Submit, listed, pngs, states
 from web.backends import Backends
 from worker.deployed_model import RETRY_S, DeployedModel
 from worker.heartbeat import Heartbeat
@@ -37,19 +34,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Models are loaded without their network; the hashes in the order in which that happened."""
-    made: list[str] = []
-
-    def load(entry: Entry, _engine: EngineName) -> LoadedModel:
-        made.append(entry.sha256)
-        return fake_model(FakeEngine(), name=entry.name, sha256=entry.sha256)
-
-    monkeypatch.setattr("worker.deployed_model.loaded.load", load)
-    return made
 
 
 @pytest.fixture
@@ -71,29 +55,6 @@ def heartbeat(backends: Backends, worker: Pipeline) -> Heartbeat:
     with backends.database.begin() as session:
         workers.register(session, name="w1", engine="fake", model_sha256=model.sha256, now=now(session))
     return heartbeat
-
-
-@pytest.fixture
-def service(backends: Backends) -> Deployments:
-    return Deployments(backends.database, backends.store)
-
-
-@pytest.fixture
-def other(service: Deployments, tmp_path: Path) -> str:
-    """A checkpoint that is in the store and not deployed: one bit of one weight is another."""
-    path = tmp_path / "other.safetensors"
-    shutil.copyfile(DEFAULT, path)
-    with path.open("r+b") as file:
-        file.seek(-1, 2)
-        last = file.read(1)[0]
-        file.seek(-1, 2)
-        file.write(bytes([last ^ 1]))
-    return service.import_(path).sha256
-
-
-def row(backends: Backends) -> Worker:
-    with backends.database.read() as session:
-        return session.scalars(select(Worker)).one()
 
 
 def hashes(backends: Backends) -> list[str]:
@@ -121,7 +82,7 @@ def test_what_is_screened_before_and_after_a_change_keeps_the_hash_of_its_model(
         worker.drain()
         assert hashes(backends) == expected
         heartbeat.beat()
-        assert (row(backends).model_sha256, row(backends).model_problem) == (expected[-1], None)
+        assert (listed(backends).model_sha256, listed(backends).model_problem) == (expected[-1], None)
 
 
 def test_a_change_in_the_middle_of_a_job_splits_no_batch_and_loses_none(
@@ -171,16 +132,16 @@ def test_a_checkpoint_that_is_missing_changes_nothing_and_is_said_and_tried_agai
     worker.drain()
     heartbeat.beat()
     assert hashes(backends) == [registry.shipped().sha256] * 2
-    assert row(backends).model_sha256 == registry.shipped().sha256
+    assert listed(backends).model_sha256 == registry.shipped().sha256
     problem = f"It cannot load the model {other[:12]}: The checkpoint of the model {other[:12]} is not in the image "
-    assert (row(backends).model_problem or "").startswith(problem)
+    assert (listed(backends).model_problem or "").startswith(problem)
     path.write_bytes(content)
     worker.change_model()
     assert loads == [registry.shipped().sha256]  # not yet: each try takes time
     clock.now_s += RETRY_S
     worker.change_model()
     heartbeat.beat()
-    assert (row(backends).model_sha256, row(backends).model_problem) == (other, None)
+    assert (listed(backends).model_sha256, listed(backends).model_problem) == (other, None)
 
 
 def test_going_back_ends_the_trouble_at_once(
@@ -191,12 +152,12 @@ def test_going_back_ends_the_trouble_at_once(
     heartbeat.beat()
     worker.change_model()
     heartbeat.beat()
-    assert "is damaged in the image storage" in (row(backends).model_problem or "")
+    assert "is damaged in the image storage" in (listed(backends).model_problem or "")
     service.activate("default")
     heartbeat.beat()
     worker.change_model()
     heartbeat.beat()
-    assert row(backends).model_problem is None
+    assert listed(backends).model_problem is None
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("The engine cannot run it."), RuntimeError("a library's bug")])

@@ -53,7 +53,7 @@ def gate() -> threading.Event:
 @pytest.fixture
 def held(backends: Backends, flaky: Flaky, gate: threading.Event) -> Iterator[Pipeline]:
     """A worker with short leases whose forward pass lasts until the gate opens."""
-    settings = change(backends.settings, lease_s=0.4, heartbeat_s=0.02)
+    settings = change(backends.settings, lease_s=2.0, heartbeat_s=0.05)
     pipeline = Pipeline(settings, flaky, backends.store, lambda: fake_model(FakeEngine(gate=gate)), "w1")
     yield pipeline
     pipeline.close()
@@ -61,6 +61,7 @@ def held(backends: Backends, flaky: Flaky, gate: threading.Event) -> Iterator[Pi
 
 @pytest.fixture
 def heartbeat(backends: Backends, flaky: Flaky, held: Pipeline) -> Iterator[Heartbeat]:
+    held.load_model()
     heartbeat = Heartbeat(change(backends.settings, heartbeat_s=0.02), flaky, held)
     yield heartbeat
     heartbeat.stop()

@@ -110,8 +110,8 @@ def test_notes_box_and_a_picture_for_the_page_are_kept(backends: Backends, submi
 def test_a_model_without_statistics_refuses_nothing(backends: Backends, submit: Submit, make: Make) -> None:
     submit(factories.png(brightness=0.95))
     make(model=fake_model(ood_limit=None)).drain()
-    found = rows(backends)[0].predictions[0]
-    assert (found.decision, found.ood_score, found.ood_limit) == ("pneumonia", None, None)
+    prediction = rows(backends)[0].predictions[0]
+    assert (prediction.decision, prediction.ood_score, prediction.ood_limit) == ("pneumonia", None, None)
 
 
 def test_an_image_at_the_threshold_is_pneumonia(backends: Backends, submit: Submit, make: Make) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,36 +15,12 @@ from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing.fakes import FakeEngine, Floats, fake_model
 from tests.testing.polling import wait_until
-from tests.unit.worker.conftest import Submit, pngs, rows, states
+from tests.unit.worker.conftest import Away, Submit, pngs, rows, states
 from web.backends import Backends
-from worker import outage
 from worker.outage import INCOMPLETE
 from worker.pipeline import Pipeline
 
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outage, "PAUSE_S", 0.01)
-    monkeypatch.setattr(outage, "CHECKED_EVERY_S", 0.0)
-
-
-@pytest.fixture
-def away(backends: Backends) -> Any:
-    """`with away() as elsewhere:` the folder is not mounted: its mount point is empty, its files are elsewhere."""
-    root = backends.settings.storage.blobs
-    aside = root.with_name("mounted elsewhere")
-
-    @contextmanager
-    def unmounted() -> Iterator[Path]:
-        root.rename(aside)
-        root.mkdir()
-        try:
-            yield aside
-        finally:
-            root.rmdir()  # fails if anything was written there
-            aside.rename(root)
-
-    return unmounted
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @contextmanager
@@ -61,7 +35,7 @@ def draining(pipeline: Pipeline) -> Iterator[threading.Thread]:
 
 
 def test_while_the_folder_is_not_mounted_nothing_is_claimed_and_then_all_is_screened(
-    backends: Backends, submit: Submit, pipeline: Pipeline, away: Any
+    backends: Backends, submit: Submit, pipeline: Pipeline, away: Away
 ) -> None:
     submit(*pngs(6))
     with away():
@@ -71,7 +45,7 @@ def test_while_the_folder_is_not_mounted_nothing_is_claimed_and_then_all_is_scre
         assert {(row.state, row.attempt) for row in rows(backends)} == {("queued", 0)}
 
 
-def test_it_goes_on_when_the_folder_is_back(backends: Backends, submit: Submit, pipeline: Pipeline, away: Any) -> None:
+def test_it_goes_on_when_the_folder_is_back(backends: Backends, submit: Submit, pipeline: Pipeline, away: Away) -> None:
     submit(*pngs(6))
     with away():
         thread = threading.Thread(target=pipeline.drain, daemon=True)
@@ -98,7 +72,7 @@ def test_nothing_is_claimed_while_another_store_is_in_its_place(
 
 
 def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
-    backends: Backends, submit: Submit, away: Any, request: pytest.FixtureRequest
+    backends: Backends, submit: Submit, away: Away, request: pytest.FixtureRequest
 ) -> None:
     class Unmounting(FakeEngine):
         """Once, the folder is away from the first forward pass until the worker has noticed."""
@@ -129,7 +103,7 @@ def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
 
 
 def test_files_that_are_missing_in_numbers_fail_no_image(
-    backends: Backends, submit: Submit, pipeline: Pipeline, away: Any
+    backends: Backends, submit: Submit, pipeline: Pipeline, away: Away
 ) -> None:
     contents = pngs(8)
     submit(*contents)

@@ -38,15 +38,15 @@ class Published:
         self.celery = celery
 
     def take(self) -> list[tuple[str, list[int]]]:
-        found: list[tuple[str, list[int]]] = []
+        messages: list[tuple[str, list[int]]] = []
         with self.celery.connection_for_read() as connection:
             for name in QUEUES:
                 with connection.SimpleQueue(name) as queue:
                     while queue.qsize():
                         message = queue.get_nowait()
                         message.ack()
-                        found.append((name, json.loads(message.body)[0][0]))
-        return found
+                        messages.append((name, json.loads(message.body)[0][0]))
+        return messages
 
 
 @pytest.fixture
