@@ -34,7 +34,7 @@ Members = NDArray[np.bool_]
 
 def by_kind(original: Checkpoint, examples: Examples, said: OutOfFold, limit: float) -> Table:
     """Shares of each group that the domain score refuses, the gate, and either; and whose kind is named rightly."""
-    table = Table("images", "number", "domain score", "gate", "either", "kind named rightly")
+    table = Table("images", "number", "ood score", "gate", "either", "kind named rightly")
     by_score, by_gate = _by_score(original, examples.features), said.not_frontal > limit
     right = said.kinds.argmax(1) == examples.kinds
     for name, members in gate.by_group(examples).items():
@@ -58,7 +58,7 @@ def other_sources(original: Checkpoint, examples: Examples, limit: float) -> Tab
 
 def further(original: Checkpoint, examples: Examples, folders: list[Path], limit: float) -> Table:
     """Frontal images of sources that no gate was fitted on."""
-    table = Table("folder", "images", "domain score", "gate", "either")
+    table = Table("folder", "images", "ood score", "gate", "either")
     fitted = gate_fit.fit(examples)
     for folder in folders:
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)

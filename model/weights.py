@@ -16,9 +16,9 @@ from model.card import Card
 Shape = tuple[int, ...]
 
 OOD_PREFIX = "domain."
-"""Before the names of the ood statistics, which are tensors of the same file."""
+"""How the names of the ood statistics begin, which are tensors of the same file."""
 GATE_PREFIX = "gate."
-"""Before the names of the gate's arrays."""
+"""How the names of the gate's tensors begin."""
 
 STAGE_CHANNELS = (64, 128, 256, 512)
 FEATURES = STAGE_CHANNELS[-1]
@@ -86,7 +86,7 @@ def ood(components: int) -> dict[str, Shape]:
 
 
 def gate(hidden: int) -> dict[str, Shape]:
-    """Names and shapes of the gate's arrays (model/gate.py) with that many hidden units."""
+    """Names and shapes of the gate's tensors (model/gate.py) with that many hidden units."""
     shapes: dict[str, Shape] = {
         "mean": (POOLED,),
         "scale": (POOLED,),

@@ -13,9 +13,9 @@ from imaging.cam import unpack
 SIZE_PX = 224
 COLOUR = (255, 120, 0)
 OPACITY = 0.65
-"""Of the strongest place; the X-ray stays to be seen through it."""
+"""Where the map is strongest. The X-ray must be visible through it."""
 STRONG = 4.0
-"""Logits above the operating point that are drawn in full. Weaker maps stay pale: they are not stretched."""
+"""Logits above the operating point at which a place is drawn with all of `OPACITY`. A weaker map stays pale."""
 
 
 def render(cam: bytes, threshold: float) -> bytes:
@@ -23,7 +23,7 @@ def render(cam: bytes, threshold: float) -> bytes:
 
     Args:
         cam: as `imaging.cam.pack` made it.
-        threshold: the operating point, at which a place is neutral; below it it is transparent.
+        threshold: the operating point, at which a place speaks neither way; places below it are transparent.
     """
     alpha = Image.fromarray(strengths(cam, threshold)).resize((SIZE_PX, SIZE_PX), Image.Resampling.BICUBIC)
     opaque = (np.asarray(alpha).clip(0, 1) * OPACITY * 255).astype(np.uint8)
@@ -35,7 +35,7 @@ def render(cam: bytes, threshold: float) -> bytes:
 
 
 def strengths(cam: bytes, threshold: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """float32 (7, 7) in 0..1. Cells count by their distance above the operating point's logit."""
+    """How much each place speaks for pneumonia: float32 (7, 7), 0 to 1, by its logit above the operating point's."""
     above = unpack(cam).astype(np.float32) - _logit(threshold)
     return np.asarray(above.clip(0, None) / max(STRONG, float(above.max())), dtype=np.float32)
 

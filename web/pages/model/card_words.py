@@ -1,4 +1,4 @@
-"""A model's card in plain words. Cards come from other versions and other makers: whatever is missing is left out."""
+"""A model's card in plain words. A card may be of another version or another maker: what it lacks is left out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIGURES = {
     "brier": "Brier score",
 }
 SHARES = {"accuracy", "sensitivity", "specificity"}
-"""Read better in percent; the others are no shares of images."""
+"""Figures that are shares of images, and so are shown in percent."""
 
 PARTS = {
     "site": "On the site's own images",
@@ -49,8 +49,8 @@ class CardWords:
     operating_point: str
     rule: str
     calibration: str
-    domain: str
-    domain_rule: str
+    ood: str
+    ood_rule: str
     refused: Sequence[tuple[str, str]]
     gate: str
     gate_refused: Sequence[tuple[str, str]]
@@ -59,7 +59,8 @@ class CardWords:
 
 
 def describe(card: Card) -> CardWords:
-    point, domain, gate = _part(card, "operating_point"), _part(card, "domain"), _part(card, "gate")
+    point, gate = _part(card, "operating_point"), _part(card, "gate")
+    ood = _part(card, "domain")  # the card's own name for it
     return CardWords(
         purpose=_text(card.get("intended_use")),
         limits=[_text(limit) for limit in _list(card.get("limits"))],
@@ -68,9 +69,9 @@ def describe(card: Card) -> CardWords:
         operating_point=_operating_point(point),
         rule=_text(point.get("rule")),
         calibration=_calibration(_part(card, "calibration")),
-        domain=_domain(domain, gate),
-        domain_rule=_text(domain.get("rule")),
-        refused=_refused(domain),
+        ood=_ood(ood, gate),
+        ood_rule=_text(ood.get("rule")),
+        refused=_refused(ood),
         gate=_gate(gate),
         gate_refused=_refused(gate),
         site=_site(_part(card, "site")),
@@ -106,12 +107,13 @@ def _calibration(calibration: Card) -> str:
     )
 
 
-def _domain(domain: Card, gate: Card) -> str:
-    if not _is_number(domain.get("limit")):
+def _ood(ood: Card, gate: Card) -> str:
+    """How the model tells that an image is unlike its training images."""
+    if not _is_number(ood.get("limit")):
         return "" if _gate(gate) else CANNOT_TELL
     return (
         "Each image gets a score of how unlike the training images it is, about 0 for a typical one. "
-        f"Above {domain['limit']:g} it is not judged."
+        f"Above {ood['limit']:g} it is not judged."
     )
 
 
@@ -126,7 +128,7 @@ def _gate(gate: Card) -> str:
 
 
 def _refused(section: Card) -> list[tuple[str, str]]:
-    return [(name, _share(its)) for name, its in _part(section, "refused").items() if _is_number(its)]
+    return [(name, _share(share)) for name, share in _part(section, "refused").items() if _is_number(share)]
 
 
 def _site(site: Card) -> str:
@@ -168,8 +170,8 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _part(card: Card, key: str) -> Card:
-    found = card.get(key)
-    return found if isinstance(found, Mapping) else {}
+    part = card.get(key)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _list(value: object) -> Sequence[Any]:
