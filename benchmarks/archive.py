@@ -28,6 +28,7 @@ RARE_NAME = "okapi"
 STATES = ("done",) * 970 + ("failed",) * 15 + ("cancelled",) * 15
 DECISIONS = ("normal",) * 68 + ("pneumonia",) * 30 + ("refused",) * 2
 WARDS = ("ward", "clinic", "emergency", "icu", "night shift")
+FRONTAL_VIEWS = ("pa", "ap", None)
 NAMES = ("scan", "PA", "AP", "lateral", "thorax", "IMG", "export", "pacs")
 
 Row = tuple[Any, ...]
@@ -36,11 +37,11 @@ COLUMNS: dict[type[Base], tuple[str, ...]] = {
     Job: ("id", "name", "priority", "user_id", "created_at"),
     Image: (
         *("id", "job_id", "filename", "sha256", "media_type", "size_bytes", "width_px", "height_px", "state"),
-        *("priority", "user_id", "attempt", "crashes", "decision", "worker", "published_at"),
+        *("priority", "user_id", "attempt", "crashes", "decision", "view", "worker", "published_at"),
         *("error_code", "error_message", "created_at", "finished_at"),
     ),
     Prediction: (
-        *("id", "image_id", "model_sha256", "probability", "threshold", "decision"),
+        *("id", "image_id", "model_sha256", "probability", "threshold", "decision", "view"),
         *("domain_score", "domain_limit", "reason", "cam", "created_at"),
     ),
     Review: ("id", "prediction_id", "user_id", "opinion", "note", "created_at"),
@@ -120,21 +121,22 @@ class Filler:
             sent_at + timedelta(seconds=pick.randrange(1, 60)) if state in ("done", "failed", "cancelled") else None
         )
         decision = pick.choice(DECISIONS) if state == "done" else None
+        view = None if decision is None else "lateral" if decision == "refused" else pick.choice(FRONTAL_VIEWS)
         error = ("corrupt_image", "Its data ends too early.") if state == "failed" else (None, None)
         image = (
             *(image_id, job, filename, f"{image_id:064x}", "image/jpeg", 150_000, 1400, 1100, state, priority, user),
-            *(0 if state == "queued" else 1, 0, decision, "w-1" if finished_at else None, sent_at),
+            *(0 if state == "queued" else 1, 0, decision, view, "w-1" if finished_at else None, sent_at),
             *(*error, sent_at, finished_at),
         )
         if decision is None:
             return image, []
         models = MODELS if pick.random() < 0.1 else MODELS[1:]
-        return image, [self._prediction(image_id, model, decision, finished_at) for model in models]
+        return image, [self._prediction(image_id, model, decision, view, finished_at) for model in models]
 
-    def _prediction(self, image_id: int, model: str, decision: str, at: datetime | None) -> Row:
+    def _prediction(self, image_id: int, model: str, decision: str, view: str | None, at: datetime | None) -> Row:
         probability = self._random.random()
         reason = "It looks unlike the images that the model was trained on." if decision == "refused" else None
-        return image_id, model, probability, 0.5, decision, 0.4, 1.0, reason, b"\0" * 98, at
+        return image_id, model, probability, 0.5, decision, view, 0.4, 1.0, reason, b"\0" * 98, at
 
     def reviews(self, predictions: int) -> Iterator[Row]:
         """Of every twentieth prediction."""

@@ -59,6 +59,10 @@ def test_same_answers_on_synthetic_images(model: LoadedModel, reference: LoadedM
     assert predictions.cam.dtype == np.float16
     assert predictions.probability == pytest.approx(expected.probability, abs=close)
     assert predictions.ood_score == pytest.approx(expected.ood_score, abs=10 * close, rel=10 * close)
+    assert (predictions.kinds is None) == (expected.kinds is None)
+    if predictions.kinds is not None:
+        assert predictions.kinds == pytest.approx(expected.kinds, abs=10 * close)
+        assert predictions.ap == pytest.approx(expected.ap, abs=10 * close)
     assert predictions.cam.astype(float) == pytest.approx(expected.cam.astype(float), abs=50 * close + 0.01)
     assert model.ood_limit == reference.ood_limit
     assert model.threshold == reference.threshold
