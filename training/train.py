@@ -97,7 +97,8 @@ def _command(inputs: Inputs, config: TrainConfig) -> str:
     """Return the command that makes this checkpoint again, without the paths of the machine that made it."""
     shipped = config == load_config(DEFAULT_CONFIG, config.seed)
     chosen = "" if shipped else " --config CONFIG"
-    return f"pneumoscreen train {inputs.source.name} --out RUN{chosen} --seed {config.seed}"
+    others = "" if inputs.not_frontal is None else f" --not-frontal {inputs.not_frontal.name}"
+    return f"pneumoscreen train {inputs.source.name} --out RUN{chosen}{others} --seed {config.seed}"
 
 
 def _card(config: TrainConfig, source: Source, developed: Calibrated, command: str) -> Card:

@@ -26,6 +26,16 @@ def write_dataset(folder: Path, each: int = 20, patients: int = 12, size: int = 
     return folder
 
 
+def write_others(folder: Path) -> Path:
+    """Five images each of lateral views, hands and knees, which differ by their brightness."""
+    for name, level in (("lateral_chest", 60), ("hand", 220), ("knee", 140)):
+        (folder / name).mkdir(parents=True)
+        for number in range(5):
+            pixels = np.random.default_rng(number).normal(level, 30, (60, 50)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
 def write_backbone(file: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

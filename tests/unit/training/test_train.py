@@ -21,7 +21,7 @@ from core import settings
 from core.errors import ModelInvalid
 from model import checkpoint
 from services import schema
-from tests.unit.training.synthetic import write_backbone, write_dataset
+from tests.unit.training.synthetic import write_backbone, write_dataset, write_others
 
 CONFIG = """\
 name = "tiny"
@@ -128,11 +128,22 @@ def test_predictions_agree_with_the_metrics(trained: Trained) -> None:
     assert sum(right) / len(right) == pytest.approx(card.metrics["test"]["accuracy"])
 
 
-def test_same_seed_trains_the_same_weights(trained: Trained, tmp_path: Path) -> None:
-    call(*trained.arguments, "--out", tmp_path / "again", "--cache", trained.out / "cache")
+def test_same_seed_trains_the_same_weights_with_a_gate_too(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.calibrate.gate_fit.STEPS", 20)
+    others = write_others(tmp_path / "others")
+    call(*trained.arguments, "--out", tmp_path / "again", "--cache", trained.out / "cache", "--not-frontal", others)
     first, again = checkpoint.load(trained.model), checkpoint.load(tmp_path / "again" / "model.safetensors")
     assert first.network.body.fc.weight.equal(again.network.body.fc.weight)
     assert first.card.operating_point == again.card.operating_point
+    assert first.card.gate is None
+    assert first.gate is None
+    assert again.card.gate is not None
+    assert (again.card.gate.images, again.card.gate.not_frontal) == (40, 15)
+    assert again.card.config["command"].endswith("--not-frontal others --seed 3")
+    assert again.card.quantization is not None
+    assert again.card.quantization.agreement
     assert (tmp_path / "again" / "split.csv").read_text() == (trained.out / "split.csv").read_text()
 
 

@@ -19,7 +19,7 @@ from model.gate import FRONTAL, KINDS
 from model.resnet import POOLED
 from tests.testing.factories import radiograph
 from tests.unit.model.factories import LIMIT, make_card, make_network, make_ood
-from tests.unit.training.synthetic import make_dataset
+from tests.unit.training.synthetic import make_dataset, write_others
 from training.calibrate import gate, gate_examples, gate_fit
 from training.calibrate.gate_examples import FOLDS, Example, Examples, Frontal
 from training.calibrate.gate_sets import read_frontal
@@ -105,15 +105,6 @@ def test_views_weigh_the_same_in_either_class() -> None:
     features[:, 300:320] += 3 * labels[:, None]
     weight = gate_fit.fit(replace(examples, features=features, labels=labels.astype(np.int64))).view
     assert abs(weight[300:320].mean()) < 0.1 * weight[200:220].mean()
-
-
-def write_others(folder: Path) -> Path:
-    for name, level in (("lateral_chest", 60), ("hand", 220), ("knee", 140)):
-        (folder / name).mkdir(parents=True)
-        for number in range(5):
-            pixels = np.random.default_rng(number).normal(level, 30, (60, 50)).clip(0, 255).astype(np.uint8)
-            PIL.Image.fromarray(pixels).save(folder / name / f"{number}.png")
-    return folder
 
 
 def test_a_fold_leaves_out_single_laterals_and_whole_folders_of_others(tmp_path: Path) -> None:
