@@ -30,7 +30,7 @@ LOOKS_LIKE = {
     ImageKind.SEVERAL: "several films in one picture",
     ImageKind.PART: "a picture that shows only a part of the chest",
 }
-KIND_REASON = "It looks like {what}. The model judges one upright frontal chest X-ray, so it can't judge this image."
+KIND_REASON = "It looks like {what}. The model judges upright frontal chest X-rays alone, one to a picture."
 NAMED = 0.5
 """Share that one kind must have of all that is not frontal, so that the reason names it."""
 
