@@ -37,7 +37,7 @@ def evaluate(
     with catalog.checkpoint(configured, model or "") as entry:
         loaded_model = loaded.load(entry, configured.worker.engine)
     with Bars() as bars:
-        dataset = read_dataset(data, stage(bars.update, "reading images"), for_training=False)
+        dataset = read_dataset([data], stage(bars.update, "reading images"), for_training=False)
         probabilities = predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
     figures = measure(dataset.labels, probabilities, loaded_model.threshold, dataset.patients)
     Console().print(_table(entry.name, figures))

@@ -115,7 +115,7 @@ def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StagePro
 
 def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Uncalibrated:
     dataset = source.dataset
-    data = LabelledImages(dataset.pixels, dataset.labels, dataset.causes)
+    data = LabelledImages.of(dataset, config.data.same_as)
     key = networks.cache_key(source.backbone_sha256, data.digest, config.finetune, config.distort, config.seed)
     trainer = SoupTrainer(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress)
     trained = networks.develop(trainer, data, source.folds, config.finetune.oof_groups)

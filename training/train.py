@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.transform import PREPROCESSING
+from imaging.transform import EQUALISED, PREPROCESSING
 from model import checkpoint, loaded
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.loaded import LoadedModel
@@ -28,10 +28,10 @@ from training.release.version import code_version
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run reads. `backbone` None downloads it; `originals`, labelled files at full size, are re-encoded to
-    measure robustness, and None leaves that out."""
+    """What a run reads: one or several sets of labelled images. `backbone` None downloads it; `originals`, labelled
+    files at full size, are re-encoded to measure robustness, and None leaves that out."""
 
-    source: Path
+    sets: tuple[Path, ...]
     backbone: Path | None
     cache: Path
     originals: Path | None = None
@@ -44,9 +44,9 @@ def train_model(inputs: Inputs, out: Path, config: TrainConfig, progress: StageP
         InvalidInput: the data set or the backbone cannot be used; the sentence says why.
     """
     out.mkdir(parents=True, exist_ok=True)
-    dataset = read_dataset(inputs.source, stage(progress, "reading images"), for_training=True)
-    folds = split.assign_folds(dataset.labels, dataset.patients, config.seed)
-    source = Source(*backbone.load(inputs.backbone), dataset, folds)
+    dataset = read_dataset(inputs.sets, stage(progress, "reading images"), for_training=True)
+    folds = split.assign_folds(dataset.labels, dataset.patients, config.seed, dataset.sources)
+    source = Source(*backbone.load(inputs.backbone, equalised=config.equalised), dataset, folds)
     developed = develop(source, config, inputs.cache, progress)
     file, card = out / "model.safetensors", _card(config, source, developed, _command(inputs, config))
     # The figures are those of the file itself, float16 weights and all; it is written again with them in its card.
@@ -91,7 +91,9 @@ def _command(inputs: Inputs, config: TrainConfig) -> str:
     """Return the command that makes this checkpoint again, without the paths of the machine that made it."""
     shipped = config == load_config(DEFAULT_CONFIG, config.seed)
     chosen = "" if shipped else " --config CONFIG"
-    return f"pneumoscreen train {inputs.source.name} --out RUN{chosen} --seed {config.seed}"
+    sets = " ".join(path.name for path in inputs.sets)
+    sets = " ".join(path.name for path in inputs.sets)
+    return f"pneumoscreen train {sets} --out RUN{chosen} --seed {config.seed}"
 
 
 def _card(config: TrainConfig, source: Source, developed: Calibrated, command: str) -> Card:
@@ -102,7 +104,7 @@ def _card(config: TrainConfig, source: Source, developed: Calibrated, command: s
         architecture=ARCHITECTURE,
         created_at=datetime.now(UTC),
         code_version=code_version(),
-        preprocessing=PREPROCESSING,
+        preprocessing=EQUALISED if config.equalised else PREPROCESSING,
         operating_point=developed.operating_point,
         calibration=developed.calibration,
         training_data=TrainingData(

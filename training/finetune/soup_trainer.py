@@ -70,7 +70,7 @@ class SoupTrainer:
     def _seed_of(
         self, name: str, number: int, train: LabelledImages, validation: LabelledImages | None, epochs: int | None
     ) -> FineTuned:
-        start, seed = resnet.build(), self._seed + 1000 * number
+        start, seed = resnet.build(equalised=self._backbone.equalised), self._seed + 1000 * number
         start.load_state_dict({**self._backbone.state_dict(), **_new_head(self._seed)})
         return self._cycle(f"{name}-seed{number}", start, self._finetune, seed, train, validation, epochs)
 
@@ -86,7 +86,7 @@ class SoupTrainer:
     ) -> FineTuned:
         weights, summary = self._folder / f"{name}.safetensors", self._folder / f"{name}.json"
         if summary.exists():
-            return _read(weights, summary)
+            return _read(weights, summary, equalised=start.equalised)
         state = self._folder / f"{name}.state"
         progress = stage(self._progress, f"training {name}")
         job = parallel.Job(start, config, self._distort, seed, train, state, validation, epochs)
@@ -131,8 +131,8 @@ def _new_head(seed: int) -> dict[str, Tensor]:
         return {f"body.fc.{name}": value for name, value in nn.Linear(resnet.FEATURES, 1).state_dict().items()}
 
 
-def _read(weights: Path, summary: Path) -> FineTuned:
-    network = resnet.build()
+def _read(weights: Path, summary: Path, *, equalised: bool) -> FineTuned:
+    network = resnet.build(equalised=equalised)
     network.body.load_state_dict(load_file(weights))
     values = json.loads(summary.read_text(encoding="utf-8"))
     history = [Epoch(**epoch) for epoch in values["history"]]
