@@ -24,10 +24,11 @@ def cover_margin(pixels: Tensor, side_share: tuple[float, float], generator: Gen
     gray = int(torch.randint(0, 8, (), generator=generator))
     edges = torch.rand(4, generator=generator) < 0.5
     edges[int(torch.randint(4, (), generator=generator))] = True
-    for turn in torch.nonzero(edges)[:, 0].tolist():
-        turned = torch.rot90(pixels, turn)
+    for number in torch.nonzero(edges)[:, 0].tolist():
         share = float(torch.empty(()).uniform_(*side_share, generator=generator))
-        turned[: max(1, round(share * len(turned)))] = gray
+        sideways = pixels.T if number % 2 else pixels  # views, unlike what flip and rot90 give
+        width = max(1, round(share * len(sideways)))
+        sideways[slice(width) if number < 2 else slice(-width, None)] = gray
 
 
 def print_word(pixels: Tensor, generator: Generator) -> None:
