@@ -1,4 +1,4 @@
-"""Makes the pictures of the README anew: `make pictures`. The films are drawn, the scores made up."""
+"""Makes the pictures of the README anew: `make pictures`. The radiographs are drawn, the scores made up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from db.session import Database, now
 from db.states import Decision, Role
 from imaging import cam
 from model import registry
-from scripts import drawn_film
+from scripts import drawn_radiograph
 from storage.open import open_store
 from web.app import create_app
 from web.services import Services
@@ -36,7 +36,7 @@ NAME, PASSWORD = "dr.okafor", "made up for a picture"
 WORKER = "gpu-1:4711:9f3a"
 URGENT, SENT, RUNNING = 6, 40, 8
 ILL = 3
-"""Each so many films has a shadow."""
+"""One radiograph in so many has a shadow."""
 WIDTH_PX = 1280
 HEIGHTS_PX = {"home": 960, "job": 900, "image": 1300}
 PATHS = {"home": "/", "job": "/jobs/2", "image": f"/images/{1 + ILL}"}
@@ -72,13 +72,13 @@ def fill(ours: Services) -> None:
     beat(ours)
     client = create_app(ours.settings, ours).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-    films = [drawn_film.jpeg(seed, opacity=0.9 * (seed % ILL == 0)) for seed in range(URGENT)]
+    radiographs = [drawn_radiograph.jpeg(seed, opacity=0.9 * (seed % ILL == 0)) for seed in range(URGENT)]
     for name, priority, count, done in (
         ("Emergency, Monday", "interactive", URGENT, URGENT),
         ("Archive 2019", "bulk", SENT, SENT // 2),
     ):
         job = client.post("/api/v1/jobs", json={"name": name, "priority": priority}).get_json()
-        files = [FileStorage(io.BytesIO(films[n % URGENT]), f"CXR_2019-10-14_{n:04d}.jpg") for n in range(count)]
+        files = [FileStorage(io.BytesIO(radiographs[n % URGENT]), f"CXR_2019-10-14_{n:04d}.jpg") for n in range(count)]
         answer = client.post(f"/api/v1/jobs/{job['id']}/images", data={"files": files})
         if answer.status_code != 201:
             raise RuntimeError(answer.get_data(as_text=True))

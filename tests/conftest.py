@@ -24,6 +24,7 @@ from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories, postgres
 from tests.testing.fakes import FakeEngine, fake_model
+from tests.testing.paths import REPOSITORY
 from tests.testing.postgres import PostgresServer
 from tests.testing.settings import make_settings
 from web.app import create_app
@@ -32,7 +33,6 @@ from worker.pipeline import Pipeline
 from worker.tasks import register
 
 PASSWORD = "correct horse battery"
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")

@@ -100,10 +100,10 @@ def page(chromium: Browser, url: str) -> Iterator[Page]:
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     """Three radiographs and a text file."""
-    found = [tmp_path / name for name in ("a.png", LONG, "c.png", "note.txt")]
-    for seed, path in enumerate(found):
+    paths = [tmp_path / name for name in ("a.png", LONG, "c.png", "note.txt")]
+    for seed, path in enumerate(paths):
         path.write_bytes(factories.png(seed) if path.suffix == ".png" else b"just text")
-    return found
+    return paths
 
 
 def screen(services: Services, count: int, probability: float = 0.9, reason: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The judge of the matrix sees what it is there to see."""
+"""The verdict on a run of the matrix finds each kind of loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pneumoscreen web` that passes the moments of `points` between a file's arrival and its message."""
+"""`pneumoscreen web` with moments, between a file's arrival and its message, at which a row may order a fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies at the real server: a form that outlived its session is kept, and whoever may not send is told so first."""
+"""Bodies at the real server: a form whose session has ended is kept; a client that may not send is told so first."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tests.integration.conftest import MakeSite, Site, stop
 from tests.testing import factories, object_server
 from tests.testing.object_server import ObjectServer
 from tests.testing.polling import wait_until
+from tests.testing.ports import free_port
 from tests.testing.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -87,10 +87,3 @@ def paused_reason(site: Site) -> str | None:
     with site.database.read() as session:
         (worker,) = workers.alive(session, now(session))
         return worker.paused_reason
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

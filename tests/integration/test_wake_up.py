@@ -1,14 +1,14 @@
-"""An upload is screened at once whatever the order of message and stamp, and without a broker soon after."""
+"""An upload is screened at once however slow the writes of `published_at` are, and soon after without a broker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
 
 from core.queue import depth, takes_writes
 from tests.integration.conftest import MakeSite, Site, stop
+from tests.testing import slow_stamp
 from tests.testing.polling import wait_until
 from tests.testing.valkey import ValkeyServer
 
@@ -17,18 +17,12 @@ pytestmark = pytest.mark.integration
 NEVER_S = 3600.0
 """As `idle_check_s`: only a message wakes the worker."""
 
-SLOW_STAMP = """
-CREATE FUNCTION slow_stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END';
-CREATE TRIGGER slow_stamp BEFORE UPDATE OF published_at ON images FOR EACH ROW EXECUTE FUNCTION slow_stamp()
-"""
-
 
 @pytest.fixture
 def slow(make_site: MakeSite, postgresql_url: str, broker: ValkeyServer) -> Site:
     """Each UPDATE that names `published_at` holds its rows for two seconds; no sweeper runs."""
     site = make_site(postgresql_url, broker.url, idle_check_s=NEVER_S)
-    with site.database.begin() as session:
-        session.execute(text(SLOW_STAMP))
+    slow_stamp.begin(site.database, 2)
     return site
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.conftest import REPOSITORY
+from tests.testing.paths import REPOSITORY
 
 LIGHT = (
     "core.errors", "core.logs", "imaging.media", "core.queue", "core.csv_lines", "core.settings", "storage.local",

@@ -20,8 +20,8 @@ OURS = {"web", "sweeper", "worker", "worker-cpu", "migrate"}
 
 @pytest.fixture(scope="module")
 def services(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = compose["services"]
-    return found
+    by_name: dict[str, dict[str, Any]] = compose["services"]
+    return by_name
 
 
 def _setting_variables(services: dict[str, dict[str, Any]]) -> Iterator[tuple[str, object]]:
