@@ -1,0 +1,35 @@
+"""`pneumoscreen lungs`: where the lungs lie on the images of data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def lungs(
+    data: Annotated[
+        list[Path],
+        typer.Argument(help="Folders with NORMAL and PNEUMONIA, .tar or .zip files of such, or CSVs of path,label."),
+    ],
+    out: Annotated[Path, typer.Option(help="File of masks to write (.npz).")],
+    steps: Annotated[int, typer.Option(min=1, help="Batches from which each of the two networks learns.")] = 1500,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same masks.")] = 0,
+) -> None:
+    """Find the lungs on labelled chest X-rays, for `train` and `evaluate`. No drawn masks are needed."""
+    import numpy as np
+
+    from training.bars import Bars
+    from training.data.dataset import read_dataset
+    from training.lungs import masks
+    from training.progress import stage
+
+    with Bars() as bars:
+        sets = [read_dataset(source, stage(bars.update, source.name), for_training=False) for source in data]
+        pixels = np.concatenate([dataset.pixels for dataset in sets])
+        clear = np.concatenate([dataset.labels == 0 for dataset in sets])
+        made = masks.make(pixels, clear, steps=steps, seed=seed, progress=bars.update)
+    names = [name for dataset in sets for name in dataset.names]
+    masks.write(out, masks.LungMasks(names, made))
+    typer.echo(f"{out}: lungs of {len(names)} images, {made.mean() / 255:.0%} of a film on average")
