@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +16,17 @@ from model import loaded
 
 if TYPE_CHECKING:
     from training.evaluate.figures import Figures
+    from training.evaluate.localisation import MapFigures
 
 _WITH_INTERVALS = ("accuracy", "auc", "sensitivity", "specificity")
 _PLAIN = ("precision_weighted", "recall_weighted", "f1_weighted", "brier", "calibration_error")
+_OF_THE_MAP = {
+    "inside": "positive mass inside the lungs",
+    "area": "lungs' share of the film",
+    "peak_inside": "peak inside the lungs",
+    "positive": "cells that are positive",
+    "tinted": "share of the film tinted",
+}
 
 
 def evaluate(
@@ -25,12 +34,17 @@ def evaluate(
         Path, typer.Argument(help="Folder with NORMAL and PNEUMONIA, a .tar or .zip of one, or a CSV of path,label.")
     ],
     model: Annotated[str | None, typer.Option(help="Name or sha256 of a model; default: the active one.")] = None,
+    lungs: Annotated[
+        Path | None, typer.Option(help="Masks that `pneumoscreen lungs` made; also measures where the map points.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure a model through the same decoding, preprocessing and network as in screening."""
     from training.bars import Bars
     from training.data.dataset import read_dataset
-    from training.evaluate.figures import measure, predict
+    from training.evaluate import localisation
+    from training.evaluate.figures import measure
+    from training.lungs import masks
     from training.progress import stage
 
     configured = settings.load()
@@ -38,11 +52,26 @@ def evaluate(
         loaded_model = loaded.load(entry, configured.worker.engine)
     with Bars() as bars:
         dataset = read_dataset([data], stage(bars.update, "reading images"), for_training=False)
-        probabilities = predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
-    figures = measure(dataset.labels, probabilities, loaded_model.threshold, dataset.patients)
+        at = masks.read(lungs).of(dataset.names) if lungs else None
+        probabilities, cams = localisation.predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
+    threshold = loaded_model.threshold
+    figures = measure(dataset.labels, probabilities, threshold, dataset.patients)
     Console().print(_table(entry.name, figures))
+    found = figures.model_dump(mode="json")
+    if at is not None:
+        by_outcome = localisation.by_outcome(cams, at, dataset.labels, probabilities >= threshold, threshold)
+        Console().print(_map_table(by_outcome))
+        found["map"] = {name: of_group.model_dump(mode="json") for name, of_group in by_outcome.items()}
     if json:
-        json.write_text(figures.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        json.write_text(dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _map_table(by_outcome: dict[str, MapFigures]) -> Table:
+    table = Table("the map", *(f"{name} ({figures.images})" for name, figures in by_outcome.items()))
+    for key, words in _OF_THE_MAP.items():
+        values = [getattr(figures, key) for figures in by_outcome.values()]
+        table.add_row(words, *("none" if value is None else f"{value:.3f}" for value in values))
+    return table
 
 
 def _table(name: str, figures: Figures) -> Table:

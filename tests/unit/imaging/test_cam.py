@@ -1,11 +1,11 @@
-"""The stored form of a class activation map."""
+"""The stored form of a class activation map, and its tint: pale where little speaks for pneumonia, never stretched."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from imaging.cam import SIZE_BYTES, pack, unpack
+from imaging.cam import SIZE_BYTES, STRONG, Map, pack, strengths, tint, unpack
 
 
 def test_round_trip() -> None:
@@ -30,3 +30,34 @@ def test_another_shape_is_a_mistake(shape: tuple[int, ...]) -> None:
 def test_bytes_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="98 bytes"):
         unpack(b"short")
+
+
+def cells(value: float = 0.0, **at: float) -> Map:
+    """A map of one value, but for `r<row>c<column>`."""
+    made = np.full((7, 7), value, np.float16)
+    for name, other in at.items():
+        made[int(name[1]), int(name[3])] = other
+    return made
+
+
+def test_a_weak_map_stays_pale() -> None:
+    assert strengths(cells(r3c3=1.0), 0.5).max() == pytest.approx(1 / STRONG)
+
+
+def test_a_very_strong_one_ends_at_full() -> None:
+    found = strengths(cells(r3c3=20.0, r0c0=10.0), 0.5)
+    assert (found[3, 3], found[0, 0]) == pytest.approx((1.0, 0.5))
+
+
+def test_strength_counts_from_the_operating_point() -> None:
+    assert strengths(cells(2.0), 0.5).max() == pytest.approx(0.5)
+    assert strengths(cells(2.0), 0.9).max() == 0
+    assert np.isfinite(strengths(cells(2.0), 0.0)).all()
+
+
+def test_the_tint_is_smooth_and_lies_where_the_cell_does() -> None:
+    found = tint(cells(r1c5=4.0), 0.5)
+    assert found.shape == (224, 224)
+    assert found[48, 176] > 0.9
+    assert found[200, 20] == 0
+    assert 0 <= found.min() <= found.max() <= 1
