@@ -76,7 +76,8 @@ def by_outcome(
 def in_cells(lungs: NDArray[np.float32]) -> NDArray[np.float32]:
     """The share of lung in each cell of a map: (N, S, S) -> (N, 7, 7); S must be a multiple of 7."""
     count, side = len(lungs), lungs.shape[1] // SIDE
-    return lungs.reshape(count, SIDE, side, SIDE, side).mean((2, 4))
+    share: NDArray[np.float32] = lungs.reshape(count, SIDE, side, SIDE, side).mean((2, 4))
+    return share
 
 
 def predict(

@@ -24,6 +24,7 @@ from training.finetune.predict import predict
 from training.finetune.schedule import FinetuneConfig
 from training.finetune.soup import average
 from training.history import Epoch
+from training.lungs.network import LungNetwork
 from training.progress import StageProgress, stage
 
 
@@ -44,9 +45,10 @@ class SoupTrainer:
     """Trains the networks of one recipe and keeps each in `folder`, so that none is trained twice."""
 
     def __init__(self, folder: Path, backbone: GrayResNet, finetune: FinetuneConfig, distort: DistortConfig, seed: int,
-                 progress: StageProgress) -> None:  # fmt: skip
+                 progress: StageProgress, lungs: LungNetwork | None = None) -> None:  # fmt: skip
         self._folder, self._backbone, self._progress = folder, backbone, progress
         self._finetune, self._distort, self._seed = finetune, distort, seed
+        self._lungs = lungs
         folder.mkdir(parents=True, exist_ok=True)
 
     def train(
@@ -89,7 +91,7 @@ class SoupTrainer:
             return _read(weights, summary, equalised=start.equalised)
         state = self._folder / f"{name}.state"
         progress = stage(self._progress, f"training {name}")
-        job = parallel.Job(start, config, self._distort, seed, train, state, validation, epochs)
+        job = parallel.Job(start, config, self._distort, seed, train, state, validation, epochs, self._lungs)
         tuned = parallel.fit(job, progress)
         save_file({key: value.contiguous() for key, value in tuned.network.body.state_dict().items()}, weights)
         history = [asdict(epoch) for epoch in tuned.history]

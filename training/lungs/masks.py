@@ -45,7 +45,7 @@ class LungMasks:
         missing = [name for name in names if name not in at]
         if missing:
             raise InvalidInput(f"{len(missing)} images have no lung mask, {missing[0]} among them. Make masks of them.")
-        return self.masks[[at[name] for name in names]].astype(np.float32) / 255
+        return self.masks[[at[name] for name in names]].astype(np.float32) / np.float32(255)
 
 
 def make(
