@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from db import claims, workers
+from db import outcomes, workers
 from db.accounts import users
 from db.session import Database, now
 from db.states import Role
@@ -217,7 +217,7 @@ def _name_primary_predictions(url: str) -> None:
     more = True
     while more:
         with database.begin() as session:
-            more = claims.name_primary_predictions(session, limit=20_000) > 0
+            more = outcomes.name_primary_predictions(session, limit=20_000) > 0
     database.dispose()
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks import cpu
 from benchmarks.rows import Row, Setup
-from db import claims, migrate
-from db.claims import Scored
+from db import claims, migrate, outcomes
+from db.outcomes import Scored
 from db.session import Database, now
 from db.states import Decision
 from imaging import cam
@@ -55,7 +55,7 @@ class Bench:
     def _finish(self, batch: list[claims.Claim]) -> int:
         scored = [Scored(claim, 0.25, Decision.NORMAL, 0.5, None, CAM) for claim in batch]
         with self.database.begin() as session:
-            return claims.finish(
+            return outcomes.finish(
                 session, scored, model_sha256=self._model, threshold=0.5, worker="bench", now=now(session)
             )
 

@@ -30,14 +30,14 @@ from benchmarks.archive import MODELS, RARE_NAME, Archive, fill
 from core import logs
 from core.queue import make_celery
 from core.settings import Log, Security, Settings, Storage
-from db import claims, migrate, stores
-from db.claims import Scored
+from db import claims, migrate, outcomes, stores
+from db.outcomes import Scored
 from db.session import Database, now
 from db.states import Decision
 from storage.local import LocalBlobStore
 from tests.testing import postgres
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 SMALL = 1_000
 BATCH = 16
@@ -202,7 +202,7 @@ def work_off(database: Database, model: str) -> tuple[Callable[[], None], Callab
     def finish() -> None:
         scored = [Scored(one, 0.7, Decision.PNEUMONIA, 0.4, None, b"\0" * 98) for one in held]
         with database.begin() as session:
-            claims.finish(session, scored, model_sha256=model, threshold=0.5, worker="bench", now=now(session))
+            outcomes.finish(session, scored, model_sha256=model, threshold=0.5, worker="bench", now=now(session))
 
     return claim, finish
 
@@ -242,14 +242,14 @@ def site(url: str, rows: int, directory: Path) -> Iterator[Site]:
     database = Database(url)
     store = LocalBlobStore(directory / "data" / "blobs")
     stores.adopt(database, store)  # `settle` would look for the images, of which no bytes are there
-    services = Services(
+    backends = Backends(
         settings=settings,
         database=database,
         store=store,
         celery=make_celery(settings, broker_url="memory://"),
         broker=fakeredis.FakeRedis(),
     )
-    yield Site(archive, database, create_app(settings, services).test_client())
+    yield Site(archive, database, create_app(settings, backends).test_client())
     database.dispose()
 
 

@@ -93,9 +93,9 @@ def from_state(state: Mapping[str, Floats]) -> OodStatistics:
     """
     arrays = {name.removeprefix(OOD_PREFIX): array for name, array in state.items()}
     if set(arrays) != {field.name for field in fields(OodStatistics)}:
-        raise ModelInvalid("The model's domain statistics are incomplete; add them again.")
+        raise ModelInvalid("The model's statistics of its training images are incomplete; add them again.")
     shapes = weights.ood(len(arrays["basis"]))
     for name, array in arrays.items():
         if array.shape != shapes[OOD_PREFIX + name] or not np.isfinite(array).all():
-            raise ModelInvalid(f"The model's domain statistics ({name}) are damaged; add them again.")
+            raise ModelInvalid(f"The model's statistics of its training images ({name}) are damaged; add them again.")
     return OodStatistics(**arrays)

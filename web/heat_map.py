@@ -11,7 +11,7 @@ from imaging.cam import tint, unpack
 
 COLOUR = (255, 120, 0)
 OPACITY = 0.65
-"""Of the strongest place; the X-ray stays to be seen through it."""
+"""Where the map is strongest. The X-ray must be visible through it."""
 
 
 def render(cam: bytes, threshold: float) -> bytes:
@@ -19,7 +19,7 @@ def render(cam: bytes, threshold: float) -> bytes:
 
     Args:
         cam: as `imaging.cam.pack` made it.
-        threshold: the operating point, at which a place is neutral; below it it is transparent.
+        threshold: the operating point, at which a place speaks neither way; places below it are transparent.
     """
     opaque = (tint(unpack(cam), threshold) * OPACITY * 255).astype(np.uint8)
     picture = Image.new("RGBA", opaque.shape[::-1], (*COLOUR, 0))

@@ -32,7 +32,7 @@ from tests.testing.postgres import PostgresServer
 from tests.testing.settings import environment, make_settings
 from tests.testing.valkey import ValkeyServer
 from web.app import create_app
-from web.services import Services, connect_all
+from web.backends import Backends, connect_all
 
 MakeSite = Callable[..., "Site"]
 SWEEPER = "from core import settings; from worker import sweeper; sweeper.run(settings.load())"
@@ -56,15 +56,15 @@ class Site:
 
     def __init__(self, settings: Settings, stack: ExitStack) -> None:
         self.settings = settings
-        self.services: Services = connect_all(settings)
-        self.database: Database = self.services.database
-        stores.settle(self.database, self.services.store)
+        self.backends: Backends = connect_all(settings)
+        self.database: Database = self.backends.database
+        stores.settle(self.database, self.backends.store)
         self._stack = stack
         stack.callback(self.database.dispose)
-        stack.callback(self.services.broker.close)
+        stack.callback(self.backends.broker.close)
         with self.database.begin() as session:
             self.token = token = users.create_token(session, factories.user(session), now=now(session))
-        self.client: FlaskClient = create_app(settings, self.services).test_client()
+        self.client: FlaskClient = create_app(settings, self.backends).test_client()
         self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
 
     def upload(

@@ -13,6 +13,8 @@ import pytest
 
 from db import workers
 from db.session import now
+from model.registry import DEFAULT
+from services.deployments import Deployments
 from tests.integration.conftest import MakeSite, Site, stop
 from tests.testing import factories, object_server
 from tests.testing.object_server import ObjectServer
@@ -80,6 +82,33 @@ def test_a_storage_that_is_away_costs_no_accepted_image(
     wait_until(lambda: site.count("done") == 3)
     assert sorted(site.predicted()) == ids
     assert {image.attempt for image in site.images()} == {1}
+
+
+def test_a_worker_whose_model_is_in_a_storage_that_is_away_waits_for_it(
+    make_site: MakeSite, postgresql_url: str, broker: ValkeyServer, server: ObjectServer, tmp_path: Path
+) -> None:
+    site = make_site(postgresql_url, broker.url, **server.settings, s3_timeout_s=1)
+    deployments = Deployments(site.database, site.backends.store)
+    deployments.activate(deployments.import_(another_checkpoint(tmp_path)).sha256)
+    ids = site.upload(3)
+    server.pause()
+    site.start_sweeper()
+    worker = site.start_worker()
+    wait_until(lambda: "object storage" in (paused_reason(site) or ""))
+    assert worker.poll() is None
+    server.resume()
+    wait_until(lambda: site.count("done") == 3)
+    assert sorted(site.predicted()) == ids
+    assert worker.poll() is None, "it is the same process"
+
+
+def another_checkpoint(folder: Path) -> Path:
+    """One bit of one weight differs from the shipped one."""
+    content = bytearray(DEFAULT.read_bytes())
+    content[-1] ^= 1
+    path = folder / "other.safetensors"
+    path.write_bytes(content)
+    return path
 
 
 def paused_reason(site: Site) -> str | None:

@@ -54,18 +54,18 @@ def test_a_slow_stamp_hides_no_image_from_the_worker_that_its_message_wakes(
 def test_a_broker_that_refuses_writes_costs_no_image_and_is_used_again_afterwards(site: Site, when: str) -> None:
     """It is full before the worker starts, or afterwards."""
     worker = site.start_worker() if when == "after" else None
-    site.services.broker.config_set("maxmemory", 1)
-    assert not takes_writes(site.services.broker)
+    site.backends.broker.config_set("maxmemory", 1)
+    assert not takes_writes(site.backends.broker)
     worker = worker or site.start_worker()
     ids = site.upload(3)
     wait_until(lambda: site.count("done") == 3, timeout_s=60)
-    site.services.broker.config_set("maxmemory", 0)
+    site.backends.broker.config_set("maxmemory", 0)
     more = site.upload(3, first_seed=100)
     wait_until(lambda: site.count("done") == 6, timeout_s=60)
     assert sorted(site.predicted()) == ids + more
     published = [image.published_at is not None for image in site.images()]
     assert published == [False] * 3 + [True] * 3
-    wait_until(lambda: depth(site.services.broker) == 0, timeout_s=60)
+    wait_until(lambda: depth(site.backends.broker) == 0, timeout_s=60)
     assert worker.poll() is None  # it was not started again
 
 

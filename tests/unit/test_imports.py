@@ -9,7 +9,7 @@ from tests.testing.paths import REPOSITORY
 
 LIGHT = (
     "core.errors", "core.logs", "imaging.media", "core.queue", "core.csv_lines", "core.settings", "storage.local",
-    "db.jobs", "db.migrate", "db.tables", "db.queries", "db.session", "db.accounts.users", "db.workers",
+    "db.jobs", "db.migrate", "db.tables", "db.listing.images", "db.session", "db.accounts.users", "db.workers",
     "web.app", "worker.sweeper", "cli.main", "cli.submit",
 )  # fmt: skip
 

@@ -26,7 +26,8 @@ class Pointing(nn.Module):
         """uint8 (N, H, W) and their maps float (N, h, w) -> the mean share of positive evidence outside the lungs."""
         with torch.no_grad():
             lungs = torch.sigmoid(self.lungs(shrunk(pixels).to(cam.device)))
-        return outside(cam, functional.adaptive_avg_pool2d(lungs.unsqueeze(1), tuple(cam.shape[1:]))[:, 0]).mean()
+        height, width = cam.shape[1:]
+        return outside(cam, functional.adaptive_avg_pool2d(lungs.unsqueeze(1), (height, width))[:, 0]).mean()
 
 
 def outside(cam: Tensor, lungs: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from cli.web import OPEN_FILES
 from core.settings import PREFIX, variables
 from tests.testing.settings import make_settings
+from web.server.serve import OPEN_FILES
 
 OURS = {"web", "sweeper", "worker", "worker-cpu", "migrate"}
 

@@ -15,7 +15,7 @@ from cli.commands import HELP_LINES, load
 from core.settings import PREFIX, variables
 from tests.testing.paths import REPOSITORY
 from tests.unit.packaging.documents import DOCUMENTS, ROOMS, TEST_FOLDERS, code, defines, words_of_source
-from web.health.findings import Code
+from web.health.codes import Code
 
 OF_OTHERS = frozenset({"limit_req", "UnknownIssuer", "chest_xray"})
 """Identifiers of other programs and of data sets."""
