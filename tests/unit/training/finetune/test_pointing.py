@@ -11,6 +11,7 @@ from torch import Tensor
 from tests.unit.training.finetune.test_loop import CONFIG, DATA, GENTLE, make_network
 from training.finetune.loop import Run
 from training.finetune.pointing import Pointing, outside
+from training.finetune.predict import resize
 from training.finetune.schedule import Stage
 from training.lungs.network import MASK_PX, LungNetwork
 
@@ -51,7 +52,7 @@ def evidence_outside(weight: float, folder: Path) -> float:
     )
     run = Run(make_network(), config, GENTLE, seed=0, lungs=LeftHalf())
     network = run.fit(DATA, folder / "s").network
-    cam = network(torch.from_numpy(DATA.pixels[DATA.labels == 1])).cam
+    cam = network(resize(torch.from_numpy(DATA.pixels[DATA.labels == 1]), 64)).cam
     return float(cam.relu()[..., cam.shape[2] // 2 :].sum() / cam.relu().sum())
 
 
