@@ -17,6 +17,15 @@ from training.frozen.views import AugmentConfig
 DEFAULT_CONFIG = Path(__file__).parent / "configs" / "default.toml"
 
 
+class Provenance(BaseModel):
+    """Where a source's images come from, and under which terms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    citation: str
+    licence: str
+
+
 class DataConfig(BaseModel):
     """What the sets themselves do not say of their sources."""
 
@@ -28,6 +37,10 @@ class DataConfig(BaseModel):
     populations: Annotated[
         dict[str, Literal["child", "adult"]], Field(description="Of a source's images whose age is not known.")
     ] = {}
+    provenance: Annotated[dict[str, Provenance], Field(description="Of each source, for the card.")] = {}
+    trained_on: Annotated[
+        str, Field(description="The first of the card's limits: whom the model learned from, and whom not.")
+    ] = ""
 
 
 class TrainConfig(BaseModel):
