@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -23,7 +23,7 @@ TEST = "test"
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images in a fixed order, sorted by name.
+    """Images in a fixed order, sorted by name, which begins with that of their set.
 
     `pixels` is uint8 (N, 224, 224); `labels` is int64 (N,), 1 for pneumonia; `causes` is int64 (N,), 1 for a virus,
     0 for bacteria, -1 where the name tells neither; `patients` holds one key per image, `sources` where each comes
@@ -56,7 +56,12 @@ def read_dataset(sets: Sequence[Path], progress: Progress = silent, *, for_train
     Raises:
         InvalidInput: nothing there, no images of one class, or an image that cannot be read or decoded.
     """
-    labelled = [item for item in _items(sets) if not (for_training and _is_test(item))]
+    labelled = [
+        replace(item, name=f"{path.stem}/{item.name}")  # two sets may have files of one name
+        for path in sets
+        for item in items(path)
+        if not (for_training and _is_test(item))
+    ]
     labelled.sort(key=lambda item: item.name)
     missing = [name for label, name in enumerate(CLASSES) if label not in {item.label for item in labelled}]
     if missing:
@@ -84,13 +89,6 @@ def read_dataset(sets: Sequence[Path], progress: Progress = silent, *, for_train
         views=[item.view for item in kept],
         ages_years=np.array([math.nan if item.age_years is None else item.age_years for item in kept]),
     )
-
-
-def _items(sets: Sequence[Path]) -> Iterator[Item]:
-    """Of several sets each item's name begins with the set's, since two may have files of one name."""
-    for path in sets:
-        for item in items(path):
-            yield item if len(sets) == 1 else replace(item, name=f"{path.stem}/{item.name}")
 
 
 def _is_test(item: Item) -> bool:
