@@ -105,5 +105,5 @@ def test_several_sets_become_one(folder: Path, tmp_path: Path) -> None:
 
 def test_a_list_whose_file_is_missing(folder: Path) -> None:
     (folder / "list.csv").write_text("path,label\nmissing.png,0\nnowhere.png,1\n")
-    with pytest.raises(InvalidInput, match=r"Cannot read missing\.png: No such file"):
+    with pytest.raises(InvalidInput, match=r"Cannot read list/missing\.png: No such file"):
         read_dataset([folder / "list.csv"], for_training=True)

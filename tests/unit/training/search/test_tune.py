@@ -47,7 +47,7 @@ def call(folder: Path, *more: str) -> str:
     options = [*map(str, arguments), "--config", str(folder / "base.toml"), *BUDGET, *more]
     result = CliRunner().invoke(commands, options, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
