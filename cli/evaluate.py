@@ -25,7 +25,8 @@ _OF_THE_MAP = {
     "area": "lungs' share of the film",
     "peak_inside": "peak inside the lungs",
     "positive": "cells that are positive",
-    "tinted": "share of the film tinted",
+    "shown": "maps that the page shows",
+    "tinted": "share of the film that it tints",
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from imaging.cam import SIDE, tint
+from imaging.cam import SIDE, Map, points, tint
 from model.loaded import LoadedModel
 from training.batches import in_batches
 from training.progress import Progress, silent
@@ -23,6 +23,7 @@ class MapFigures(BaseModel):
         inside: share of the map's positive mass that lies in the lungs; None where no map has any.
         peak_inside: share of images whose strongest cell is mostly lung.
         positive: share of cells that speak for pneumonia.
+        shown: share of images whose map the page offers, because it points.
         tinted: share of the film that the page tints.
     """
 
@@ -33,6 +34,7 @@ class MapFigures(BaseModel):
     inside: float | None
     peak_inside: float
     positive: float
+    shown: float
     tinted: float
 
 
@@ -44,13 +46,15 @@ def measure(cams: NDArray[np.floating], lungs: NDArray[np.float32], threshold: f
     some = mass > 0
     inside = (positive * share).sum((1, 2))[some] / mass[some]
     peaks = share.reshape(len(share), -1)[np.arange(len(share)), cams.reshape(len(cams), -1).argmax(1)]
-    tinted = [(tint(cam.astype(np.float16), threshold) > VISIBLE).mean() for cam in cams]
+    halves: list[Map] = list(cams.astype(np.float16))
+    tinted = [(tint(cam, threshold) > VISIBLE).mean() for cam in halves]
     return MapFigures(
         images=len(cams),
         area=float(lungs.mean()),
         inside=float(inside.mean()) if some.any() else None,
         peak_inside=float((peaks >= 0.5).mean()),
         positive=float((cams > 0).mean()),
+        shown=float(np.mean([points(cam, threshold) for cam in halves])),
         tinted=float(np.median(tinted)),
     )
 

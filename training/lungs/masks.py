@@ -24,7 +24,7 @@ from training.progress import Progress, StageProgress, stage
 
 SURE_LIKENESS, SURE_EDGE = 0.83, 0.88
 """From which a classical mask is an example."""
-AGREED = 0.975
+AGREED = 0.98
 """Agreement between film and mirror image from which a network's mask is one."""
 
 
@@ -114,5 +114,5 @@ def read(file: Path) -> LungMasks:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return LungMasks(arrays["names"].tolist(), arrays["masks"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError) as error:
         raise InvalidInput(f"{file} is no file of lung masks: {error}") from error

@@ -86,7 +86,7 @@ def add_job(services: Services, token: str) -> AddJob:
             )
             if domain_score is not None:
                 prediction.domain_score, prediction.domain_limit = domain_score, 1.0
-                prediction.cam = cam.pack(np.full((7, 7), 3, np.float16))
+                prediction.cam = cam.pack(np.pad(np.full((2, 2), 3, np.float16), (2, 3), constant_values=-3))
                 if domain_score > 1:
                     prediction.decision, prediction.reason = Decision.REFUSED, "It looks like a hand."
             session.add(prediction)

@@ -20,6 +20,7 @@ from web.auth import caller, user
 from web.dependencies import dependencies
 from web.pages.base import API_ROOT, blueprint
 from web.pages.image.film import film
+from web.pages.image.map_view import describe_map
 from web.pages.image.prediction_view import absence, describe
 from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
 from web.permissions import Permission
@@ -51,7 +52,6 @@ def image(image_id: int) -> str:
     newest = prediction(found)
     missing = absence(found, someone_works=someone_works)
     judged = newest is not None and newest.decision is not Decision.REFUSED
-    has_map = newest is not None and newest.cam is not None and judged
     may_review = judged and permissions.may_open(user(), "pages.review")
     return render_template(
         "image/view.html",
@@ -64,7 +64,8 @@ def image(image_id: int) -> str:
             picture_url=f"{API_ROOT}/images/{image_id}/picture",
             has_picture=has_picture,
         ),
-        map_url=f"{API_ROOT}/images/{image_id}/cam" if has_map else "",
+        map=describe_map(newest),
+        map_url=f"{API_ROOT}/images/{image_id}/cam",
         prediction=newest,
         view=describe(newest) if newest else None,
         absence=missing,
