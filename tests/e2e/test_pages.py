@@ -14,7 +14,7 @@ from sqlalchemy import select
 from db import previews
 from db.session import now
 from db.tables import Image, Job, Prediction
-from tests.e2e.conftest import LONG, MAP, add_job, add_refused_job, new_context, screen, sign_in
+from tests.e2e.conftest import LONG, add_job, add_refused_job, new_context, screen, sign_in
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from web.services import Services
@@ -300,8 +300,6 @@ def test_the_map_is_shown_and_hidden_by_keyboard_and_fits_the_x_ray(
     page.get_by_role("button", name="Screen", exact=True).click()
     page.wait_for_url("**/jobs/1")
     screen(services, 1)
-    with services.database.begin() as session:
-        session.scalars(select(Prediction)).one().cam = MAP
     page.goto("/images/1")
     layer, switch = page.locator(".film-map"), page.get_by_label("Show where the model saw signs")
     expect(layer).to_be_hidden()
