@@ -42,7 +42,8 @@ from benchmarks.peers.server import PeerFailed
 from benchmarks.results import Results
 from benchmarks.rows import Row, Setup
 from core.errors import ConfigurationError
-from tests.testing.service import REPOSITORY
+from tests.testing.documents import write_into
+from tests.testing.paths import REPOSITORY
 
 Measure = Callable[[Setup], dict[str, Row]]
 
@@ -93,7 +94,7 @@ def names(on_gpu: bool) -> list[str]:
     return list(gpu.ROWS) if on_gpu else [*ON_CPU, *catalogue.BY_NAME]
 
 
-def measure_all(phases: Sequence[tuple[str, Measure]], setup: Setup, found: Results, path: Path) -> list[str]:
+def measure_all(phases: Sequence[tuple[str, Measure]], setup: Setup, measured: Results, path: Path) -> list[str]:
     """Each phase is saved as soon as it is over. What could not be measured, as sentences."""
     on, problems = machine.describe(), []
     for number, (name, measure) in enumerate(phases, 1):
@@ -106,8 +107,8 @@ def measure_all(phases: Sequence[tuple[str, Measure]], setup: Setup, found: Resu
             setup.say(f"  not measured: {error}")
             continue
         for row_name, row in rows.items():
-            found.add(row_name, row, on, setup.images.source)
-        found.save(path)
+            measured.add(row_name, row, on, setup.images.source)
+        measured.save(path)
         setup.say(f"  {time.monotonic() - started_s:.0f} s")
     return problems
 
@@ -133,19 +134,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return asked
 
 
-def show(found: Results, on_gpu: bool) -> str:
+def show(measured: Results, on_gpu: bool) -> str:
     """The whole report."""
-    its_targets = targets.ON_GPU if on_gpu else targets.ON_CPU
-    parts = [report.of_targets(found, its_targets), report.of_roofline(found), report.of_figures(found)]
-    return "\n\n".join(part for part in [*parts, report.of_machine(found)] if part)
+    held_to = targets.ON_GPU if on_gpu else targets.ON_CPU
+    parts = [report.of_targets(measured, held_to), report.of_roofline(measured), report.of_figures(measured)]
+    return "\n\n".join(part for part in [*parts, report.of_machine(measured)] if part)
 
 
-def write_documents(found: Results, on_gpu: bool) -> None:
+def write_documents(measured: Results, on_gpu: bool) -> None:
     """Into docs/: the figures of this kind of machine, its plots, and what follows for operators."""
-    report.write_into(DOCUMENT, "figures of a GPU" if on_gpu else "figures", show(found, on_gpu))
-    plots.draw(found, DOCUMENT.parent / "images" / "performance")
+    write_into(DOCUMENT, "figures of a GPU" if on_gpu else "figures", show(measured, on_gpu))
+    plots.draw(measured, DOCUMENT.parent / "images" / "performance")
     if not on_gpu:
-        report.write_into(SIZING, "sizing", sizing.page(found))
+        write_into(SIZING, "sizing", sizing.page(measured))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,24 +156,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if asked.gpu:
             gpu.require()
-        found = results.load(asked.json)
+        measured = results.load(asked.json)
         before = results.load(asked.compare) if asked.compare else None
-        its_images = images.load(asked.images)
+        xrays = images.load(asked.images)
     except (ConfigurationError, ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     say = partial(print, flush=True)
-    say(f"images: {its_images.source}, {its_images.mean_bytes / 1e3:.0f} kB each on average")
-    setup = Setup(its_images, asked.repeats, asked.count, asked.backlog, say, BUILD)
-    problems = measure_all(plan(asked.rows, asked.gpu), setup, found, asked.json)
-    say(show(found, asked.gpu))
+    say(f"images: {xrays.source}, {xrays.mean_bytes / 1e3:.0f} kB each on average")
+    setup = Setup(xrays, asked.repeats, asked.count, asked.backlog, say, BUILD)
+    problems = measure_all(plan(asked.rows, asked.gpu), setup, measured, asked.json)
+    say(show(measured, asked.gpu))
     if before is not None:
-        say("\n".join(["", compare.warning(before, found), compare.changes(before, found)]))
-    for path in plots.draw(found, asked.json.parent):
+        say("\n".join(["", compare.warning(before, measured), compare.changes(before, measured)]))
+    for path in plots.draw(measured, asked.json.parent):
         say(f"plot: {path}")
     say(f"results: {asked.json}")
     if asked.write:
-        write_documents(found, asked.gpu)
+        write_documents(measured, asked.gpu)
     for problem in problems:
         print(f"not measured: {problem}", file=sys.stderr)
     return 1 if problems else 0

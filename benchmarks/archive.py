@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from db import claims, workers
+from db import outcomes, workers
 from db.accounts import users
 from db.session import Database, now
 from db.states import Role
@@ -105,8 +105,8 @@ class Filler:
             self.jobs.append((number, name, priority, user, sent_at))
             for _ in range(size):
                 image_id += 1
-                image, found = self._image(image_id, number, user, priority)
-                predictions = [(prediction_id := prediction_id + 1, *row) for row in found]
+                image, unnumbered = self._image(image_id, number, user, priority)
+                predictions = [(prediction_id := prediction_id + 1, *row) for row in unnumbered]
                 yield image, predictions
 
     def _image(self, image_id: int, job: int, user: int, priority: str) -> tuple[Row, list[Row]]:
@@ -203,9 +203,9 @@ def _write_images(bulk: _Bulk, filler: Filler, rows: int, note: Any) -> int:
         if rows > CHUNK:
             note(f"  {written:9,} of {rows:,} images, {time.monotonic() - started_s:.0f} s")
 
-    for image, found in filler.images():
+    for image, of_image in filler.images():
         images.append(image)
-        predictions += found
+        predictions += of_image
         if len(images) == CHUNK:
             flush()
     flush()
@@ -217,7 +217,7 @@ def _name_primary_predictions(url: str) -> None:
     more = True
     while more:
         with database.begin() as session:
-            more = claims.name_primary_predictions(session, limit=20_000) > 0
+            more = outcomes.name_primary_predictions(session, limit=20_000) > 0
     database.dispose()
 
 

@@ -29,8 +29,10 @@ def warning(before: Results, after: Results) -> str:
     """A sentence if the two are of different machines or images, where only ratios compare; else empty."""
     keys = ("processor", "cores", "memory", "GPU")
     shared = before.rows.keys() & after.rows.keys()
-    machines = {tuple(its.machines[name].get(key, "") for key in keys) for its in (before, after) for name in shared}
-    images = {its.images[name] for its in (before, after) for name in shared}
+    machines = {
+        tuple(results.machines[name].get(key, "") for key in keys) for results in (before, after) for name in shared
+    }
+    images = {results.images[name] for results in (before, after) for name in shared}
     if len(machines) <= 1 and len(images) <= 1:
         return ""
     return "The two were measured on different machines or images: compare the ratios, not the rates."

@@ -28,7 +28,7 @@ def measured() -> Iterator[Used]:
 
 
 def of_process(pid: int) -> float:
-    """So far, with its children and theirs, also those that have ended and were waited for."""
+    """CPU seconds so far, with all descendants, also those that have ended and were waited for."""
     total_s = 0.0
     try:
         processes = [psutil.Process(pid)]

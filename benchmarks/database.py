@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks import cpu
 from benchmarks.rows import Row, Setup
-from db import claims, migrate
-from db.claims import Scored
+from db import claims, migrate, outcomes
+from db.outcomes import Scored
 from db.session import Database, now
 from db.states import Decision
 from imaging import cam
@@ -36,7 +36,7 @@ class Bench:
             self._model = factories.model(session)
 
     def run(self, count: int) -> tuple[float, float]:
-        """CPU and wall seconds an image: `count` rows through the hands of a worker, in batches of 16."""
+        """CPU and wall seconds an image: `count` rows claimed and finished as by a worker, in batches of 16."""
         with self.database.begin() as session:
             factories.images(session, factories.job(session, self._owner), count)
         before_s = self.server_cpu_s()
@@ -55,7 +55,7 @@ class Bench:
     def _finish(self, batch: list[claims.Claim]) -> int:
         scored = [Scored(claim, 0.25, Decision.NORMAL, 0.5, None, CAM) for claim in batch]
         with self.database.begin() as session:
-            return claims.finish(
+            return outcomes.finish(
                 session, scored, model_sha256=self._model, threshold=0.5, worker="bench", now=now(session)
             )
 
@@ -92,7 +92,7 @@ def measure(setup: Setup) -> Row:
     for name, opened in kinds.items():
         with opened() as bench:
             bench.run(BATCH)
-            found = [bench.run(count) for _ in range(setup.repeats)]
-        row.add(f"{name}_cpu_ms", *(cpu_s * 1e3 for cpu_s, _ in found))
-        row.add(f"{name}_images_per_s", *(1 / wall_s for _, wall_s in found))
+            timings = [bench.run(count) for _ in range(setup.repeats)]
+        row.add(f"{name}_cpu_ms", *(cpu_s * 1e3 for cpu_s, _ in timings))
+        row.add(f"{name}_images_per_s", *(1 / wall_s for _, wall_s in timings))
     return row

@@ -51,11 +51,11 @@ def measure(setup: Setup) -> Row:
 
     for read in (ours, plain):
         seconds(read)  # what is loaded on first use
-    found = alternate(setup.repeats, {"ours": lambda: seconds(ours), "plain": lambda: seconds(plain)})
+    wall_s = alternate(setup.repeats, {"ours": lambda: seconds(ours), "plain": lambda: seconds(plain)})
     row = Row()
-    row.add("ours_images_per_s", *(len(files) / s for s in found["ours"]))
-    row.add("plain_images_per_s", *(len(files) / s for s in found["plain"]))
-    row.add("ratio", *ratio(found["plain"], found["ours"]))
+    row.add("ours_images_per_s", *(len(files) / s for s in wall_s["ours"]))
+    row.add("plain_images_per_s", *(len(files) / s for s in wall_s["plain"]))
+    row.add("ratio", *ratio(wall_s["plain"], wall_s["ours"]))
     row.add("ours_cpu_ms", *(cpu_s(setup) * 1e3 for _ in range(setup.repeats)))
     _add_parity(row, files)
     return row

@@ -47,8 +47,8 @@ def cpu_s(model: LoadedModel, batch: NDArray[np.uint8]) -> float:
 def pixels(setup: Setup, count: int | None = None) -> NDArray[np.uint8]:
     """The images as the network takes them, uint8 (N, 224, 224); repeated to `count` if there are fewer."""
     files = setup.images.files[:count]
-    found = np.stack([ours(data) for data in files])
-    return found if count is None else np.resize(found, (count, *found.shape[1:]))
+    decoded = np.stack([ours(data) for data in files])
+    return decoded if count is None else np.resize(decoded, (count, *decoded.shape[1:]))
 
 
 def measure(setup: Setup) -> Row:
@@ -58,16 +58,16 @@ def measure(setup: Setup) -> Row:
     row = Row(facts={"engine": model.engine.name})
     for predict in (model.predict, baseline.predict):
         predict(batch)
-    found = alternate(
+    rates = alternate(
         setup.repeats,
         {
             "ours": lambda: images_per_s(model.predict, batch),
             "eager": lambda: images_per_s(baseline.predict, batch),
         },
     )
-    row.add("ours_images_per_s", *found["ours"])
-    row.add("eager_images_per_s", *found["eager"])
-    row.add("ratio", *ratio(found["ours"], found["eager"]))
+    row.add("ours_images_per_s", *rates["ours"])
+    row.add("eager_images_per_s", *rates["eager"])
+    row.add("ratio", *ratio(rates["ours"], rates["eager"]))
     row.add("ours_cpu_ms", *(cpu_s(model, batch) * 1e3 for _ in range(setup.repeats)))
     eager.add_agreement(row, model, eager.predict_all(model, images), eager.predict_all(baseline, images))
     row.facts["agreement"] = f"over {len(images)} images"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median_high
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from model.registry import DEFAULT
 from tests.testing.service import running
 
 SIZES = (1, 16, 64, 256, 512, 1024, 2048)
-"""Of the batches that the engine is given; it divides them as it found best when it started."""
+"""Images in the batches that the engine is given; it divides them into the sizes that it measured to be fastest."""
 POINT_S = 1.0
 TRANSFER_MB = 64
 
@@ -45,8 +46,8 @@ def measure_forward(setup: Setup) -> Row:
         rates[size] = [forward.images_per_s(model.predict, batch, POINT_S) for _ in range(setup.repeats)]
         setup.say(f"  batch {size}: {rates[size][-1]:,.0f} images/s")
         row.add(f"batch_{size}_images_per_s", *rates[size])
-    row.series["torch-cuda, half precision"] = [(size, sorted(its)[len(its) // 2]) for size, its in rates.items()]
-    best = max(rates, key=lambda size: sorted(rates[size])[len(rates[size]) // 2])
+    row.series["torch-cuda, half precision"] = [(size, median_high(repeats)) for size, repeats in rates.items()]
+    best = max(rates, key=lambda size: median_high(rates[size]))
     row.add("best_images_per_s", *rates[best])
     row.facts["best batch"] = f"{best}, in passes of {model.engine.batch_size}, which the engine chose"
     eager.add_agreement(row, model, model.predict(images), eager.predict_all(eager.load(), images))
@@ -91,20 +92,20 @@ def measure_service(setup: Setup) -> Row:
         front = Front(at)
         service.run(whole, setup.images, len(batch), "warm-up")
         for number in range(setup.repeats):
-            found = {
+            alone = {
                 "upload": front.send(setup.images, setup.count, f"stage {number}").images_per_s,
                 "decode": decode_images_per_s(setup),
                 "transfer": transfer_images_per_s(),
                 "forward": forward.images_per_s(model.predict, batch),
                 "database": 1 / rows.run(database.IMAGES)[1],
             }
-            for name, rate in found.items():
+            for name, rate in alone.items():
                 stages.setdefault(name, []).append(rate)
             rates.append(service.run(whole, setup.images, count, f"service {number}").images_per_s)
             setup.say(f"  repeat {number + 1}: {rates[-1]:.0f} images/s")
-    roofs = [roofline.of_slowest({name: its[n] for name, its in stages.items()}) for n in range(setup.repeats)]
-    for name, its in stages.items():
-        row.add(f"alone_{name}_images_per_s", *its)
+    roofs = [roofline.of_slowest({name: repeats[n] for name, repeats in stages.items()}) for n in range(setup.repeats)]
+    for name, repeats in stages.items():
+        row.add(f"alone_{name}_images_per_s", *repeats)
     row.add("service_images_per_s", *rates)
     row.add("ratio", *(rate / roof.images_per_s for rate, roof in zip(rates, roofs, strict=True)))
     row.facts["bound by"] = roofs[-1].bound_by

@@ -25,7 +25,7 @@ def measured(build: Path) -> bool:
 
 
 def measure(setup: Setup) -> Row:
-    """`ratio_of_…`: p95 of all requests for results, however narrowed, in the large archive over that in the small.
+    """`ratio_of_…`: p95 of all requests for results, whatever their filters, in the large archive over the small one.
 
     Raises:
         NotThere: the file is not there.

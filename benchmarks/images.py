@@ -1,4 +1,4 @@
-"""The X-rays that everybody gets: the original files if they are there, else made ones of about their size."""
+"""The X-rays of every measurement: the original files if they are there, else synthetic ones of about their size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageFilter
 
 from tests.testing import factories
-from tests.testing.service import REPOSITORY
+from tests.testing.paths import REPOSITORY
 
 ORIGINALS = REPOSITORY.parent / "shared" / "data" / "originals"
 SUFFIXES = {".jpg", ".jpeg", ".png"}

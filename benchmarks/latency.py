@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from benchmarks.client import Client, Request, as_json, multipart
@@ -73,7 +74,7 @@ def measure(setup: Setup) -> Row:
     """Raises BacklogOver."""
     row = Row()
     pause = random.Random(0)
-    latencies: list[list[float]] = []
+    latencies_s: list[list[float]] = []
     batch_s: list[float] = []
     with running({"PNEUMOSCREEN_HEARTBEAT_S": "0.2"}) as service:
         client = client_of(service)
@@ -84,39 +85,37 @@ def measure(setup: Setup) -> Row:
         _add_load(row, service, setup)
         job_id = queue_backlog(client, setup)
         for number in range(setup.repeats):
-            before, found = batches(service), []
+            before, waits_s = batches(service), []
             for request in singles(setup, min(SINGLES, setup.count), f"single {number}"):
                 time.sleep(pause.uniform(*PAUSE_S))
-                found.append(one(client, request))
+                waits_s.append(one(client, request))
             after = batches(service)
-            latencies.append(found)
+            latencies_s.append(waits_s)
             batch_s.append((after.at_s - before.at_s) / max(1, after.count - before.count))
-            setup.say(f"  repeat {number + 1}: p95 {percentile(found, 0.95):.2f} s, a batch {batch_s[-1]:.2f} s")
+            setup.say(f"  repeat {number + 1}: p95 {percentile(waits_s, 0.95):.2f} s, a batch {batch_s[-1]:.2f} s")
         left = client.get(f"{API}/jobs/{job_id}")["counts"]["queued"]
         client.send(as_json(f"{API}/jobs/{job_id}/cancel", {}))
     if left == 0:
         raise BacklogOver("the backlog was over before the singles were: take a larger one with --backlog")
-    row.add("p95_s", *(percentile(found, 0.95) for found in latencies))
-    row.add("median_s", *(percentile(found, 0.5) for found in latencies))
+    row.add("p95_s", *(percentile(waits_s, 0.95) for waits_s in latencies_s))
+    row.add("median_s", *(percentile(waits_s, 0.5) for waits_s in latencies_s))
     row.add("batch_s", *batch_s)
-    row.add("ratio", *(percentile(f, 0.95) / s for f, s in zip(latencies, batch_s, strict=True)))
-    row.facts["backlog"] = f"{setup.backlog} bulk images queued, {left} of them still waiting at the end"
+    row.add("ratio", *(percentile(waits_s, 0.95) / s for waits_s, s in zip(latencies_s, batch_s, strict=True)))
+    row.facts["backlog"] = f"{setup.backlog} bulk images queued, {left} of them waiting at the end"
     row.facts["a batch"] = "the time from one finished batch to the next, meanwhile, in the same service"
     return row
 
 
 def _add_load(row: Row, service: Service, setup: Setup) -> None:
     """Latency of singles that arrive at a steady rate, whether or not the one before has been answered."""
-    from concurrent.futures import ThreadPoolExecutor
-
     client = client_of(service)
     for rate in RATES:
         count = max(3, min(setup.count // 4, round(rate * 8)))
-        found = []
+        pending = []
         with ThreadPoolExecutor(32) as pool:
             for request in singles(setup, count, f"rate {rate}"):
-                found.append(pool.submit(one, client, request))
+                pending.append(pool.submit(one, client, request))
                 time.sleep(1 / rate)
-            seconds = [future.result() for future in found]
+            seconds = [future.result() for future in pending]
         row.series["idle, p95"].append((rate, percentile(seconds, 0.95)))
         row.series["idle, median"].append((rate, percentile(seconds, 0.5)))

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import cpu
-from tests.testing.service import REPOSITORY
+from tests.testing.paths import REPOSITORY
 
 PACKAGES = ("torch", "openvino", "pillow", "numpy", "sqlalchemy", "celery")
 
@@ -30,7 +30,7 @@ def describe() -> dict[str, str]:
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "load before": f"{load_1:.1f} (1 min), {load_5:.1f} (5 min)",
     }
-    return facts | ({"GPU": found} if (found := gpu()) else {})
+    return facts | ({"GPU": device} if (device := gpu()) else {})
 
 
 def commit() -> str:

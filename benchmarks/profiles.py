@@ -37,7 +37,8 @@ from model.engines.runtime import core, has_bfloat16
 from model.fuse import fuse, planes
 from model.registry import DEFAULT
 from storage.spool import Spool
-from tests.testing.service import REPOSITORY
+from tests.testing.documents import write_into
+from tests.testing.paths import REPOSITORY
 from web.intake.multipart import PIECE_BYTES, FormReader
 
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = "\n\n".join(tables)
     print(text)
     if asked.write:
-        report.write_into(DOCUMENT, "profiles", text)
+        write_into(DOCUMENT, "profiles", text)
 
 
 def eager_forward(pixels: NDArray[np.uint8]) -> Parts:
@@ -80,7 +81,7 @@ def eager_forward(pixels: NDArray[np.uint8]) -> Parts:
     gray = torch.from_numpy(pixels)
     with torch.inference_mode():
         network(gray)
-        with profile(activities=[ProfilerActivity.CPU], acc_events=True) as found:
+        with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
             for _ in range(REPEATS):
                 network(gray)
     kinds = {
@@ -90,7 +91,7 @@ def eager_forward(pixels: NDArray[np.uint8]) -> Parts:
     }
     kinds |= {"add": "activations and sums", "max_pool": "pooling"}
     parts: Parts = {}
-    for event in found.key_averages():
+    for event in profiler.key_averages():
         name = next((kind for word, kind in kinds.items() if word in event.key), "everything else")
         parts[name] = parts.get(name, 0) + event.self_cpu_time_total / 1e3 / REPEATS / len(pixels)
     return parts
@@ -168,7 +169,7 @@ def upload(files: Sequence[bytes], piece_bytes: int) -> Parts:
         sender = Thread(target=there.sendall, args=(head + request.body,))
         sender.start()
         body = _Received(len(request.body))
-        form = FormReader(BOUNDARY.encode(), _Unkept(), max_parts=None, max_fields_bytes=0)
+        form = FormReader(BOUNDARY.encode(), _NoSpools(), max_parts=None, max_fields_bytes=0)
         parser = httptools.HttpRequestParser(body)
         started_s = time.thread_time()
         while not body.complete:
@@ -190,7 +191,7 @@ def upload(files: Sequence[bytes], piece_bytes: int) -> Parts:
 
 
 class _Received:
-    """What the parser of HTTP has found of a body, as far as nobody has taken it."""
+    """The bytes of a body that the HTTP parser has passed on and that nobody has taken yet."""
 
     def __init__(self, size_bytes: int) -> None:
         self.waiting = bytearray()
@@ -205,7 +206,7 @@ class _Received:
         self._missing_bytes -= len(data)
 
 
-class _Unkept:
+class _NoSpools:
     """Spools that keep nothing, for what is measured is apart from storing."""
 
     def new(self) -> Spool:
@@ -236,8 +237,8 @@ def _ms(do: Callable[[Any], Any], each: Sequence[Any]) -> float:
 def _table(name: str, before: Parts, after: Parts) -> str:
     """Largest first."""
     names = sorted(before | after, key=lambda part: -max(before.get(part, 0), after.get(part, 0)))
-    lines = [[part, *(_shown(its.get(part)) for its in (before, after))] for part in names]
-    lines.append(["**all of it**", *(f"**{sum(its.values()):.2f}**" for its in (before, after))])
+    lines = [[part, *(_shown(parts.get(part)) for parts in (before, after))] for part in names]
+    lines.append(["**all of it**", *(f"**{sum(parts.values()):.2f}**" for parts in (before, after))])
     return report.table([f"{name}, CPU ms an image", "before", "after"], lines)
 
 

@@ -18,7 +18,7 @@ from tests.testing.service import Service, running
 def kill_and_time(service: Service) -> tuple[int, float]:
     """Kill the worker while it holds images; how many it held, and the seconds until they were done."""
     (pid,) = wait_until(service.worker_pids, timeout_s=60, what="a worker with its model")
-    wait_until(lambda: service.holds(pid), timeout_s=60, what="images in its hands")
+    wait_until(lambda: service.holds(pid), timeout_s=60, what="images leased to it")
     os.kill(pid, signal.SIGKILL)
     killed_at = time.perf_counter()
     held = [str(i) for (i,) in service.sql("SELECT id FROM images WHERE state = 'running'")]

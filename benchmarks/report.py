@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from benchmarks.results import Results
 from benchmarks.service import STAGES
@@ -22,11 +20,11 @@ def number(value: float) -> str:
     return f"{value:.{2 if abs(value) < 10 else 1}f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
-def spread(its: Spread) -> str:
+def spread(figure: Spread) -> str:
     """`median (low–high)`; the range is left out of a single value."""
-    if len(its.values) == 1:
-        return number(its.median)
-    return f"{number(its.median)} ({number(its.low)}–{number(its.high)})"
+    if len(figure.values) == 1:
+        return number(figure.median)
+    return f"{number(figure.median)} ({number(figure.low)}–{number(figure.high)})"
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -38,11 +36,11 @@ def of_targets(results: Results, targets: Iterable[Target]) -> str:
     lines = []
     for target in targets:
         row = results.rows.get(target.row)
-        its = row.figures.get(target.figure) if row else None
-        if its is None:
+        figure = row.figures.get(target.figure) if row else None
+        if figure is None:
             lines.append([target.words, target.shown, "not measured", ""])
         else:
-            lines.append([target.words, target.shown, spread(its), MET[target.met(its)]])
+            lines.append([target.words, target.shown, spread(figure), MET[target.met(figure)]])
     return table(["what", "target", "median (min–max)", "met"], lines)
 
 
@@ -53,10 +51,12 @@ def of_roofline(results: Results) -> str:
         return ""
     figures = row.figures
     total_ms = sum(figures[f"alone_{name}_cpu_ms"].median for name in STAGES)
-    lines = [[name, spread(its := figures[f"alone_{name}_cpu_ms"]), f"{its.median / total_ms:.0%}"] for name in STAGES]
+    lines = [
+        [name, spread(cpu_ms := figures[f"alone_{name}_cpu_ms"]), f"{cpu_ms.median / total_ms:.0%}"] for name in STAGES
+    ]
     parts = [
-        f"{name.removeprefix('in_service_').removesuffix('_cpu_ms')} {number(its.median)} ms"
-        for name, its in figures.items()
+        f"{name.removeprefix('in_service_').removesuffix('_cpu_ms')} {number(cpu_ms.median)} ms"
+        for name, cpu_ms in figures.items()
         if name.startswith("in_service_") and name.endswith("_cpu_ms")
     ]
     return "\n\n".join(
@@ -75,7 +75,7 @@ def of_roofline(results: Results) -> str:
 def of_figures(results: Results) -> str:
     lines = []
     for name, row in results.rows.items():
-        lines += [[name, *_named(figure), spread(its)] for figure, its in row.figures.items()]
+        lines += [[name, *_named(figure), spread(values)] for figure, values in row.figures.items()]
         lines += [[name, key, "", text] for key, text in row.facts.items()]
     return table(["row", "figure", "unit", "median (min–max)"], lines)
 
@@ -90,20 +90,6 @@ def of_machine(results: Results) -> str:
     for run_facts, names in runs.items():
         tables.append(table([f"rows {', '.join(names)}", ""], [[key, value] for key, value in run_facts]))
     return "\n\n".join(tables)
-
-
-def write_into(document: Path, name: str, text: str) -> None:
-    """Replace what is between `<!-- NAME: … -->` and `<!-- end of NAME -->`.
-
-    Raises:
-        ValueError: the document has no such place, or more than one.
-    """
-    before = document.read_text(encoding="utf-8")
-    pattern = rf"(<!-- {name}: [^\n]* -->\n).*?(<!-- end of {name} -->)"
-    after, count = re.subn(pattern, lambda found: f"{found[1]}\n{text}\n\n{found[2]}", before, flags=re.DOTALL)
-    if count != 1:
-        raise ValueError(f"{document} has no place for {name}")
-    document.write_text(after, encoding="utf-8")
 
 
 def _named(figure: str) -> tuple[str, str]:

@@ -45,8 +45,8 @@ def load(path: Path) -> Results:
         return results
     try:
         body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for name, its in body["rows"].items():
-            results.add(name, from_json(its), its["machine"], its["images"])
+        for name, row in body["rows"].items():
+            results.add(name, from_json(row), row["machine"], row["images"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} holds no results of `make bench`; move it away.") from error
     return results

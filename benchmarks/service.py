@@ -104,16 +104,18 @@ def _add_roofline(row: Row, stages: dict[str, list[float]], client_s: list[float
     cores = cpu.cores()
     each = [{name: stages[name][number] for name in STAGES} for number in range(len(runs))]
     roofs = [roofline.of_cores(cores, cpu_s) for cpu_s in each]
-    with_client = [roofline.of_cores(cores, cpu_s | {"client": its}) for cpu_s, its in zip(each, client_s, strict=True)]
-    row.add("service_images_per_s", *(its.images_per_s for its in runs))
+    with_client = [
+        roofline.of_cores(cores, cpu_s | {"client": client}) for cpu_s, client in zip(each, client_s, strict=True)
+    ]
+    row.add("service_images_per_s", *(run.images_per_s for run in runs))
     row.add("roofline_images_per_s", *(roof.images_per_s for roof in roofs))
-    row.add("ratio", *(its.images_per_s / roof.images_per_s for its, roof in zip(runs, roofs, strict=True)))
+    row.add("ratio", *(run.images_per_s / roof.images_per_s for run, roof in zip(runs, roofs, strict=True)))
     row.add("ratio_with_client", *(i.images_per_s / r.images_per_s for i, r in zip(runs, with_client, strict=True)))
     for name in STAGES:
         row.add(f"alone_{name}_cpu_ms", *(value * 1e3 for value in stages[name]))
     row.add("alone_client_cpu_ms", *(value * 1e3 for value in client_s))
-    for name in sorted({name for its in runs for name in its.cpu_s}):
-        row.add(f"in_service_{name}_cpu_ms", *(its.cpu_s.get(name, 0.0) * 1e3 for its in runs))
-    row.add("in_service_idle_share", *(its.idle for its in runs))
+    for name in sorted({name for run in runs for name in run.cpu_s}):
+        row.add(f"in_service_{name}_cpu_ms", *(run.cpu_s.get(name, 0.0) * 1e3 for run in runs))
+    row.add("in_service_idle_share", *(run.idle for run in runs))
     bound = roofs[-1]
     row.facts["bound by"] = f"{bound.bound_by}, {bound.share:.0%} of the CPU seconds of an image"

@@ -1,7 +1,7 @@
 """How long one image waits for its result, from the answer to its upload until it is done, with two idle workers.
 
 python -m benchmarks.singles --images 100                                     on SQLite and PostgreSQL
-python -m benchmarks.singles --database postgresql --slow-stamp-ms 500        with writes of `published_at` held up
+python -m benchmarks.singles --database postgresql --slow-stamp-ms 500        with slow writes of `published_at`
 
 Web, sweeper, Valkey and both workers are real processes; the network is a fake that takes NETWORK_S unless
 `--real-model` is given. Uploads come one after the other, each when the one before is done.
@@ -16,22 +16,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import httpx
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from benchmarks.spread import percentile
 from db.states import FINAL_STATES, ImageState
 from db.tables import Image
 from tests.faults.matrix import DATABASES
 from tests.faults.profile import LONG
-from tests.faults.rows.postgresql import SLOW_STAMP
 from tests.faults.stack import Kind, Stack, running
-from tests.testing import factories
+from tests.testing import factories, slow_stamp
 
 NETWORK_S = 0.02
 WARM_UP = 5
 POLL_S = 0.005
 PAUSE_S = (0.05, 0.25)
-"""Between a result and the next upload, at random, so that they do not keep step with the workers' own looks."""
+"""Between a result and the next upload, at random, so that uploads do not keep step with the idle workers."""
 PATIENCE_S = 120.0
 
 
@@ -39,8 +38,7 @@ def measure(kind: Kind, images: int, slow_stamp_ms: int) -> list[float]:
     """Seconds that each of `images` waited, on a service of its own."""
     with running(kind) as stack, stack.client() as client:
         if slow_stamp_ms and kind.database == "postgresql":
-            with stack.database.begin() as session:
-                session.execute(text(SLOW_STAMP.format(s=slow_stamp_ms / 1000)))
+            slow_stamp.begin(stack.database, slow_stamp_ms / 1000)
         return list(_waits(stack, client, WARM_UP + images))[WARM_UP:]
 
 
@@ -76,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.singles", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=100, help="uploads on each database (default: 100)")
     parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
-    parser.add_argument("--slow-stamp-ms", type=int, default=0, help="hold up writes of published_at (PostgreSQL)")
+    parser.add_argument("--slow-stamp-ms", type=int, default=0, help="delay of each write of published_at (PostgreSQL)")
     parser.add_argument("--real-model", action="store_true", help="the shipped network instead of a fake one")
     asked = parser.parse_args(arguments)
     profile = replace(LONG, forward_s=NETWORK_S)

@@ -18,7 +18,7 @@ HEARTBEAT_S = 0.2
 
 
 def finished(service: Service) -> int:
-    """Images that left the workers' hands; exact to within a heartbeat."""
+    """Images that the workers have finished; exact to within a heartbeat."""
     ((count,),) = service.sql("SELECT coalesce(sum(images), 0) FROM workers")
     return int(count)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,9 @@ from db.accounts import users
 from db.session import Database, now
 from storage.local import LocalBlobStore
 from tests.testing import factories, valkey
+from tests.testing.paths import REPOSITORY
 from tests.testing.polling import wait_until
-from tests.testing.service import REPOSITORY
+from tests.testing.ports import free_port
 
 TOKEN_ENV = "PNEUMOSCREEN_TOKEN"  # a variable's name
 START_TIMEOUT_S = 600
@@ -40,9 +40,7 @@ class Site:
         stack.callback(self.database.dispose)
         with self.database.begin() as session:
             self.token = users.create_token(session, factories.user(session), now=now(session))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         plain = {name: value for name, value in os.environ.items() if not name.startswith("PNEUMOSCREEN_")}
         self._environment = (

@@ -46,16 +46,16 @@ class Stages:
     def by_share(self) -> list[tuple[str, float]]:
         """Stages, the one that takes most first, with their share of the whole."""
         total_s = sum(self.cpu_s.values())
-        return sorted(((name, its / total_s) for name, its in self.cpu_s.items()), key=lambda item: -item[1])
+        return sorted(((name, cpu_s / total_s) for name, cpu_s in self.cpu_s.items()), key=lambda item: -item[1])
 
 
-def stages_of(found: Results) -> Stages:
+def stages_of(measured: Results) -> Stages:
     """Medians of the row `service`.
 
     Raises:
         KeyError: that row was not measured.
     """
-    figures = found.rows["service"].figures
+    figures = measured.rows["service"].figures
     cpu_s = {name: figures[f"alone_{name}_cpu_ms"].median / 1e3 for name in STAGES}
     return Stages(cpu_s, min(1.0, figures["ratio"].median))
 
@@ -74,20 +74,20 @@ def row_bytes(sample: int = SAMPLE) -> float:
 
 
 def _size(bench: database.Bench, file: Path) -> int:
-    """With what is still in the write-ahead log."""
+    """With what the write-ahead log holds."""
     with bench.database.engine.connect() as connection:
         connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return file.stat().st_size
 
 
-def page(found: Results, gpu: Results | None = None, image_bytes: float | None = None) -> str:
+def page(measured: Results, gpu: Results | None = None, image_bytes: float | None = None) -> str:
     """The part of docs/sizing.md that follows from figures; empty of them where the row `service` was not measured."""
-    if "service" not in found.rows:
+    if "service" not in measured.rows:
         return "The row `service` has not been measured."
-    stages = stages_of(found)
-    size = image_bytes or found.rows["service"].figures["image_bytes"].median
-    machine = found.machines["service"]
+    stages = stages_of(measured)
+    size = image_bytes or measured.rows["service"].figures["image_bytes"].median
+    machine = measured.machines["service"]
     parts = [
         f"Measured on {machine['processor']}, {machine['cores']} cores, commit {machine['commit']}: an image takes "
         f"{sum(stages.cpu_s.values()) * 1e3:.1f} ms of CPU time, and the service reaches {stages.efficiency:.0%} of "

@@ -1,8 +1,8 @@
 """`python -m benchmarks.slow_clients`: what 500 slow clients do to everybody else.
 
 The real web process on loopback answers `/healthz` and takes a radiograph, again and again: first alone, then while
-hostile clients of every kind hold on to it, half of them from one address, half from many. Those that are closed come
-back at once.
+slow clients of every kind are connected, half of them from one address, half from many. A client that is disconnected
+connects again at once.
 
     python -m benchmarks.slow_clients --clients 500 --rounds 200
 """
@@ -78,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=200, help="requests of each kind, alone and beset")
-    parser.add_argument("--settle-s", type=float, default=20.0, help="how long they are there before it is measured")
+    parser.add_argument(
+        "--settle-s", type=float, default=20.0, help="how long they are connected before the measurement"
+    )
     asked = parser.parse_args(arguments)
     with site() as at, ExitStack() as crowd:
         with at.database.begin() as session:

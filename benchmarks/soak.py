@@ -2,24 +2,23 @@
 
 Web, sweeper, one worker and `pneumoscreen submit` as processes of their own on SQLite and Valkey; images of 16 x 16
 pixels and an engine that only takes their mean, so that what is measured is everything around the network. Samples
-the resident memory of each process and the time of a look at the job's progress, as JSON and as a page. Linux only.
+the resident memory of each process and the time of a request for the job's progress, as JSON and as a page.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import os
 import struct
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import median, quantiles
 
 import httpx
+import psutil
 
 from benchmarks.site import Site
 from tests.testing import factories
@@ -41,29 +40,21 @@ def write_images(root: Path, count: int) -> None:
 
 
 def resident_mb(pid: int) -> float:
-    """Of a process and its children, in megabytes; 0 once it has ended."""
-    total = 0
-    for one in (pid, *children(pid)):
-        try:
-            pages = int(Path(f"/proc/{one}/statm").read_text().split()[1])
-        except (OSError, IndexError):
-            continue
-        total += pages * os.sysconf("SC_PAGESIZE")
-    return total / 1e6
-
-
-def children(pid: int) -> Iterator[int]:
+    """Of a process and all that it started, in megabytes; 0 once it has ended."""
     try:
-        direct = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return
-    for child in direct:
-        yield child
-        yield from children(child)
+        processes = [psutil.Process(pid)]
+        processes += processes[0].children(recursive=True)
+    except psutil.NoSuchProcess:
+        return 0.0
+    total_bytes = 0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            total_bytes += process.memory_info().rss
+    return total_bytes / 1e6
 
 
 class Samples:
-    """Of every process, and of the time that a look at the job takes."""
+    """Of every process, and of the time that a request for the job's progress takes."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
@@ -156,7 +147,7 @@ def report(samples: Samples, names: list[str], done: int, lines: int, seconds: f
         print(f"{name:8} first quarter {first:7.1f} MB, last quarter {last:7.1f} MB, {last - first:+.1f} MB")
     for what, values in (("progress as JSON", samples.json_ms), ("job page", samples.page_ms)):
         p95 = quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
-        print(f"{what}: median {median(values):.1f} ms, 95th percentile {p95:.1f} ms over {len(values)} looks")
+        print(f"{what}: median {median(values):.1f} ms, 95th percentile {p95:.1f} ms over {len(values)} requests")
 
 
 def main() -> None:

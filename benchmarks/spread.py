@@ -41,7 +41,7 @@ def alternate(repeats: int, kinds: Mapping[str, Callable[[], float]]) -> dict[st
     for number in range(repeats):
         for name in list(kinds)[:: 1 if number % 2 == 0 else -1]:
             values[name].append(kinds[name]())
-    return {name: tuple(its) for name, its in values.items()}
+    return {name: tuple(measured) for name, measured in values.items()}
 
 
 def percentile(values: Sequence[float], share: float) -> float:

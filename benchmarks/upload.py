@@ -46,8 +46,8 @@ def new_job(client: Client, priority: str = "bulk") -> int:
 
 
 def as_object(body: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(body)
-    return found
+    fields: dict[str, Any] = json.loads(body)
+    return fields
 
 
 class Front:
@@ -92,23 +92,23 @@ def write_to_disk(files: Sequence[bytes], *, durable: bool) -> float:
 def measure(setup: Setup) -> Row:
     row = Row()
     files = [data for _, data in setup.images.stream(setup.count, "disk")]
-    found: list[Sent] = []
+    uploads: list[Sent] = []
     durable: list[float] = []
     cached: list[float] = []
     with site({"PNEUMOSCREEN_WEB_PROCESSES": str(cpu.cores())}) as at:
         front = Front(at)
         front.send(setup.images, FILES_A_REQUEST, "warm-up")
         for number in range(setup.repeats):
-            found.append(front.send(setup.images, setup.count, f"upload {number}"))
+            uploads.append(front.send(setup.images, setup.count, f"upload {number}"))
             durable.append(write_to_disk(files, durable=True))
             cached.append(write_to_disk(files, durable=False))
-    rates = [sent.images_per_s for sent in found]
+    rates = [sent.images_per_s for sent in uploads]
     row.add("front_end_images_per_s", *rates)
     row.add("disk_images_per_s", *durable)
     row.add("ratio", *ratio(rates, durable))
     row.add("disk_without_fsync_images_per_s", *cached)
-    row.add("web_cpu_ms", *(sent.web_cpu_s * 1e3 for sent in found))
-    row.add("client_cpu_ms", *(sent.client_cpu_s * 1e3 for sent in found))
+    row.add("web_cpu_ms", *(sent.web_cpu_s * 1e3 for sent in uploads))
+    row.add("client_cpu_ms", *(sent.client_cpu_s * 1e3 for sent in uploads))
     size = f"{setup.images.mean_bytes / 1e3:.0f} kB a file"
     row.facts["web processes"] = f"{cpu.cores()}, one a core"
     row.facts["client"] = f"{FILES_A_REQUEST} files a request, {CONCURRENCY} at a time, on the same cores; {size}"

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 import time
 from contextlib import closing
+from statistics import median_high
 
 import psutil
 
@@ -90,7 +91,7 @@ def measure(setup: Setup) -> Row:
                 rates[number].append(queue.drain(setup.count * ROUNDS * number, f"{repeat}"))
         setup.say(f"  {number} worker(s): {rates[number][-1]:.1f} images/s")
         row.add(f"workers_{number}_images_per_s", *rates[number])
-    row.series["workers"] = [(number, sorted(its)[len(its) // 2]) for number, its in rates.items()]
+    row.series["workers"] = [(number, median_high(repeats)) for number, repeats in rates.items()]
     if 2 in rates:
         row.add("ratio", *ratio(rates[2], rates[1]))
     row.facts["each worker"] = "one core, one thread of the network, one decoding thread; the queue filled beforehand"

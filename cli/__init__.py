@@ -1,5 +1,6 @@
 """What people type: a file for each command, imported when that command is called.
 
-A command's file imports at its top what it needs, but for what an extra brings (torch, simplejpeg, all of training):
-that it imports when it runs, so that its help and its completion work where the extra is not installed.
+A command's file imports at its top the modules that it needs, whole (`from launcher import datadir`): they are loaded
+when the command uses them (`cli/deferred.py`), so that its help page does not wait for them. What an extra brings
+(torch, simplejpeg, all of training) it imports when it runs, so that its help works where the extra is not installed.
 """

@@ -8,6 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from cli import deferred
+
 HELP_LINES = {
     "Use it": {
         "up": "Start everything on this machine: web pages, API, queue and workers.",
@@ -57,10 +59,14 @@ def _never_called() -> None:
 
 
 def load(name: str) -> Any:
-    """Import `cli/<name>.py`: the group of commands that it calls `app`, else its function of that name."""
-    module = importlib.import_module(f"cli.{name}")
-    app = getattr(module, "app", None)
-    if app is None:
-        app = typer.Typer(add_completion=False)
-        app.command(name)(getattr(module, name))
-    return typer.main.get_command(app)
+    """Import `cli/<name>.py`: the group of commands that it calls `app`, else its function of that name.
+
+    The modules that it imports are loaded when the command uses them, so its help page does not wait for them either.
+    """
+    with deferred.imports():
+        module = importlib.import_module(f"cli.{name}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False)
+            app.command(name)(getattr(module, name))
+        return typer.main.get_command(app)

@@ -11,9 +11,8 @@ from cli import database
 from core import settings
 from db import audit, migrate, stores
 from db.retention import erasure
-from db.stores import StoreCheck
 from services import schema
-from storage.open import open_store
+from storage import open as storage_open
 
 app = typer.Typer(
     help="Create or upgrade the database's schema; delete what is past its time.",
@@ -58,7 +57,7 @@ def adopt_store() -> None:
       pneumoscreen db adopt-store
     """
     with database.connected() as open_database:
-        stores.adopt(open_database, open_store(settings.load()))
+        stores.adopt(open_database, storage_open.open_store(settings.load()))
     typer.echo("this storage is the one of this database now")
 
 
@@ -98,8 +97,8 @@ def purge(
       pneumoscreen db purge --older-than-days 365
     """
     with database.connected() as open_database:
-        store = open_store(settings.load())
-        StoreCheck(open_database, store).require()
+        store = storage_open.open_store(settings.load())
+        stores.StoreCheck(open_database, store).require()
         jobs = 0
         if older_than_days is not None:
             age = timedelta(days=older_than_days)

@@ -32,4 +32,4 @@ def lungs(
         made = masks.make(pixels, clear, steps=steps, seed=seed, progress=bars.update)
     names = [name for dataset in sets for name in dataset.names]
     masks.write(out, masks.LungMasks(names, made))
-    typer.echo(f"{out}: lungs of {len(names)} images, {made.mean() / 255:.0%} of a film on average")
+    typer.echo(f"{out}: lungs of {len(names)} images, {made.mean() / 255:.0%} of an image on average")

@@ -8,27 +8,29 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from cli import catalog, progress, table
-from cli.submit import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
+from cli.files import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
 from client.csv_file import CsvFile
 from client.rows import REJECTED, Tally
 from client.sources import Problem, Source, Sources, Unreadable
 from core import logs, settings
 from core.csv_lines import Row, model_label
-from core.settings import Settings
-from imaging.media import sniff
-from model import loaded
-from model.decision import Prediction
-from model.loaded import LoadedModel
+from imaging import media
+from model import decision, loaded
 from worker import batching
-from worker.predict import Outcome
 from worker.scheduler import Batch, Nothing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from core.settings import Settings
+    from model.loaded import LoadedModel
+    from worker.predict import Outcome
 
 
 def screen(
@@ -119,7 +121,7 @@ class Files:
         except OSError as error:
             raise Unreadable(f"The file cannot be read: {error.strerror}.") from error
         item.sha256 = hashlib.sha256(data).hexdigest()
-        sniff(BytesIO(data), max_pixels=self._max_pixels)
+        media.sniff(BytesIO(data), max_pixels=self._max_pixels)
         item.accepted = True
         prepared = preprocess.prepare(data, max_pixels=self._max_pixels, with_preview=False)
         item.notes = " ".join(prepared.notes)
@@ -154,7 +156,7 @@ def screen_files(sources: Sources, model: LoadedModel, settings: Settings, write
 
 def _row(file: ScreenedFile, outcome: Outcome, model: LoadedModel) -> Row:
     name, sha256 = file.source.name, file.sha256
-    if isinstance(outcome, Prediction):
+    if isinstance(outcome, decision.Prediction):
         decided = model.decide(outcome)
         label = model_label(model.name, model.sha256)
         reason = decided.reason or ""

@@ -6,42 +6,29 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cli import progress, table
+from cli.files import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
+from client import declared_job, http, upload, watch
 from client.csv_file import CsvFile
-from client.declared_job import DeclaredJob
-from client.folders import LINKS
-from client.http import Client, check_url, is_loopback
 from client.rows import Tally, from_api, without_image
 from client.sources import Sources, absolute, display_name
-from client.upload import Hashed, Sent, Uploader
-from client.watch import watch
 from core import settings
 from core.csv_lines import Row
 from core.errors import ConfigurationError, PneumoscreenError
-from core.settings import Limits
-from launcher.datadir import read_secret
+from launcher import datadir
 
-EXIT_SOME_FAILED = 3
+if TYPE_CHECKING:
+    from client.declared_job import DeclaredJob
+    from client.http import Client
+    from client.upload import Hashed, Sent
+    from core.settings import Limits
+
 DEFAULT_URL = "http://127.0.0.1:8000"
 MAX_NAME = 200
-
-Paths = Annotated[
-    list[Path],
-    typer.Argument(metavar="PATH", exists=True, help="Files, folders, zip or tar archives.", show_default=False),
-]
-CsvPath = Annotated[
-    Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a file: result, or why there is none.")
-]
-FollowLinks = Annotated[
-    bool,
-    typer.Option(
-        "--follow-links", help="Read what symbolic links in folders lead to (git-annex, DataLad), wherever that is."
-    ),
-]
 
 
 def submit(
@@ -81,10 +68,10 @@ def submit(
     if csv is not None and no_wait:
         raise typer.BadParameter("--csv holds results, which --no-wait does not wait for: leave one out.")
     configured = settings.load()
-    url = check_url(url)
+    url = http.check_url(url)
     with ExitStack() as stack:
         table = stack.enter_context(CsvFile(csv)) if csv is not None else None
-        client = stack.enter_context(Client(url, token or local_token(url, configured.storage.data_dir)))
+        client = stack.enter_context(http.Client(url, token or local_token(url, configured.storage.data_dir)))
         client.whoami()
         sources = stack.enter_context(
             Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
@@ -137,14 +124,14 @@ class Submission:
         total = sources.count()
         with progress.meter("Sending", total) as meter:
             self.client.on_wait = meter.waiting
-            self._job = job = DeclaredJob(
+            self._job = job = declared_job.DeclaredJob(
                 self.client, name=self.name, priority=self.priority, key=self.key, total=total, note=meter.note
             )
 
             def show(sent: Sent) -> None:
                 meter.show(sent.done, max(total, sent.done))
 
-            uploader = Uploader(
+            uploader = upload.Uploader(
                 self.client,
                 job.open,
                 concurrency=concurrency,
@@ -164,7 +151,7 @@ class Submission:
 
     def _wait(self, job_id: int) -> None:
         with progress.meter("Screening", 0) as meter:
-            watch(self.client, job_id, meter)
+            watch.watch(self.client, job_id, meter)
         for image in self.client.images(job_id):
             for name in self._names.pop(image["id"], ()):
                 self._add(from_api(image, name))
@@ -199,15 +186,6 @@ class Submission:
             typer.echo(f"Job {self.job_id}: {self.client.url}/jobs/{self.job_id}")
 
 
-def print_skipped(sources: Sources) -> None:
-    """One line on what the walk passed over."""
-    skipped = {reason: count for reason, count in sources.skipped.items() if count}
-    if skipped:
-        hint = " --follow-links reads what the links lead to." if LINKS & skipped.keys() else ""
-        listed = ", ".join(f"{reason} ({count:,})" for reason, count in skipped.items())
-        typer.echo(f"Skipped: {listed}.{hint}", err=True)
-
-
 def local_token(url: str, data_dir: Path) -> str:
     """The token that `pneumoscreen up` left in the data directory; it never leaves this machine.
 
@@ -215,9 +193,10 @@ def local_token(url: str, data_dir: Path) -> str:
         ConfigurationError: there is none, or `url` leads elsewhere.
     """
     path = data_dir / "admin-token"
-    token = read_secret(path) if is_loopback(url) else None
+    is_here = http.is_loopback(url)
+    token = datadir.read_secret(path) if is_here else None
     if token is None:
-        where = f"there is none in {path}" if is_loopback(url) else f"{path} is only used for a service on this machine"
+        where = f"there is none in {path}" if is_here else f"{path} is only used for a service on this machine"
         raise ConfigurationError(f"Give an API token with --token or PNEUMOSCREEN_TOKEN ({where}).")
     return token
 

@@ -9,9 +9,9 @@ import typer
 from cli import database
 from cli.table import print_rows
 from core.errors import NotFound
+from db import audit
+from db import session as db_session
 from db.accounts import users
-from db.audit import Action, Kind, record_command
-from db.session import now
 from db.states import Scope
 
 app = typer.Typer(
@@ -47,8 +47,8 @@ def create(
     """
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
-        token = users.create_token(session, user, now=now(session), days=days, scopes=scope or None)
-        record_command(session, Action.TOKEN_CREATED, Kind.USER, user.id, " ".join(scope or ["all"]))
+        token = users.create_token(session, user, now=db_session.now(session), days=days, scopes=scope or None)
+        audit.record_command(session, audit.Action.TOKEN_CREATED, audit.Kind.USER, user.id, " ".join(scope or ["all"]))
     typer.echo(token)
 
 
@@ -61,7 +61,7 @@ def list_() -> None:
       pneumoscreen token list
     """
     with database.connected() as open_database, open_database.read() as session:
-        time = now(session)
+        time = db_session.now(session)
         rows = []
         for token in users.tokens(session):
             expires = "never" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d %H:%M} UTC"
@@ -93,5 +93,5 @@ def revoke(
         if number is not None and count == 0:
             raise NotFound(f"{name!r} has no token number {number}; see `pneumoscreen token list`.")
         if count:
-            record_command(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{count} tokens")
+            audit.record_command(session, audit.Action.TOKEN_REVOKED, audit.Kind.USER, user.id, f"{count} tokens")
     typer.echo(f"revoked {count} token{'' if count == 1 else 's'} of {name!r}")

@@ -9,9 +9,7 @@ from typing import Annotated
 
 import typer
 
-from launcher import address, datadir
-from launcher.embedded import EmbeddedService
-from launcher.stop_request import StopRequest
+from launcher import address, datadir, embedded, stop_request
 
 
 def up(
@@ -42,12 +40,12 @@ def up(
       pneumoscreen up --port 8080 --data-dir /srv/pneumoscreen --workers 2
     """
     os.umask(0o077)  # whatever any of the processes creates is for its owner alone
-    stop = StopRequest()
+    stop = stop_request.StopRequest()
     path = datadir.prepare(data_dir)
     with stop.installed(), datadir.locked(path, notify=_say) as lock_fd:
         port = address.reserve(host, port)
         _say(f"data directory: {path}")
-        EmbeddedService(path, host, port, workers, stop=stop, lock_fd=lock_fd, say=_say).run()
+        embedded.EmbeddedService(path, host, port, workers, stop=stop, lock_fd=lock_fd, say=_say).run()
 
 
 def _say(line: str, *, err: bool = False) -> None:

@@ -9,9 +9,9 @@ import typer
 
 from cli import database
 from cli.table import print_rows
+from db import audit
+from db import session as db_session
 from db.accounts import sessions, users
-from db.audit import Action, Kind, record_command
-from db.session import now
 from db.states import Role
 
 app = typer.Typer(
@@ -47,8 +47,8 @@ def add(
     with database.connected() as open_database:
         password = None if no_password else read_password()
         with open_database.begin() as session:
-            user = users.add_user(session, name=name, role=Role(role), password=password, now=now(session))
-            record_command(session, Action.USER_ADDED, Kind.USER, user.id, role)
+            user = users.add_user(session, name=name, role=Role(role), password=password, now=db_session.now(session))
+            audit.record_command(session, audit.Action.USER_ADDED, audit.Kind.USER, user.id, role)
     typer.echo(f"added {role} {name!r}")
 
 
@@ -94,10 +94,10 @@ def password(
         with open_database.begin() as session:
             user = users.find(session, name)
             users.set_password(session, user, new)
-            record_command(session, Action.PASSWORD_SET, Kind.USER, user.id)
+            audit.record_command(session, audit.Action.PASSWORD_SET, audit.Kind.USER, user.id)
             revoked = users.revoke_tokens(session, user) if revoke else 0
             if revoked:
-                record_command(session, Action.TOKEN_REVOKED, Kind.USER, user.id, f"{revoked} tokens")
+                audit.record_command(session, audit.Action.TOKEN_REVOKED, audit.Kind.USER, user.id, f"{revoked} tokens")
             left = users.count_tokens(session, user)
     typer.echo(f"set the password of {name!r}; all sessions ended; API tokens: {revoked} revoked, {left} left")
 
@@ -121,7 +121,7 @@ def sign_out(name: Name) -> None:
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         ended = sessions.end_all(session, user)
-        record_command(session, Action.SIGNED_OUT, Kind.USER, user.id, f"{ended} sessions")
+        audit.record_command(session, audit.Action.SIGNED_OUT, audit.Kind.USER, user.id, f"{ended} sessions")
     typer.echo(f"ended {ended} session{'' if ended == 1 else 's'} of {name!r}")
 
 
@@ -135,8 +135,8 @@ def disable(name: Name) -> None:
     """
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
-        users.disable(session, user, now(session))
-        record_command(session, Action.USER_DISABLED, Kind.USER, user.id)
+        users.disable(session, user, db_session.now(session))
+        audit.record_command(session, audit.Action.USER_DISABLED, audit.Kind.USER, user.id)
     typer.echo(f"disabled {name!r}")
 
 
@@ -151,7 +151,7 @@ def enable(name: Name) -> None:
     with database.connected() as open_database, open_database.begin() as session:
         user = users.find(session, name)
         user.disabled_at = None
-        record_command(session, Action.USER_ENABLED, Kind.USER, user.id)
+        audit.record_command(session, audit.Action.USER_ENABLED, audit.Kind.USER, user.id)
     typer.echo(f"enabled {name!r}")
 
 

@@ -6,6 +6,7 @@ import typer
 
 from core import settings
 from launcher import lifeline
+from worker import app as worker_app
 
 
 def worker() -> None:
@@ -19,7 +20,5 @@ def worker() -> None:
 
       PNEUMOSCREEN_ENGINE=torch-cuda pneumoscreen worker
     """
-    lifeline.watch_from_environment()  # before this import, which takes seconds
-    from worker import app
-
-    raise typer.Exit(app.run(settings.load()))
+    lifeline.watch_from_environment()  # first: loading `worker.app`, which the next line does, takes seconds
+    raise typer.Exit(worker_app.run(settings.load()))

@@ -41,17 +41,17 @@ class DeclaredJob:
         self._told: set[str] = set()
 
     def open(self) -> int:
-        """Make the job, or find it; its id."""
+        """Make the job, or find it. Returns its id."""
         self.job_id = self._declare(self._total)
         return self.job_id
 
     def accepted(self, name: str, image_id: int) -> None:
-        """The file `name` is that image of the job."""
+        """Note that the file `name` became this image of the job."""
         self._images.add(image_id)
         self._accepted.add(sendable(name))
 
     def rejected(self, name: str) -> None:
-        """The service rejected the file itself, and keeps that with the job."""
+        """Note that the service rejected the file `name`: it has recorded that with the job itself."""
         self._rejected.add(sendable(name))
 
     def tell(self, rows: Sequence[Row]) -> None:
@@ -87,6 +87,6 @@ class DeclaredJob:
         return int(job["id"])
 
     def _note_older(self) -> None:
-        """Once."""
+        """Tell the user, once, that the service is of an older version."""
         if self._takes_total and self._takes_rejected:
             self._note(OLDER_WORDS)

@@ -38,7 +38,7 @@ class Folder:
         """Device and number of each folder read, so that no link leads in a circle."""
 
     def __iter__(self) -> Iterator[tuple[Path, str]]:
-        """Each file, and why there is none to read at this path, or nothing."""
+        """Yield each path with an empty string, or with the sentence why there is no file to read at it."""
         stack = [self._root]
         while stack:
             path = stack.pop()

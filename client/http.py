@@ -84,7 +84,7 @@ class Client:
         return self._object(self._request("GET", "/whoami", attempts=1), "name")
 
     def create_job(self, name: str, priority: str, key: str, expected_images: int | None = None) -> dict[str, Any]:
-        """The job that this user made with `key` before, or a new one; it is to get so many files."""
+        """The job that this user made with `key` before, or a new one, which shall get `expected_images` files."""
         body: dict[str, Any] = {"name": name, "priority": priority, "key": key}
         if expected_images is not None:
             body["expected_images"] = expected_images
@@ -130,7 +130,7 @@ class Client:
                 return
 
     def workers(self) -> int | None:
-        """How many workers have their model; None when the service does not say."""
+        """How many workers run; None when the service does not say."""
         try:
             body = self._http.get("/readyz").json()
             return int(body["workers"])
@@ -200,8 +200,8 @@ def sendable(name: str) -> str:
 
     A part's header has no way to say a control character, and takes `%22` for a quote (WHATWG HTML, 4.10.21.8).
     """
-    kept = "".join("\N{REPLACEMENT CHARACTER}" if ord(character) < 0x20 else character for character in name)
-    return kept.replace("%22", '"')[-MAX_NAME_CHARS:]
+    printable = "".join("\N{REPLACEMENT CHARACTER}" if ord(character) < 0x20 else character for character in name)
+    return printable.replace("%22", '"')[-MAX_NAME_CHARS:]
 
 
 def check_url(url: str) -> str:

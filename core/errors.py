@@ -1,4 +1,4 @@
-"""Everything that can go wrong with an image, each with a stable code and one sentence for a person.
+"""The errors that a person may see, each with a stable code and one sentence.
 
 `Permanent` means that trying again cannot help: the image fails. `Transient` means that it may: the image goes
 back to the queue until its attempts are used up. The code is an API contract; the sentence is not. A sentence
@@ -29,7 +29,7 @@ class NotFound(PneumoscreenError):
 
 
 class Conflict(PneumoscreenError):
-    """What was asked for does not go together with the state of the thing."""
+    """What was asked for cannot be done in the present state of the job, image, user, ..."""
 
     code = "conflict"
 
@@ -79,7 +79,7 @@ class ModelInvalid(Permanent):
 
 
 class BlobMissing(Transient):
-    """Transient: on shared storage a file may show up late, and an operator may restore it."""
+    """The store lacks these bytes. On shared storage a file may show up late, or an operator may restore it."""
 
     code = "blob_missing"
 
@@ -90,7 +90,7 @@ class StorageUnavailable(Transient):
 
 
 class StorageFull(StorageUnavailable):
-    """A person has to make room, or to delete a job."""
+    """The disk of the store has no space. A person has to make room, or to delete a job."""
 
     code = "storage_full"
     retry_after_s = 60
@@ -100,6 +100,12 @@ class StorageMissing(StorageUnavailable):
     """There is no store at the place that the settings name: a folder that is not mounted, an empty bucket."""
 
     code = "storage_missing"
+
+
+class BlobDamaged(StorageUnavailable):
+    """The store gave other bytes than were stored: on the way, or because it keeps them damaged."""
+
+    code = "blob_damaged"
 
 
 class StorageForeign(StorageUnavailable):
@@ -130,7 +136,7 @@ class OutOfMemory(Transient):
 
 
 class DeviceLost(PneumoscreenError):
-    """The GPU does nothing more for this process, whatever the image: no attempt of any may be spent on that."""
+    """The GPU answers this process no more, whatever the image: so no image loses an attempt by it."""
 
     code = "device_lost"
 

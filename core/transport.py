@@ -1,4 +1,4 @@
-"""Kombu's Redis transport, but that neither a message nobody can read nor a full broker ends the worker.
+"""Kombu's Redis transport, changed so that neither an unreadable message nor a full broker ends the worker.
 
 Kombu takes a list's next item off the broker, parses it, and lets what goes wrong end the process: seven junk
 items cost seven restarts of a worker. The item is gone from the broker by then; the sweeper sends it again.
@@ -24,8 +24,8 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def _refusals_told(what: str) -> Iterator[None]:
-    """A write that the broker refuses becomes a line of the log."""
+def _refusals_logged(what: str) -> Iterator[None]:
+    """Log a write that the broker refuses, and go on."""
     try:
         yield
     except ResponseError as error:
@@ -34,13 +34,13 @@ def _refusals_told(what: str) -> Iterator[None]:
 
 class QoS(redis.QoS):
     def append(self, message: Any, delivery_tag: str) -> None:
-        with _refusals_told("unacknowledged message"):
+        with _refusals_logged("unacknowledged message"):
             super().append(message, delivery_tag)  # type: ignore[no-untyped-call]  # Kombu has no types
             return
         virtual.QoS.append(self, message, delivery_tag)  # in this process alone
 
     def restore_visible(self, *arguments: Any, **options: Any) -> None:
-        with _refusals_told("restoring messages"):
+        with _refusals_logged("restoring messages"):
             super().restore_visible(*arguments, **options)  # type: ignore[no-untyped-call]
 
 
@@ -48,7 +48,7 @@ class Channel(redis.Channel):
     QoS = QoS
 
     def _queue_bind(self, *arguments: Any) -> None:
-        with _refusals_told("binding of a queue"):  # whoever publishes binds it too
+        with _refusals_logged("binding of a queue"):  # whoever publishes binds it too
             super()._queue_bind(*arguments)  # type: ignore[no-untyped-call]
 
     def _brpop_read(self, **options: Any) -> Any:
@@ -64,6 +64,6 @@ class Transport(redis.Transport):
 
 
 def use() -> None:
-    """From now on a Redis URL means this transport, in this process."""
+    """Make Redis URLs mean this transport, from now on and in this process."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = NAME

@@ -1,4 +1,4 @@
-"""How much of what a sender declared has come: an upload that was cut off must not look finished."""
+"""How many of the files that a sender declared have arrived: an upload that was cut off must not look finished."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from db.session import now
 from db.tables import Image, Job, Rejection
 
 SILENT_FOR = timedelta(seconds=60)
-"""An upload of which nothing came for this long was probably cut off: its page was closed, or its network is away."""
+"""An upload of which nothing arrives for this long was probably cut off: a page was closed, or a network is down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Of a job: files declared (None: the sender did not say), rejected ones, and how many are yet to come.
+    """The files of one job: declared (None: the sender did not say), rejected, and missing.
 
-    `silent`: some are, and none came for a while.
+    `silent`: files are missing, and none has arrived for a minute.
     """
 
     expected: int | None = None
@@ -40,7 +40,7 @@ def arrival(session: Session, job: Job, received: int) -> Arrival:
 
 
 def _last_came(session: Session, job: Job) -> datetime:
-    """When the newest file of a job came; when the job was made if there is none."""
+    """When the newest file of a job arrived; without a file, when the job was made."""
     newest_image = select(Image.created_at).where(Image.job_id == job.id).order_by(Image.id.desc()).limit(1)
     newest_rejection = select(func.max(Rejection.at)).where(Rejection.job_id == job.id)
     times = [session.scalars(query).one_or_none() for query in (newest_image, newest_rejection)]

@@ -1,7 +1,7 @@
-"""The audit log: who saw, sent, reviewed, exported, deleted what, and when. Rows are only ever added.
+"""The audit log: who viewed, sent, reviewed, exported, deleted what, and when. Rows are only ever added.
 
-An entry belongs into the transaction of the change it tells of, so that neither is there without the other. It holds
-numbers and fixed words, never a file name or a search text, which may name a patient.
+An entry is written in the transaction of the change that it records, so that neither exists without the other. It
+holds numbers and fixed words, never a file name or a search text, which may name a patient.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.queries import Page
+from db.listing.page import Page, page_of
 from db.session import now
 from db.tables import AuditEntry
 
 
 class Action(StrEnum):
-    SAW = "saw"
+    VIEWED = "saw"
     EXPORTED = "exported"
     SUBMITTED = "submitted"
     REVIEWED = "reviewed"
@@ -41,7 +41,7 @@ class Action(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an entry's `object_id` is the number of; results are a list, which has none."""
+    """What an entry is about. `object_id` is its number; `RESULTS`, a list, has none."""
 
     JOB = "job"
     IMAGE = "image"
@@ -68,7 +68,7 @@ SWEEPER = Actor("(sweeper)")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the log is narrowed to; None means no limit. `until` is exclusive."""
+    """Conditions on the entries of the log; None means no limit. `until` is exclusive."""
 
     actor: str | None = None
     action: Action | None = None
@@ -126,5 +126,4 @@ def entries(session: Session, filters: Filters, *, cursor: int | None = None, li
         query = query.where(AuditEntry.at < filters.until)
     if cursor is not None:
         query = query.where(AuditEntry.id < cursor)
-    rows = session.scalars(query).all()
-    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+    return page_of(session.scalars(query).all(), limit)

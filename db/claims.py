@@ -1,12 +1,13 @@
-"""Who works on an image: claims, leases, and how a claim ends. Each state change is one conditional UPDATE.
+"""Claims: which queued images a worker works on next.
 
-As in `db.jobs`, the caller owns the transaction, and a condition that no longer holds is never an error.
+As in `db.jobs`, each state change is one conditional UPDATE, the caller owns the transaction, and a condition that no
+longer holds is never an error. `db.leases` has how long a claim lasts, `db.outcomes` how it ends.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,23 +15,19 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
-    cast,
-    exists,
     func,
-    insert,
     literal,
     select,
-    tuple_,
     union_all,
     update,
 )
 from sqlalchemy.orm import Session
 
-from db import dialect, previews
-from db.states import Decision, ImageState, Priority
-from db.tables import Image, Prediction, User, state_is, state_is_unindexed
+from db import dialect
+from db.states import ImageState, Priority
+from db.tables import Image, User, state_is, state_is_unindexed
 
-# The number itself in the SQL, for the partial index of the suspects.
+# With the number itself in the SQL, since a partial index does not match a parameter.
 _SUSPECTED = Image.crashes > literal(0, literal_execute=True)
 _UNSUSPECTED = Image.crashes == 0
 
@@ -40,9 +37,9 @@ IN_ORDER = (Priority.INTERACTIVE, Priority.BULK)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One image a worker has leased. `attempt` fences: only the latest claim of an image can finish it.
+    """An image that a worker has leased. Only the latest `attempt` of an image can finish it.
 
-    `crashes` above 0: a lease of it ran out before, so it was claimed alone and has to be tried alone.
+    `crashes` above 0: a lease of it ran out before, so it is tried alone, in a batch of its own.
     """
 
     image_id: int
@@ -50,31 +47,6 @@ class Claim:
     sha256: str
     crashes: int = 0
     priority: Priority = Priority.BULK
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What a model said of one image; `cam` as `imaging.cam.pack` makes it, the rest as `db.tables` has it."""
-
-    claim: Claim
-    probability: float
-    decision: Decision
-    domain_score: float | None = None
-    reason: str | None = None
-    cam: bytes | None = None
-    notes: str | None = None
-    box: list[int] | None = None
-    preview: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """`transient`: back to the queue while attempts are left."""
-
-    claim: Claim
-    code: str
-    message: str
-    transient: bool
 
 
 def claim(
@@ -91,10 +63,10 @@ def claim(
 
     Images that another worker is claiming at this moment are passed over (`SKIP LOCKED`), not waited for.
 
-    A suspect, an image whose lease ran out before, goes before the others of its priority and by itself: what took
-    its worker down takes nothing else down with it. Singly and not by halves, since a try costs tens of milliseconds
-    and every further crash the rest of a lease. Where a suspect is next, a worker that still has images in hand
-    (`alone` False) gets nothing; it asks again once it has finished them.
+    A suspect is an image whose lease ran out before, perhaps because it killed its worker. It is claimed before the
+    others of its priority, and alone, so that a further crash costs no other image. Half a batch at a time would need
+    fewer tries, but a try takes tens of milliseconds, and a crash the rest of a lease. If a suspect is next and the
+    worker still works on other images (`alone` False), it gets nothing, and asks again once it has finished them.
     """
     lease = _Lease(session, worker, now + timedelta(seconds=lease_s))
     claims: list[Claim] = []
@@ -105,7 +77,7 @@ def claim(
         if _any_queued(session, of_priority & _SUSPECTED):
             if claims or not alone:
                 return claims
-            # The one with the fewest crashes, lest a worker that dies again and again counts against the same one.
+            # The one with the fewest crashes: a worker that crashes for another reason must not blame one image only.
             least = pick_queued(of_priority & _SUSPECTED, 1, order=(Image.crashes, Image.id))
             if suspect := lease.take(least):  # else another worker is claiming it at this moment
                 return suspect
@@ -162,15 +134,15 @@ def _any_queued(session: Session, condition: ColumnElement[bool]) -> bool:
 
 
 def _claim_fairly(lease: _Lease, condition: ColumnElement[bool], limit: int) -> list[Claim]:
-    """Give places in turn to the users whose images wait; what is left over then, oldest first.
+    """Share the places of a batch between the users whose images wait; give places that are left to the oldest images.
 
-    Something is left over for a single user, when another worker was faster, and for rows without a user, which the
-    release of before wrote.
+    Places are left if only one user waits, if another worker was faster, and for rows without a user, which the release
+    before wrote.
     """
     shares = fair_shares(_waiting(lease.session, condition, limit), limit)
     claims: list[Claim] = []
     if len(shares) > 1:
-        # Named by their places, not by the users, so that SQLAlchemy compiles the statement once.
+        # The names of the CTEs have no user in them, so that SQLAlchemy compiles the statement once.
         picks = [
             pick_queued((Image.user_id == user) & condition, places, name=f"share_{number}")
             for number, (user, places) in enumerate(shares.items())
@@ -207,183 +179,7 @@ def fair_shares(waiting: Sequence[tuple[int, int]], limit: int) -> dict[int, int
 def pick_queued(
     condition: ColumnElement[bool], limit: int, *, order: Sequence[Any] = (Image.id,), name: str = "picked"
 ) -> Select[int]:
-    """Ids of the first `limit` queued images, locked. A CTE, since PostgreSQL may run a plain sub-select twice."""
+    """Lock the first `limit` queued images; their ids. It is a CTE, since PostgreSQL may run a sub-select twice."""
     first = select(Image.id).where(state_is(ImageState.QUEUED), condition).order_by(*order).limit(limit)
     picked = dialect.skip_locked(first).cte(name)
     return select(picked.c.id)
-
-
-def renew(session: Session, *, worker: str, image_ids: Iterable[int], lease_s: float, now: datetime) -> None:
-    """Push out the leases of those of `image_ids` that `worker` still holds.
-
-    Not of everything under its name: what it claimed and then lost track of (its database went away between the
-    forward pass and `finish`) has to expire, or nobody ever takes it again.
-    """
-    session.execute(
-        update(Image)
-        .where(state_is(ImageState.RUNNING), Image.worker == worker, Image.id.in_(list(image_ids)))
-        .values(lease_expires_at=now + timedelta(seconds=lease_s))
-        .execution_options(synchronize_session=False)
-    )
-
-
-def finish(
-    session: Session,
-    scored: Sequence[Scored],
-    *,
-    model_sha256: str,
-    threshold: float,
-    domain_limit: float | None = None,
-    worker: str,
-    now: datetime,
-) -> int:
-    """Write predictions and turn their images `done`, together. Returns how many were still ours to finish.
-
-    Each image names its prediction of this model as its primary one.
-    """
-    if not scored:
-        return 0
-    ours = _lock_running(session, [s.claim for s in scored], worker)
-    scored = [s for s in scored if s.claim.image_id in ours]
-    if not scored:
-        return 0
-    rows = [
-        {
-            "image_id": s.claim.image_id,
-            "model_sha256": model_sha256,
-            "probability": s.probability,
-            "threshold": threshold,
-            "decision": s.decision,
-            "domain_score": s.domain_score,
-            "domain_limit": domain_limit,
-            "reason": s.reason,
-            "cam": s.cam,
-            "notes": s.notes,
-            "box": s.box,
-            "created_at": now,
-        }
-        for s in scored
-    ]
-    session.execute(insert(Prediction), rows)
-    _leave_running(
-        session,
-        (Image.id.in_(ours)) & (Prediction.image_id == Image.id) & (Prediction.model_sha256 == model_sha256),
-        state=ImageState.DONE,
-        primary_prediction_id=Prediction.id,
-        decision=cast(Prediction.decision, Image.decision.type),
-        finished_at=now,
-    )
-    previews.keep(session, {s.claim.sha256: s.preview for s in scored if s.preview}, now)
-    return len(scored)
-
-
-def fail(session: Session, failed: Failed, *, worker: str, max_attempts: int, now: datetime) -> None:
-    """Record what went wrong with one image: `failed`, or `queued` again if it is transient with attempts left."""
-    error = {"error_code": failed.code, "error_message": failed.message[:500]}
-    held = _held([failed.claim], worker)
-    tries = failed.claim.attempt - failed.claim.crashes  # those that a crash cut short have a limit of their own
-    if failed.transient and tries < max_attempts:
-        _leave_running(session, held, state=ImageState.QUEUED, published_at=None, **error)
-    else:
-        _leave_running(session, held, state=ImageState.FAILED, finished_at=now, **error)
-
-
-def name_primary_predictions(session: Session, *, limit: int = 1000) -> int:
-    """Let images that a worker of the release before has finished name their prediction; how many."""
-    newest = select(func.max(Prediction.id)).where(Prediction.image_id == Image.id).scalar_subquery()
-    nameless = (
-        select(Image.id)
-        .where(state_is(ImageState.DONE), Image.primary_prediction_id.is_(None))
-        .where(exists().where(Prediction.image_id == Image.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    named = session.scalars(
-        update(Image)
-        .where(Image.id.in_(nameless))
-        .values(primary_prediction_id=newest)
-        .returning(Image.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    return len(named)
-
-
-def _held(claims: Sequence[Claim], worker: str) -> ColumnElement[bool]:
-    """The images of these claims that are still `worker`'s. The rest lost their lease: fenced out."""
-    return (
-        state_is(ImageState.RUNNING)
-        & (Image.worker == worker)
-        & tuple_(Image.id, Image.attempt).in_([(c.image_id, c.attempt) for c in claims])
-    )
-
-
-def _lock_running(session: Session, claims: Sequence[Claim], worker: str) -> set[int]:
-    """Keep others from those images until the end of the transaction; their ids."""
-    return set(session.scalars(select(Image.id).where(_held(claims, worker)).with_for_update()))
-
-
-def _leave_running(session: Session, condition: ColumnElement[bool], **values: Any) -> None:
-    cleared = {"lease_expires_at": None, "error_code": None, "error_message": None}
-    session.execute(
-        update(Image).where(condition).values(cleared | values).execution_options(synchronize_session=False)
-    )
-
-
-def release(session: Session, *, worker: str, image_ids: Iterable[int] | None = None) -> int:
-    """Hand back, untried, what a worker still holds: all when it shuts down, else those of `image_ids`."""
-    held = Image.worker == worker
-    if image_ids is not None:
-        held &= Image.id.in_(list(image_ids))
-    return len(_requeue(session, held, attempt=Image.attempt - 1))
-
-
-def requeue_expired(session: Session, *, max_attempts: int, now: datetime) -> tuple[list[int], list[int]]:
-    """Take back expired leases: the images that were queued again as suspects, and those that failed.
-
-    The first crash of an image says little, for it was in a batch; every later one hit it while it was alone. So it
-    fails at the `max_attempts`th crash, but never at its first: a batch fails nobody for one of its images.
-    """
-    expired = Image.lease_expires_at < now
-    last = max(2, max_attempts)
-    times = "once" if last == 2 else f"{last - 1} times"
-    exhausted = session.scalars(
-        update(Image)
-        .where(state_is(ImageState.RUNNING), expired, Image.crashes + 1 >= last)
-        .values(
-            state=ImageState.FAILED,
-            crashes=Image.crashes + 1,
-            lease_expires_at=None,
-            finished_at=now,
-            error_code="attempts_exhausted",
-            error_message=f"The worker stopped answering {last} times while it held this image, {times} with no other.",
-        )
-        .returning(Image.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    return _requeue(session, expired, crashes=Image.crashes + 1), list(exhausted)
-
-
-def clamp_leases(session: Session, *, lease_s: float, now: datetime) -> int:
-    """After the clock was set back: leases that end later than any made now would, cut to `lease_s`; how many.
-
-    Else an image whose worker died before the jump would wait for as long as the jump was.
-    """
-    rows = session.scalars(
-        update(Image)
-        .where(state_is(ImageState.RUNNING), Image.lease_expires_at > now + timedelta(seconds=2 * lease_s))
-        .values(lease_expires_at=now + timedelta(seconds=lease_s))
-        .returning(Image.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    return len(rows)
-
-
-def _requeue(session: Session, condition: ColumnElement[bool], **values: Any) -> list[int]:
-    rows = session.scalars(
-        update(Image)
-        .where(state_is(ImageState.RUNNING), condition)
-        .values(state=ImageState.QUEUED, lease_expires_at=None, published_at=None, **values)
-        .returning(Image.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    return list(rows)

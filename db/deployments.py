@@ -1,6 +1,6 @@
-"""Which model is primary or shadow: what an operator decided, with its history.
+"""Which model is primary and which are shadow: what operators decided, and since when.
 
-While nobody has deployed another one, the primary model is the one that comes with the release: there is no row of it.
+The primary model is the one that comes with the release, without a row here, until somebody deploys another one.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from db import dialect
+from db.dialect import Lock
 from db.states import ModelRole
 from db.tables import Deployment, Model
 
 _OPEN = Deployment.until.is_(None)
-_LOCK_KEY = 0x6D6F64656C73  # "models": any number that nothing else in the database uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Wanted:
 
 
 def wanted(session: Session) -> Wanted:
-    """A few rows, from which each worker learns with its heartbeat what it shall run."""
+    """The models that workers shall run at present. Each worker reads them with its heartbeat: a few rows."""
     rows = session.execute(select(Deployment.role, Deployment.model_sha256).where(_OPEN)).all()
     primary = next((sha256 for role, sha256 in rows if role is ModelRole.PRIMARY), None)
     return Wanted(primary, frozenset(sha256 for role, sha256 in rows if role is ModelRole.SHADOW))
 
 
 def changed_at(session: Session) -> datetime | None:
-    """When another model last became the primary one; None: never."""
+    """When the primary model last changed; None: never."""
     latest = func.max(func.coalesce(Deployment.until, Deployment.since))
     return session.scalars(select(latest).where(Deployment.role == ModelRole.PRIMARY)).one()
 
@@ -46,7 +46,7 @@ def deploy(session: Session, model_sha256: str | None, *, by: str, now: datetime
 
     Returns False if it is that already.
     """
-    dialect.lock(session.connection(), _LOCK_KEY)  # one after the other; who reads waits for nobody
+    dialect.lock(session.connection(), Lock.DEPLOYMENTS)  # reading what is deployed needs no lock
     if wanted(session).primary == model_sha256:
         return False
     session.execute(

@@ -5,6 +5,7 @@ How each of them finds a part of a file name stands in `db/listing`, how each is
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, literal, text
@@ -35,14 +36,27 @@ def skip_locked(query: Rows) -> Rows:
     return query.with_for_update(skip_locked=True)
 
 
-def lock(connection: Connection, key: int, *, shared: bool = False) -> None:
-    """Hold the lock that `key` names until this write transaction ends, alone or with others that share it.
+class Lock(IntEnum):
+    """What advisory locks of PostgreSQL protect. The numbers are arbitrary, but nothing else may use them."""
+
+    BLOBS = 0x626C6F6273
+    DEPLOYMENTS = 0x6D6F64656C73
+    MIGRATIONS = 0x706E65756D6F
+
+
+def lock(connection: Connection, what: Lock, *, shared: bool = False) -> None:
+    """Hold a lock until this write transaction ends, alone or with others that share it.
 
     It does nothing on SQLite, where a write transaction has the only write lock from its start.
     """
     if connection.dialect.name == "postgresql":
         function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        connection.execute(text(f"SELECT {function}(:key)"), {"key": key})  # one of two words of ours
+        connection.execute(text(f"SELECT {function}(:key)"), {"key": what.value})  # one of these two words
+
+
+def try_lock_connection(connection: Connection, what: Lock) -> bool:
+    """Take a lock of PostgreSQL for as long as the connection lasts; False if another connection holds it."""
+    return bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": what.value}).scalar_one())
 
 
 def inline(value: Value, attribute: InstrumentedAttribute[Any]) -> BindParameter[Value]:

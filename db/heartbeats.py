@@ -1,4 +1,4 @@
-"""The sign of life of the parts of the service that are no workers."""
+"""When the sweeper, and any other part of the service that is no worker, was last at work."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from db.tables import Heartbeat
 SWEEPER = "sweeper"
 
 WRITTEN_EVERY_S = 5.0
-"""A younger sign of life is left as it is: every change is a write to the disk."""
+"""A heartbeat younger than this is not written again: every change is a write to the disk."""
 
 
 def beat(session: Session, name: str, now: datetime) -> None:
-    """`name` is at work. Several processes may share a name: the row tells when any of them was last seen."""
+    """Note that `name` is at work. Processes may share a name: the row says when any of them was last seen."""
     insert = dialect.insert(session, Heartbeat).values(name=name, seen_at=now)
     old = Heartbeat.seen_at < now - timedelta(seconds=WRITTEN_EVERY_S)
     clock_was_set_back = Heartbeat.seen_at > now
@@ -27,6 +27,6 @@ def beat(session: Session, name: str, now: datetime) -> None:
 
 
 def last_seen(session: Session, name: str) -> datetime | None:
-    """None: never."""
+    """When `name` was last seen; None: never."""
     heartbeat = session.get(Heartbeat, name)
     return heartbeat.seen_at if heartbeat else None

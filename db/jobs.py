@@ -43,9 +43,9 @@ def create(
     now: datetime,
     expected_images: int | None = None,
 ) -> tuple[Job, bool]:
-    """A new job, or the one this user made before with the same `client_key`; and whether it is new.
+    """A new job, or the one that this user made before with the same `client_key`; and whether it is new.
 
-    An old one takes over the new number of declared files, if there is one: its folder may have grown since.
+    An old job takes over `expected_images`, if given: the folder that is sent may have grown since.
     """
     values = {
         "user_id": user_id,
@@ -69,10 +69,11 @@ def create(
 def add_images(
     session: Session, job: Job, new: Sequence[NewImage], now: datetime, *, published_at: datetime | None = None
 ) -> list[Image]:
-    """Rows for `new`, `queued`, in the same order. A file already in the job keeps its row: sending twice is safe.
+    """Add `queued` rows for `new`; return them in the same order. A file that is in the job already keeps its row.
 
-    Whoever gives `published_at` publishes right after the commit, and calls `unpublish` if the broker refuses. A stamp
-    after the message would lock the rows while the worker that the message woke looks for them.
+    A caller that gives `published_at` publishes right after the commit, and calls `unpublish` if the broker refuses.
+    Writing the time after the message would lock the rows just when the worker that the message woke wants to claim
+    them.
     """
     if not new:
         return []
@@ -95,7 +96,7 @@ def add_images(
 
 
 def known(session: Session, *, user_id: int, sha256s: Iterable[str]) -> dict[str, NewImage]:
-    """By sha256, what this user sent before. Others' uploads do not count: knowing a hash gives no access."""
+    """Files that this user sent before, by sha256. Uploads of other users do not count: a hash gives no access."""
     rows = session.scalars(
         select(Image).join(Job).where(Job.user_id == user_id, Image.sha256.in_(set(sha256s))).order_by(Image.id)
     )
@@ -110,8 +111,8 @@ def take_unpublished(
 ) -> list[tuple[int, Priority]]:
     """Queued images that were never published, stamped as published: the caller publishes right after the commit.
 
-    With `published_before`, also those that were published before then, for when the broker has lost its messages.
-    What lies as far in the future is as old: the clock has been set back since.
+    With `published_before`, also those that were published before then, for when the broker has lost its messages. A
+    time that is as far in the future counts as that old: the clock has been set back since.
     """
     conditions: list[ColumnElement[bool]] = [
         Image.published_at.is_(None) & ~Image.created_at.between(older_than, now + (now - older_than))
@@ -134,7 +135,7 @@ def take_unpublished(
 
 
 def unpublish(session: Session, image_ids: Sequence[int]) -> None:
-    """The broker did not take these images after all: leave them to the next sweep."""
+    """Note that the broker did not take these images: the next sweep publishes them."""
     queued = Image.id.in_(image_ids) & state_is_unindexed(ImageState.QUEUED)
     session.execute(update(Image).where(queued).values(published_at=None))
 
@@ -153,9 +154,9 @@ def cancel(session: Session, job: Job, now: datetime) -> int:
 
 
 def retry(session: Session, job: Job, *, published_at: datetime | None = None) -> list[int]:
-    """Queue the cancelled images of a job again, and the failed ones that it can help, with all attempts; their ids.
+    """Queue a job's cancelled images again, and the failed ones that a retry can help, with all attempts; their ids.
 
-    What crashed before stays a suspect: it would take down a batch again. `published_at` is as in `add_images`.
+    An image that crashed before stays a suspect: it might crash a batch again. `published_at` is as in `add_images`.
     """
     job.cancelled_at = None
     return _queue_again(session, Image.job_id == job.id, published_at)

@@ -1,13 +1,13 @@
-"""Time limits of PostgreSQL: a server or a network that falls silent ends a statement, and not the patience of people.
+"""Time limits of PostgreSQL: nothing waits for long when the server or the network does not answer.
 
-    what falls silent                       what ends it
-    the way to a new connection             CONNECT_TIMEOUT_S
-    the network, in the middle of anything  the TCP limits: SILENT_NETWORK_S without an acknowledgement
-    the server, as it runs a statement      its own `statement_timeout`: STATEMENT_TIMEOUT_S
-    a server that is frozen                 ours: ANSWER_MARGIN_S after the server should have ended the statement
+    what does not answer                    what ends the wait
+    a server that is being connected to     CONNECT_TIMEOUT_S
+    the network, at any time                the limits of TCP: SILENT_NETWORK_S without an acknowledgement
+    the server, while it runs a statement   its own `statement_timeout`: STATEMENT_TIMEOUT_S
+    a server that is frozen                 the client: ANSWER_MARGIN_S after the server should have ended the statement
 
-What may take longer, such as a migration, or has less time, such as a health check, says so with `within`. A value in
-the database's URL (`?connect_timeout=20`) wins. SQLite has no network; its limit is the wait for its one write lock.
+`within` sets another limit for what may take longer, such as a migration, or less time, such as a health check. A value
+in the database's URL (`?connect_timeout=20`) wins. SQLite has no network; its limit is the wait for its one write lock.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _TCP = {
     "tcp_user_timeout": SILENT_NETWORK_S * 1000,
 }
 _SERVER_TCP = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
-"""The server's side of a connection: else the transaction of a client that was cut off lives there for hours."""
+"""The server's side of a connection: else the transaction of a client that was cut off stays open for hours."""
 
 _MIN_CONNECT_S = 2
-"""Psycopg takes less for this."""
+"""Psycopg replaces a smaller value by this one."""
 
 Answer = TypeVar("Answer")
 
@@ -44,9 +44,9 @@ _limit_s: ContextVar[float | None] = ContextVar("statement_limit_s", default=STA
 
 @contextmanager
 def within(seconds: float | None) -> Iterator[None]:
-    """Each statement of this block, in this thread, takes no longer; None: as long as it takes.
+    """Limit each statement of this block, in this thread; None: no limit.
 
-    It raises sqlalchemy.exc.OperationalError then, and its connection is replaced.
+    A statement that takes longer raises sqlalchemy.exc.OperationalError, and its connection is replaced.
     """
     token = _limit_s.set(seconds)
     try:
@@ -56,13 +56,13 @@ def within(seconds: float | None) -> Iterator[None]:
 
 
 def of_transaction() -> str | None:
-    """What a transaction begins with, if its limit is not that of its connection."""
+    """The SQL with which a transaction begins if its limit is not that of its connection."""
     limit_s = _limit_s.get()
     return None if limit_s == STATEMENT_TIMEOUT_S else f"SET LOCAL statement_timeout = {_milliseconds(limit_s)}"
 
 
 def connect(*arguments: Any, **given: Any) -> LimitedConnection:
-    """Psycopg's `connect` with the limits of this page; those that are `given` win."""
+    """Psycopg's `connect` with the limits of this module; values that are `given` win."""
     limit_s = _limit_s.get()
     connect_s = CONNECT_TIMEOUT_S if limit_s is None else min(CONNECT_TIMEOUT_S, max(_MIN_CONNECT_S, round(limit_s)))
     connection = LimitedConnection.connect(*arguments, **{"connect_timeout": connect_s} | _TCP | given)
@@ -73,7 +73,7 @@ def connect(*arguments: Any, **given: Any) -> LimitedConnection:
 
 
 class LimitedConnection(psycopg.Connection[Any]):
-    """Gives up a server that says nothing for longer than the statement's limit."""
+    """Gives up a server that does not answer within the statement's limit and a margin."""
 
     def wait(self, gen: Generator[Any, Any, Answer], *arguments: Any, **options: Any) -> Answer:
         limit_s = _limit_s.get()
@@ -82,7 +82,7 @@ class LimitedConnection(psycopg.Connection[Any]):
         try:
             return super().wait(_until_silent(gen, limit_s + ANSWER_MARGIN_S), *arguments, **options)
         except _Silent:
-            self.pgconn.finish()  # in the middle of a statement: nobody can use it any more
+            self.pgconn.finish()  # it is in the middle of a statement, so nobody can use it any more
             raise
 
 
@@ -91,7 +91,10 @@ class _Silent(psycopg.OperationalError):
 
 
 def _until_silent(gen: Generator[Any, Any, Answer], silence_s: float) -> Generator[Any, Any, Answer]:
-    """Psycopg's dialogue with the server, ended when nothing came for so long. Psycopg wakes it ten times a second."""
+    """Run Psycopg's dialogue with the server, and end it when nothing came for `silence_s`.
+
+    Psycopg resumes the generator ten times a second, also when nothing came.
+    """
     heard_s = time.monotonic()
     try:
         wanted = next(gen)
@@ -108,5 +111,5 @@ def _until_silent(gen: Generator[Any, Any, Answer], silence_s: float) -> Generat
 
 
 def _milliseconds(limit_s: float | None) -> int:
-    """As PostgreSQL counts, for which 0 is no limit."""
+    """The limit as PostgreSQL takes it; 0 is no limit."""
     return 0 if limit_s is None else max(1, round(limit_s * 1000))

@@ -18,12 +18,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from db import dialect
+from db.dialect import Lock
 from db.limits import within
 from db.session import make_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK_KEY = 0x706E65756D6F
-""""pneumo": any number that nothing else in the database uses."""
 LOCK_POLL_S = 0.2
 _one_at_a_time = threading.Lock()  # Alembic keeps the migration under way in globals of its modules
 
@@ -72,13 +72,13 @@ def _locked(url: str) -> Iterator[Connection]:
 def _wait_for_lock(connection: Connection) -> None:
     """Take PostgreSQL's lock, which the end of the connection gives back.
 
-    It is asked for again and again: whoever waits for it within a statement would be waited for by the one who holds
-    it, as an index that is made concurrently waits for all statements that began before.
+    It tries again and again instead of waiting inside a statement. The holder of the lock may make an index
+    concurrently, which waits until every statement that began before has ended: the two would wait for each other.
     """
     level = connection.default_isolation_level
     connection.execution_options(isolation_level="AUTOCOMMIT")
     connection.execute(text("SET statement_timeout = 0"))  # `within` reaches only what is in a transaction
-    while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one():
+    while not dialect.try_lock_connection(connection, Lock.MIGRATIONS):
         time.sleep(LOCK_POLL_S)
     connection.rollback()
     connection.execution_options(isolation_level=level)

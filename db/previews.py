@@ -1,6 +1,7 @@
-"""Pictures for the page of uploads that browsers show differently or not at all; each goes with its upload.
+"""Pictures of uploads that browsers would show differently from what the model saw, or not at all.
 
-In the database and not in the blob store, which workers only read: some tens of kilobytes each, and only of those.
+They are in the database and not in the blob store, which workers only read. Each has some tens of kilobytes, and few
+uploads need one. It is removed with its upload.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from db.tables import Preview
 
 
 def keep(session: Session, pictures: Mapping[str, bytes], now: datetime) -> None:
-    """Store JPEGs by the sha256 of their uploads. One that is there already stays: it was made of the same bytes."""
+    """Store JPEGs by the sha256 of their uploads. One that is stored already stays: it was made from the same bytes."""
     rows = [{"sha256": sha256, "jpeg": jpeg, "created_at": now} for sha256, jpeg in sorted(pictures.items())]
     if rows:
         insert = dialect.insert(session, Preview)

@@ -1,4 +1,4 @@
-"""Files of a job that were not taken in: noted with the job, shown with it, erased with it.
+"""Files of a job that were not taken in: recorded with the job, shown with it, erased with it.
 
 As in `db/jobs.py`, the functions take a session and never commit.
 """
@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from db import dialect
-from db.queries import Page
+from db.listing.page import Page, page_of
 from db.tables import Rejection
 
 
@@ -28,7 +28,7 @@ class NewRejection:
 
 
 def add(session: Session, job_id: int, rejected: Sequence[NewRejection], now: datetime) -> None:
-    """Note these files. One that was rejected before keeps its row, with what was said of it last."""
+    """Record these files. One that was rejected before keeps its row, which then has the latest reason."""
     rows = {
         (item.filename, item.sha256): {
             "job_id": job_id,
@@ -49,21 +49,20 @@ def add(session: Session, job_id: int, rejected: Sequence[NewRejection], now: da
 
 
 def forget(session: Session, job_id: int, filenames: Iterable[str]) -> None:
-    """Files of these names were accepted after all, repaired or once there was a way to read them."""
+    """Delete the rows of files that were accepted later, under the same name."""
     names = set(filenames)
     if names:
         session.execute(delete(Rejection).where(Rejection.job_id == job_id, Rejection.filename.in_(names)))
 
 
 def erase_some(session: Session, job_id: int, *, limit: int) -> bool:
-    """Erase some of a deleted job's; whether there were any."""
+    """Erase up to `limit` rejections of a deleted job; whether there were any."""
     some = select(Rejection.id).where(Rejection.job_id == job_id).limit(limit)
     erased = session.scalars(delete(Rejection).where(Rejection.id.in_(some)).returning(Rejection.id))
     return bool(erased.all())
 
 
 def page(session: Session, job_id: int, *, cursor: int | None = None, limit: int) -> Page[Rejection]:
-    """In the order in which they came; `cursor` is the id of the last one on the page before."""
+    """One page of a job's, in the order in which they came; `cursor` is the id of the last one on the page before."""
     query = select(Rejection).where(Rejection.job_id == job_id, Rejection.id > (cursor or 0))
-    rows = session.scalars(query.order_by(Rejection.id).limit(limit + 1)).all()
-    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+    return page_of(session.scalars(query.order_by(Rejection.id).limit(limit + 1)).all(), limit)

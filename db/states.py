@@ -1,4 +1,4 @@
-"""The states of an image and of a job, and the words a decision can be."""
+"""Words that the database stores: states, priorities, decisions, roles, scopes and opinions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     INCOMPLETE = "incomplete"
-    """All that came is finished, but fewer files came than were declared, and none for a while."""
+    """All images are finished, but fewer files arrived than were declared, and none for a minute."""
     CANCELLED = "cancelled"
 
 
@@ -47,7 +47,7 @@ class Decision(StrEnum):
 
 
 class ModelRole(StrEnum):
-    """What a deployed model is for: the prediction of a `shadow` model is shown to nobody."""
+    """What a model is deployed for. Nobody is shown the predictions of a `shadow` model."""
 
     PRIMARY = "primary"
     SHADOW = "shadow"
@@ -60,7 +60,7 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an API token may be used for, within what its user may do. A token without scopes may all of that."""
+    """What an API token may be used for, within what its user may do. A token without scopes may do all of that."""
 
     READ = "read"
     SUBMIT = "submit"

@@ -1,7 +1,7 @@
 """Which blob store holds the images of this database.
 
-A store has a marker with an id (`storage/marker.py`), and the database records it. Whoever is about to write, read or
-delete bytes asks `StoreCheck` first, so that a folder that is not mounted, or another one in its place, costs no image.
+A store has a marker with an id (`storage/marker.py`), and the database records that id. Before bytes are written, read
+or deleted, `StoreCheck` compares the two, so that no image is lost when a folder is not mounted, or another one is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from storage import marker
 from storage.base import BlobStore
 
 SAMPLE = 20
-"""The newest images whose bytes are looked for before a store without a record is taken for ours."""
+"""How many of the newest images are looked for in a store, before it is recorded as that of this database."""
 
 TODO = (
     "Mount the right folder, or correct PNEUMOSCREEN_BLOB_DIR or PNEUMOSCREEN_STORAGE_URL; then all goes on by itself. "
@@ -34,10 +34,10 @@ def recorded_id(session: Session) -> str | None:
 
 
 def settle(database: Database, store: BlobStore) -> None:
-    """Give a database without a recorded store the one at the configured place, if it may be ours; safe to repeat.
+    """Record the store at the configured place, if the database has none yet and this may be its store; safe to repeat.
 
-    It may be ours if the database has no images and the place no blobs, or if most of the newest images are there.
-    In all other cases nothing is written: `StoreCheck` tells what is wrong.
+    It may be if the database has no images and the place no blobs, or if the place has most of the newest images. In
+    all other cases nothing is written, and `StoreCheck` says what is wrong.
 
     Raises:
         StorageUnavailable: the place cannot be read or written.
@@ -51,8 +51,8 @@ def settle(database: Database, store: BlobStore) -> None:
 def adopt(database: Database, store: BlobStore, *, replace: bool = True) -> None:
     """Record the store at the configured place as this database's, with a marker if it has none.
 
-    Of several processes that do so at once without `replace` the first wins: the row is locked while the marker is
-    written.
+    Of several processes that do this at once without `replace`, the first one wins: the row is locked while its marker
+    is written.
 
     Raises:
         StorageUnavailable: the place cannot be read or written.

@@ -1,4 +1,4 @@
-"""Which workers are alive and which model each holds; what the status page and `/readyz` read."""
+"""Which workers are alive, and which model each of them runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ALIVE_S = 10.0
 """A worker not seen for this long counts as gone."""
 
 FORGET_S = 3600.0
-"""A worker that vanished without a word is listed this long: whoever looks after it has surely started another."""
+"""A worker that stopped without signing off is listed for this long: by then another one has been started."""
 
 
 def register_model(session: Session, *, sha256: str, name: str, card: dict[str, Any], now: datetime) -> None:
-    """Note the checkpoint a worker has loaded; its card is bound to the hash, so it never changes."""
+    """Record a model. Its card is a part of the checkpoint that the hash is of, so it never changes."""
     if session.get(Model, sha256) is None:
-        # Another worker with the same new model may be at this very line; its row is as good as ours.
+        # Another worker may add the same model at this moment: its row is the same.
         with contextlib.suppress(IntegrityError), session.begin_nested():
             session.add(Model(sha256=sha256, name=name, card=card, created_at=now))
 
@@ -47,11 +47,12 @@ def beat(
     paused_reason: str | None = None,
     model_problem: str | None = None,
 ) -> bool:
-    """The worker lives; `batches` and `images` are its totals so far. `paused_reason`: why it claims nothing.
+    """Note that a worker is alive; False if it is not listed any more, after more than FORGET_S without a heartbeat.
 
-    `model_problem`: why it does not run the deployed model.
-
-    Returns False if the worker is not listed any more: it slept, or its clock jumped, for longer than FORGET_S.
+    Args:
+        batches, images: its totals so far.
+        paused_reason: why it claims nothing.
+        model_problem: why it does not run the deployed model.
     """
     values = {
         "seen_at": now,
@@ -65,7 +66,7 @@ def beat(
 
 
 def leave(session: Session, *, name: str) -> None:
-    """The worker has shut down in order."""
+    """Remove a worker that shuts down."""
     session.execute(delete(Worker).where(Worker.name == name))
 
 
@@ -76,5 +77,5 @@ def alive(session: Session, now: datetime) -> Sequence[Worker]:
 
 
 def forget(session: Session, now: datetime) -> None:
-    """Drop the rows of workers that vanished an hour ago without a word."""
+    """Remove workers that stopped more than FORGET_S ago without signing off."""
     session.execute(delete(Worker).where(Worker.seen_at < now - timedelta(seconds=FORGET_S)))

@@ -38,7 +38,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least_px: int | None
 def picture(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least_px: int | None = None) -> Picture:
     """As `decode`, with what else there is to know of the image, and not yet turned.
 
-    The time it takes grows with the bytes and with the pixels, at most `parts.MAX_SCANS` times these.
+    The time it takes grows with the bytes and with the pixels, at most `segments.MAX_SCANS` times these.
     """
     info = sniff(io.BytesIO(data), max_pixels=max_pixels)
     size = (info.width_px, info.height_px)

@@ -1,7 +1,7 @@
 """The one transform between a decoded image and the network, in training and in screening alike.
 
 Files become upright gray of 8 bits in `imaging.decode`; here a uniform border is cut off (`imaging.trim`) and the rest
-resized. What is worth telling beside the result and showing instead of the file comes with it.
+resized. The notes beside the result and the preview in place of the file are made here too.
 
 Constants follow the training set: its 224 x 224 copies were made without keeping the aspect ratio, and of
 Pillow's filters bilinear comes closest to them (mean difference 1.9 gray levels on the originals, of which JPEG
@@ -71,7 +71,7 @@ def read(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
 
 
 def prepare(data: bytes, *, max_pixels: int = MAX_PIXELS, with_preview: bool = True) -> Prepared:
-    """As `read`, with what is told and shown beside the result. A border is cut off before the resize.
+    """As `read`, with the notes and the preview beside the result. A border is cut off before the resize.
 
     Raises:
         what `imaging.decode.decode` raises.

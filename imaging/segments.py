@@ -74,10 +74,10 @@ def jpeg_head(file: BinaryIO, start: int = 0) -> Iterator[Part]:
     for _ in range(MAX_PARTS):
         file.seek(position)
         ahead = file.read(MAX_PADDING_BYTES)
-        found = _MARKER.search(ahead)
-        if found is None:
+        marker = _MARKER.search(ahead)
+        if marker is None:
             raise damaged()
-        kind, place = found[1][0], position + found.start()
+        kind, place = marker[1][0], position + marker.start()
         file.seek(place + 2)
         body = file.read(2)
         if kind in _STANDALONE or len(body) < 2:
@@ -99,10 +99,10 @@ def jpeg_scans(data: bytes, first_scan: int) -> tuple[list[bytes], int]:
     """
     position, headers = first_scan, list[bytes]()
     for _ in range(MAX_PARTS):
-        found = _MARKER.search(data, position)
-        if found is None:
+        marker = _MARKER.search(data, position)
+        if marker is None:
             return headers, len(data)
-        kind, position = found[1][0], found.end()
+        kind, position = marker[1][0], marker.end()
         if kind == END_OF_IMAGE:
             return headers, position
         end = position + int.from_bytes(data[position : position + 2], "big")

@@ -1,4 +1,4 @@
-"""What the transform of `imaging.preprocess` is called and gives, for those who must know and decode nothing."""
+"""Name and output size of the transform of `imaging.preprocess`, for modules that must not import a decoder."""
 
 INPUT_PX = 224
 """Side of the network's input, in pixels."""

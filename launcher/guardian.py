@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def run(command: Sequence[str]) -> int:
-    """Run `command` to its end; the shell's convention for its status, 128 + signal when one killed it.
+    """Run `command` to its end. Returns its status as shells do: 128 + signal if one killed it.
 
     Raises:
         OSError: the program cannot be started.

@@ -14,16 +14,20 @@ TELL_EVERY_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What the web process said just now; `database` and `broker` are whether it reaches them."""
+    """What the web process said just now; `database` and `broker` are whether it reaches them.
+
+    `paused`: all of its workers wait for the image storage, where the first model of one may lie.
+    """
 
     web: bool
     database: bool = False
     broker: bool = False
     workers: int = 0
+    paused: bool = False
 
     @property
     def ready(self) -> bool:
-        return self.workers >= 1
+        return self.workers >= 1 and not self.paused
 
 
 def ask(url: str) -> Readiness:
@@ -34,7 +38,13 @@ def ask(url: str) -> Readiness:
         return Readiness(web=False)
     if not isinstance(body, dict):
         return Readiness(web=False)
-    return Readiness(True, bool(body.get("database")), bool(body.get("broker")), int(body.get("workers", 0)))
+    return Readiness(
+        web=True,
+        database=bool(body.get("database")),
+        broker=bool(body.get("broker")),
+        workers=int(body.get("workers", 0)),
+        paused="workers_paused" in body.get("problems", []),
+    )
 
 
 class Progress:
@@ -61,7 +71,7 @@ class Progress:
 
 def _what_it_does(name: str, readiness: Readiness) -> str:
     if name.startswith("worker"):
-        return "loads its model"
+        return "waits for the image storage" if readiness.paused else "loads its model"
     if name != "web":
         return "runs"
     if not readiness.web:

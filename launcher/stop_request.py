@@ -19,7 +19,7 @@ class StopRequest:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Handle the signals for as long as the context lasts."""
+        """Count the signals for as long as the context lasts."""
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {number: signal.signal(number, self._handle) for number in numbers}
         try:

@@ -98,7 +98,7 @@ def _block(block: BasicBlock) -> Block:
 
 
 def _fused_conv(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Conv:
-    """In float64."""
+    """Return `conv` and the `norm` behind it as one convolution, in float64."""
     mean, variance = norm.get_buffer("running_mean").double(), norm.get_buffer("running_var").double()
     scale = norm.weight.double() / torch.sqrt(variance + norm.eps)
     return Conv(conv.weight.double() * scale[:, None, None, None], norm.bias.double() - mean * scale, conv.stride[0])

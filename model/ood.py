@@ -59,7 +59,7 @@ class OodStatistics:
 
     def distance(self, standard: Floats) -> Floats:
         """Squared Mahalanobis distance (N,) of standardised features, divided by their number."""
-        along = np.square(standard @ self.basis.T)
+        along = np.square(_product(standard, self.basis))
         rest = np.square(standard).sum(1) - along.sum(1)
         within = (along / self.variance[:-1]).sum(1)
         distance: Floats = (within + rest.clip(0) / self.variance[-1]) / standard.shape[1]
@@ -67,12 +67,22 @@ class OodStatistics:
 
     def contrast(self, standard: Floats) -> Floats:
         """Logit (N,) of being a spoilt copy."""
-        logit: Floats = standard @ self.weight[:-1] + self.weight[-1]
+        logit: Floats = _product(standard, self.weight[None, :-1])[:, 0] + self.weight[-1]
         return logit
 
     def state(self) -> dict[str, Floats]:
         """The arrays by the names they have in a checkpoint's file."""
         return {OOD_PREFIX + field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _product(rows: Floats, columns: Floats) -> Floats:
+    """(N, D) and (k, D) -> (N, k).
+
+    Not by `@`, whose threads (OpenBLAS) go on spinning for a while after each batch and take a quarter of its speed
+    from the engine; einsum needs a tenth of a millisecond and one thread.
+    """
+    product: Floats = np.einsum("nd,kd->nk", rows, columns)
+    return product
 
 
 def from_state(state: Mapping[str, Floats]) -> OodStatistics:
@@ -83,9 +93,9 @@ def from_state(state: Mapping[str, Floats]) -> OodStatistics:
     """
     arrays = {name.removeprefix(OOD_PREFIX): array for name, array in state.items()}
     if set(arrays) != {field.name for field in fields(OodStatistics)}:
-        raise ModelInvalid("The model's domain statistics are incomplete; add them again.")
+        raise ModelInvalid("The model's statistics of its training images are incomplete; add them again.")
     shapes = weights.ood(len(arrays["basis"]))
     for name, array in arrays.items():
         if array.shape != shapes[OOD_PREFIX + name] or not np.isfinite(array).all():
-            raise ModelInvalid(f"The model's domain statistics ({name}) are damaged; add them again.")
+            raise ModelInvalid(f"The model's statistics of its training images ({name}) are damaged; add them again.")
     return OodStatistics(**arrays)

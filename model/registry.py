@@ -111,7 +111,7 @@ class Registry:
         return entry(self.default) if key == "default" else by_key(self.list(), key)
 
     def primary(self) -> Entry:
-        """The shipped one: another one is deployed in a service, which has a database."""
+        """The shipped model: another one can only be deployed in a service, which has a database."""
         return entry(self.default)
 
     def import_(self, source: Path) -> Entry:

@@ -15,7 +15,7 @@ from model.card import Card
 Shape = tuple[int, ...]
 
 OOD_PREFIX = "domain."
-"""Before the names of the ood statistics, which are tensors of the same file."""
+"""How the names of the ood statistics begin, which are tensors of the same file."""
 
 STAGE_CHANNELS = (64, 128, 256, 512)
 FEATURES = STAGE_CHANNELS[-1]

@@ -44,10 +44,10 @@ def findings(report: dict[str, Any]) -> list[str]:
     """One line for each vulnerability that nobody has accepted, and for each package that could not be looked up."""
     lines = [f"{d['name']}: not audited: {d['skip_reason']}" for d in report["dependencies"] if "skip_reason" in d]
     for dependency in report["dependencies"]:
-        for found in dependency.get("vulns", []):
-            fixed = ", ".join(found["fix_versions"]) or "no release yet"
-            if not ACCEPTED.keys() & {found["id"], *found["aliases"]}:
-                lines.append(f"{dependency['name']} {dependency['version']}: {found['id']}, fixed in {fixed}")
+        for weakness in dependency.get("vulns", []):
+            fixed = ", ".join(weakness["fix_versions"]) or "no release yet"
+            if not ACCEPTED.keys() & {weakness["id"], *weakness["aliases"]}:
+                lines.append(f"{dependency['name']} {dependency['version']}: {weakness['id']}, fixed in {fixed}")
     return lines
 
 
@@ -62,11 +62,11 @@ def main() -> int:
             "audit: NOT DONE: the vulnerability service cannot be reached, or knows none of our packages.\n"
         )
         return 2 if given.strict else 0
-    found = findings(report)
-    for line in found:
+    lines = findings(report)
+    for line in lines:
         sys.stdout.write(f"audit: {line}\n")
-    sys.stdout.write(f"audit: {len(report['dependencies'])} packages, {len(found)} findings\n")
-    return 1 if found else 0
+    sys.stdout.write(f"audit: {len(report['dependencies'])} packages, {len(lines)} findings\n")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

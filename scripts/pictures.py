@@ -1,4 +1,4 @@
-"""Makes the pictures of the README anew: `make pictures`. The films are drawn, the scores made up."""
+"""Makes the pictures of the README anew: `make pictures`. The radiographs are drawn, the scores made up."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from werkzeug.serving import make_server
 
 from core.queue import make_celery
 from core.settings import Limits, Security, Settings, Storage
-from db import claims, migrate, stores, workers
+from db import claims, migrate, outcomes, stores, workers
 from db.accounts import users
 from db.session import Database, now
 from db.states import Decision, Role
 from imaging import cam
 from model import registry
-from scripts import drawn_film
+from scripts import drawn_radiograph
 from storage.open import open_store
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
 NAME, PASSWORD = "dr.okafor", "made up for a picture"
 WORKER = "gpu-1:4711:9f3a"
 URGENT, SENT, RUNNING = 6, 40, 8
 ILL = 3
-"""Each so many films has a shadow."""
+"""One radiograph in so many has a shadow."""
 WIDTH_PX = 1280
 HEIGHTS_PX = {"home": 960, "job": 900, "image": 1300}
 PATHS = {"home": "/", "job": "/jobs/2", "image": f"/images/{1 + ILL}"}
 
 
 @contextmanager
-def service(directory: Path) -> Iterator[Services]:
+def service(directory: Path) -> Iterator[Backends]:
     """A service of its own in `directory`, with a worker that does nothing by itself."""
     settings = Settings(
         storage=Storage(data_dir=directory),
@@ -55,11 +55,11 @@ def service(directory: Path) -> Iterator[Services]:
     store = open_store(settings)
     stores.settle(database, store)
     celery = make_celery(settings, broker_url="memory://")
-    yield Services(settings, database, store, celery, fakeredis.FakeRedis())
+    yield Backends(settings, database, store, celery, fakeredis.FakeRedis())
     database.dispose()
 
 
-def fill(ours: Services) -> None:
+def fill(ours: Backends) -> None:
     """A finished job, and one in the middle."""
     with ours.database.begin() as session:
         at = now(session)
@@ -72,13 +72,13 @@ def fill(ours: Services) -> None:
     beat(ours)
     client = create_app(ours.settings, ours).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-    films = [drawn_film.jpeg(seed, opacity=0.9 * (seed % ILL == 0)) for seed in range(URGENT)]
+    radiographs = [drawn_radiograph.jpeg(seed, opacity=0.9 * (seed % ILL == 0)) for seed in range(URGENT)]
     for name, priority, count, done in (
         ("Emergency, Monday", "interactive", URGENT, URGENT),
         ("Archive 2019", "bulk", SENT, SENT // 2),
     ):
         job = client.post("/api/v1/jobs", json={"name": name, "priority": priority}).get_json()
-        files = [FileStorage(io.BytesIO(films[n % URGENT]), f"CXR_2019-10-14_{n:04d}.jpg") for n in range(count)]
+        files = [FileStorage(io.BytesIO(radiographs[n % URGENT]), f"CXR_2019-10-14_{n:04d}.jpg") for n in range(count)]
         answer = client.post(f"/api/v1/jobs/{job['id']}/images", data={"files": files})
         if answer.status_code != 201:
             raise RuntimeError(answer.get_data(as_text=True))
@@ -87,14 +87,14 @@ def fill(ours: Services) -> None:
         claims.claim(session, worker=WORKER, limit=RUNNING, lease_s=600, now=now(session))
 
 
-def beat(ours: Services) -> None:
+def beat(ours: Backends) -> None:
     """Let the worker look alive."""
     with ours.database.begin() as session:
         sha256 = registry.shipped().sha256
         workers.register(session, name=WORKER, engine="torch-cuda", model_sha256=sha256, now=now(session))
 
 
-def screen(ours: Services, count: int) -> None:
+def screen(ours: Backends, count: int) -> None:
     """Give the next `count` images a made-up score; of some it says that they cannot be read."""
     entry = registry.shipped()
     threshold = entry.card.operating_point.threshold
@@ -106,9 +106,9 @@ def screen(ours: Services, count: int) -> None:
             ill = n % ILL == 0
             probability = float(chance.uniform(0.78, 0.97) if ill else chance.uniform(0.01, 0.3))
             decision = Decision.PNEUMONIA if ill else Decision.NORMAL
-            scored.append(claims.Scored(claim, probability, decision, float(chance.uniform(0.1, 0.5)), None, heat()))
-        claims.finish(
-            session, scored, model_sha256=entry.sha256, threshold=threshold, domain_limit=1.0, worker=WORKER, now=at
+            scored.append(outcomes.Scored(claim, probability, decision, float(chance.uniform(0.1, 0.5)), None, heat()))
+        outcomes.finish(
+            session, scored, model_sha256=entry.sha256, threshold=threshold, ood_limit=1.0, worker=WORKER, now=at
         )
 
 

@@ -1,7 +1,7 @@
 """Whether there is room for more: a queue of bounded length, and a disk that keeps some space free.
 
-Asked before the bytes of an upload are taken. The answer may be a second old, so the queue can grow beyond its limit by
-what arrives in a second at each process that takes images, and by the rest of a request that has begun.
+It is asked before the bytes of an upload are read. Its answer may be a second old, so the queue can grow beyond its
+limit by what arrives within a second at each process that takes images, and by the rest of a request that has begun.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from core.errors import QueueFull, StorageFull
 from core.settings import Settings
-from db import queries
+from db import backlog
 from db.session import Database, now
 from db.states import Priority
 from storage.base import BlobStore
@@ -23,17 +23,17 @@ from storage.base import BlobStore
 FRESH_S = 1.0
 RATE_OVER_S = 60
 CHUNK = 64
-"""Places worth coming back for: what a client asks for at once."""
-URGENT_EACH = 50
-"""Urgent images of one user that may wait in the reserve: many for a clinician, too few for an archive."""
+"""How many places must be free before a client should try again: about as many as one request of it needs."""
+INTERACTIVE_EACH = 50
+"""Interactive images of one user that may wait in the reserve: many for a clinician, too few for an archive."""
 LONGEST_WAIT_S = 300
 UNKNOWN_WAIT_S = 60
-"""Asked of a client while nothing is being screened, so that nobody can tell when there will be room."""
+"""How long a client should wait while nothing is screened, so that nobody can say when there will be room."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Queue:
-    """How long it was at `read_s` of our clock, and how fast it was worked off."""
+    """The queue's length at `read_s` of this process's clock, and how fast it was worked off."""
 
     length: int
     done_per_s: float
@@ -41,7 +41,7 @@ class _Queue:
 
 
 class Admission:
-    """One a process, shared by its threads."""
+    """Answers for all uploads of a process; shared by its threads."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Admission:
         self._queue: _Queue | None = None
 
     def admit(self, user_id: int, priority: Priority, *, size_bytes: int = 0) -> None:
-        """Pass if there is room for an upload of `size_bytes`.
+        """Return if there is room for an upload of `size_bytes`.
 
         Raises:
             QueueFull: too many images wait already.
@@ -69,7 +69,7 @@ class Admission:
         queue = self._read()
         room = self._settings.queue.max_queued_images - queue.length
         reserve = self._settings.queue.reserved_queue_images
-        if room > reserve or (room > 0 and priority is Priority.INTERACTIVE and self._is_modest(user_id)):
+        if room > reserve or (room > 0 and priority is Priority.INTERACTIVE and self._may_use_reserve(user_id)):
             return
         missing = CHUNK - room + (reserve if priority is Priority.BULK else 0)
         wait_s = math.ceil(missing / queue.done_per_s) if queue.done_per_s else UNKNOWN_WAIT_S
@@ -84,15 +84,15 @@ class Admission:
         if free is not None and free - size_bytes < self._settings.limits.min_free_disk_bytes:
             raise StorageFull(f"The disk of the image storage has only {free / 1e9:.1f} GB left.")
 
-    def _is_modest(self, user_id: int) -> bool:
+    def _may_use_reserve(self, user_id: int) -> bool:
         with self._database.read() as session:
-            return queries.queue_length(session, at_most=URGENT_EACH, urgent_of=user_id) < URGENT_EACH
+            return backlog.queue_length(session, at_most=INTERACTIVE_EACH, interactive_of=user_id) < INTERACTIVE_EACH
 
     def _read(self) -> _Queue:
         with self._lock:
             if self._queue is None or self._clock() - self._queue.read_s >= FRESH_S:
                 with self._database.read() as session:
-                    length = queries.queue_length(session, at_most=self._settings.queue.max_queued_images)
-                    done = queries.done_since(session, now(session) - timedelta(seconds=RATE_OVER_S))
+                    length = backlog.queue_length(session, at_most=self._settings.queue.max_queued_images)
+                    done = backlog.done_since(session, now(session) - timedelta(seconds=RATE_OVER_S))
                 self._queue = _Queue(length, done / RATE_OVER_S, self._clock())
             return self._queue

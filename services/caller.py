@@ -1,4 +1,4 @@
-"""For whom something is done."""
+"""The user for whom the application does something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checkpoints of models in the blob store, where every host of a service finds them, beside the images' bytes."""
+"""The checkpoints of models. They lie in the blob store, beside the images, so that every host can read them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import BlobMissing, ModelInvalid, StorageFull
+from core.errors import BlobDamaged, BlobMissing, ModelInvalid, StorageFull
 from model import files, registry, weights
 from model.registry import Entry
 from storage.base import BlobStore, storage_errors
@@ -24,7 +24,7 @@ def put(store: BlobStore, file: Path) -> Entry:
         ModelInvalid: not a checkpoint that this version can run.
         StorageUnavailable: the store takes nothing.
     """
-    weights.check(file, files.read_card(file))  # found out now, not when a worker loads it
+    weights.check(file, files.read_card(file))  # so that no worker finds out only when it loads it
     entry = registry.entry(file)
     with store.spool(MAX_BYTES) as spool:
         with file.open("rb") as source:
@@ -39,7 +39,7 @@ def put(store: BlobStore, file: Path) -> Entry:
 
 @contextmanager
 def fetched(store: BlobStore, sha256: str) -> Iterator[Entry]:
-    """The checkpoint of this hash as a file of this host, for the time of the block. The shipped one is there already.
+    """The checkpoint of this hash as a file on this host, for the time of the block. The shipped one is a file anyway.
 
     Raises:
         ModelInvalid: it is not in the store, or damaged there.
@@ -57,10 +57,14 @@ def fetched(store: BlobStore, sha256: str) -> Iterator[Entry]:
             raise ModelInvalid(
                 f"The checkpoint of the model {sha256[:12]} is not in the image storage; import it again."
             ) from None
+        except BlobDamaged as error:
+            raise _damaged(sha256) from error
         try:
             entry = registry.entry(path, sha256)
         except ModelInvalid as error:
-            raise ModelInvalid(
-                f"The checkpoint of the model {sha256[:12]} is damaged in the image storage; import it again."
-            ) from error
+            raise _damaged(sha256) from error
         yield entry
+
+
+def _damaged(sha256: str) -> ModelInvalid:
+    return ModelInvalid(f"The checkpoint of the model {sha256[:12]} is damaged in the image storage; import it again.")

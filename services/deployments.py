@@ -30,7 +30,7 @@ class KnownModel:
 
 
 def primary_sha256(session: Session) -> str:
-    """Of the model that workers shall run.
+    """The sha256 of the model that workers shall run.
 
     Raises:
         ModelInvalid: it is the shipped one, and its file is damaged.
@@ -51,11 +51,11 @@ class Deployments:
         with self._database.read() as session:
             primary = deployments.wanted(session).primary
             rows = [row for row in deployments.models(session) if row.sha256 != shipped.sha256]
-        there = [row for row in rows if row.sha256 == primary or self._store.exists(row.sha256)]
-        return [KnownModel(shipped.name, shipped.sha256, shipped.card), *map(_known, there)]
+        stored = [row for row in rows if row.sha256 == primary or self._store.exists(row.sha256)]
+        return [KnownModel(shipped.name, shipped.sha256, shipped.card), *map(_known, stored)]
 
     def get(self, key: str) -> KnownModel:
-        """The model of this name, or whose sha256 begins so; `default` is the shipped one.
+        """The model whose name is `key` or whose sha256 begins with it; `default` is the shipped one.
 
         Raises:
             ModelInvalid: none or more than one.

@@ -1,4 +1,4 @@
-"""Names of files: stored as they were sent, so that whoever sent them finds them again, and cleaned to be shown."""
+"""Names of files: stored as they were sent, so that their sender finds them again, and shown without odd characters."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ UNNAMED = "unnamed"
 
 
 def stored(filename: str) -> str:
-    """`filename` as it was sent, but for what no database holds: NUL, half a surrogate pair, all but the end."""
-    kept = "".join("\N{REPLACEMENT CHARACTER}" if _is_unstorable(c) else c for c in filename)
-    return kept[-MAX_FILENAME:] or UNNAMED
+    """`filename` as it was sent, without NUL and half surrogate pairs, which no database stores, cut to its end."""
+    storable = "".join("\N{REPLACEMENT CHARACTER}" if _is_unstorable(c) else c for c in filename)
+    return storable[-MAX_FILENAME:] or UNNAMED
 
 
 def shown(filename: str) -> str:
-    """A stored name as pages and sentences have it."""
+    """A stored name as pages and sentences show it."""
     return clean(filename) or UNNAMED
 
 
 def clean(text: str) -> str:
-    """`text` fit to be shown: no control, format or unassigned characters, at most 512, the end being kept."""
+    """`text` without control, format and unassigned characters; the last 512 characters of it."""
     visible = "".join(c for c in text if not unicodedata.category(c).startswith("C"))
     return visible.strip()[-MAX_FILENAME:]
 

@@ -28,7 +28,7 @@ class IncomingFile:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A file that was not taken; nothing of it is kept."""
+    """A file that was not taken in; its bytes are not kept."""
 
     filename: str
     code: str
@@ -37,7 +37,7 @@ class Rejected:
 
 
 class FileStore:
-    """Blob before row: what is stored here and never becomes a row is removed by the sweeper."""
+    """Stores files before they have a row. The sweeper removes a file that never gets one."""
 
     def __init__(self, settings: Settings, store: BlobStore, guard: StorageGuard) -> None:
         self._settings = settings
@@ -48,8 +48,8 @@ class FileStore:
         """Each file stored or rejected, in order. One bad file costs no other.
 
         Raises:
-            StorageFull: there was no space for any.
-            StorageUnavailable: it refuses, or it vanished while the files came.
+            StorageFull: there was no space for any of them.
+            StorageUnavailable: the storage refuses, or it went away while the files arrived.
         """
         stored = [self._store_one(file) for file in files]
         if any(isinstance(item, NewImage) for item in stored):

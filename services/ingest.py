@@ -1,10 +1,10 @@
-"""The one write path for images: pages, API, command line and DICOM receiver all end here.
+"""The one write path for images: pages, API, command line and DICOM receiver all use it.
 
     stream to a spool (hashed, capped) -> read the header -> blob -> row -> publish
 
-Blob before row: a crash between them leaves an orphan blob, never a row without bytes. Row before message: a crash
-between those leaves a queued row, which an idle worker finds by itself. The row says from its first moment that it is
-published (`jobs.add_images` tells why).
+Blob before row: a crash between the two leaves a blob without a row, never a row without bytes. Row before message: a
+crash between the two leaves a queued row, which an idle worker finds by itself. The row is marked as published from the
+start (`jobs.add_images` says why).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 
 class Ingest:
-    """One a process, shared by its threads. An upload is admitted, fills `spools`, and is received."""
+    """The write path of a process; shared by its threads. For each upload: `admit`, fill `spools`, `receive`."""
 
     def __init__(self, settings: Settings, database: Database, store: BlobStore, publisher: Publisher) -> None:
         self.guard = StorageGuard(database, store)
@@ -53,7 +53,7 @@ class Ingest:
         self._files = FileStore(settings, store, self.guard)
 
     def admit(self, caller: Caller, job_id: int | None = None, *, size_bytes: int = 0) -> None:
-        """Return if there is room for an upload to this job, or for a job of one urgent image.
+        """Return if there is room for an upload to this job, or for a new job of one interactive image.
 
         Raises:
             NotFound: no such job.
@@ -65,12 +65,12 @@ class Ingest:
         self.admission.admit(caller.user_id, priority, size_bytes=size_bytes)
 
     def spools(self) -> Spools:
-        """For the files of one upload; the caller closes them."""
+        """Spools for the files of one upload; the caller closes them."""
         limit = self._settings.limits.max_upload_bytes
         return Spools(self._store, self.guard, self.admission, max_file_bytes=limit)
 
     def receive(self, caller: Caller, job_id: int, files: Iterable[IncomingFile]) -> list[Image | Rejected]:
-        """Store `files` as images of a job, in order. One bad file is one `Rejected`.
+        """Store `files` as images of a job; the images in the same order, with a `Rejected` for each bad file.
 
         Raises:
             NotFound: no such job.
@@ -118,7 +118,7 @@ class Ingest:
         with self._database.begin() as session:
             job, _ = create_job(session, user_id=caller.user_id, name=name, priority=priority)
             images = self._add(session, caller, job, new)
-            _note_rejected(session, job, stored)
+            _record_rejected(session, job, stored)
         return self._publish(job, images, stored)
 
     def receive_single(self, caller: Caller, file: IncomingFile) -> Image | Rejected:
@@ -127,10 +127,10 @@ class Ingest:
         return received
 
     def reject(self, job_id: int, files: Iterable[Rejected]) -> None:
-        """Note files that their sender found to be no images, or could not read. Raises NotFound."""
+        """Record files that their sender could not read, or found to be no images. Raises NotFound."""
         named = [Rejected(filenames.stored(file.filename), file.code, filenames.clean(file.message)) for file in files]
         with self._database.begin() as session:
-            _note_rejected(session, lock_job(session, job_id, Lock.ADD), named)
+            _record_rejected(session, lock_job(session, job_id, Lock.ADD), named)
 
     def _priority(self, job_id: int) -> Priority:
         with self._database.read() as session:
@@ -142,11 +142,11 @@ class Ingest:
             if job.cancelled_at is not None:
                 raise Conflict(f"Job {job_id} was cancelled; retry it first, or start a new one.")
             images = self._add(session, caller, job, [item for item in stored if isinstance(item, NewImage)])
-            _note_rejected(session, job, stored)
+            _record_rejected(session, job, stored)
         return self._publish(job, images, stored)
 
     def _add(self, session: Session, caller: Caller, job: Job, new: Sequence[NewImage]) -> list[Image]:
-        """Rows for bytes that are stored. Raises StorageUnavailable: a deletion has just removed some of them."""
+        """Add rows for stored bytes. Raises StorageUnavailable: a deletion has just removed some of them."""
         if not lock_blobs(session, (item.sha256 for item in new), self._store.exists):
             raise StorageUnavailable("The last job with one of these images was deleted at this moment.")
         at = now(session)
@@ -158,9 +158,9 @@ class Ingest:
     def _publish(
         self, job: Job, images: Sequence[Image], stored: Sequence[NewImage | Rejected]
     ) -> list[Image | Rejected]:
-        """Wake the workers for the committed `images` of a job; the answer for each of the files that were `stored`.
+        """Wake the workers for the committed `images` of a job; return what became of each file in `stored`.
 
-        Also for those that were there before: one message too many finds nothing to do.
+        Images that were in the job before are published too: a worker that is woken in vain does no harm.
         """
         log.info("images_accepted", job_id=job.id, image_ids=[image.id for image in images])
         queued = sorted({image.id for image in images if image.state is ImageState.QUEUED})
@@ -169,8 +169,8 @@ class Ingest:
         return [item if isinstance(item, Rejected) else next(rest) for item in stored]
 
 
-def _note_rejected(session: Session, job: Job, stored: Sequence[NewImage | Rejected]) -> None:
-    """Keep what was rejected with the job, but for what is sent again once there is space."""
+def _record_rejected(session: Session, job: Job, stored: Sequence[NewImage | Rejected]) -> None:
+    """Record rejected files with their job, except those that are sent again once the disk has space."""
     rejections.forget(session, job.id, (item.filename for item in stored if isinstance(item, NewImage)))
     rejected = [item for item in stored if isinstance(item, Rejected) and item.code != StorageFull.code]
     new = [NewRejection(item.filename, item.code, item.message, item.sha256) for item in rejected]

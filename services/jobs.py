@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from core.errors import NotFound, beyond_retry
 from core.plural import counted
-from db import jobs, queries
+from db import jobs
 from db.audit import Action, Kind
-from db.queries import Progress
+from db.listing import images
+from db.progress import Progress, count_beyond_retry, progress_of
 from db.session import Database, now
 from db.states import ImageState, Priority
 from db.tables import Image, Job
@@ -22,7 +23,8 @@ MAX_ID = 2**63 - 1
 """The largest id that a database holds; a larger number would be an error of PostgreSQL, and names nothing."""
 MAX_NAME_CHARS = 200
 PUBLISH_AT_ONCE = 1000
-"""Images published while somebody waits for the answer. A worker that wakes takes all; the sweeper publishes others."""
+"""Images that are published while somebody waits for the answer. Woken workers claim all that are queued, published or
+not, and the sweeper publishes the rest."""
 
 
 def get_job(session: Session, job_id: int) -> Job:
@@ -31,11 +33,11 @@ def get_job(session: Session, job_id: int) -> Job:
 
 
 class Lock(Enum):
-    """What a transaction is about to do to a job, and so how PostgreSQL locks its row. SQLite has one lock for all."""
+    """What a transaction is about to do to a job, which decides how PostgreSQL locks its row. SQLite has one lock."""
 
-    ADD = "images or reviews of it are added: many may at once"
-    CHANGE = "it is cancelled or retried"
-    DELETE = "it is deleted"
+    ADD = "add images or reviews: several transactions may do this at once"
+    CHANGE = "cancel or retry it"
+    DELETE = "delete it"
 
 
 _FOR_UPDATE: dict[Lock, dict[str, bool] | bool] = {
@@ -46,13 +48,13 @@ _FOR_UPDATE: dict[Lock, dict[str, bool] | bool] = {
 
 
 def lock_job(session: Session, job_id: int, lock: Lock) -> Job:
-    """The job, which nobody else deletes before this transaction ends. Raises NotFound as `get_job`."""
+    """Find a job and lock its row: nobody else deletes it before this transaction ends. Raises NotFound."""
     return _job(session, job_id, lock=_FOR_UPDATE[lock])
 
 
 def get_image(session: Session, image_id: int) -> Image:
     """An image with its job, predictions and reviews. Raises NotFound: there is none, or its job is deleted."""
-    image = queries.image(session, image_id) if image_id <= MAX_ID else None
+    image = images.get(session, image_id) if image_id <= MAX_ID else None
     if image is None:
         raise NotFound(f"There is no image {image_id}.")
     return image
@@ -104,7 +106,7 @@ class Jobs:
                 client_key=client_key,
                 expected_images=expected_images,
             )
-            return job, queries.progress(session, job), new
+            return job, progress_of(session, job), new
 
     def cancel(self, caller: Caller, job_id: int) -> int:
         """Cancel what is still queued of a job; how many images. Raises NotFound."""
@@ -122,7 +124,7 @@ class Jobs:
         with self._database.begin() as session:
             job = lock_job(session, job_id, Lock.CHANGE)
             image_ids = jobs.retry(session, job, published_at=now(session))
-            left = queries.beyond_retry(session, job)
+            left = count_beyond_retry(session, job)
             caller.record(session, Action.RETRIED, Kind.JOB, job_id, counted(len(image_ids), "image"))
         publish(self._database, self._publisher, image_ids[:PUBLISH_AT_ONCE], job.priority)
         return len(image_ids), left

@@ -1,4 +1,4 @@
-"""Takes over what lies in the folder of models: checkpoints that were put there, and a choice of the release before.
+"""Imports what lies in the folder of models: checkpoints, and the choice that a release before had stored there.
 
 Until release 0.1 a service kept its models as files, and the file `active` named the one in use.
 """

@@ -1,4 +1,4 @@
-"""Tell the workers of images that wait: a message on the broker for what the database says already."""
+"""Messages that wake the workers for queued images. The database says the same: a lost message loses no image."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def publish(database: Database, publisher: Publisher, image_ids: Sequence[int], 
         with database.begin() as session:
             jobs.unpublish(session, refused)
     except SQLAlchemyError as error:
-        # The images are committed: to answer that nothing was kept would be wrong. An idle worker finds them.
+        # Not an error of the request: its images are committed, and an idle worker finds them.
         log.warning("unpublish_failed", error=type(error).__name__, images=len(refused))

@@ -1,4 +1,4 @@
-"""The database of the settings, brought to this version's schema, and its image storage."""
+"""Brings the configured database to this version's schema, and sets up its image storage."""
 
 from __future__ import annotations
 

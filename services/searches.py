@@ -1,4 +1,4 @@
-"""Texts that a user searches for stand in the database; addresses, and so logs and histories, carry a key alone."""
+"""Texts that users search for. They are stored in the database, so that addresses, which logs keep, have only a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spools of one upload, and how many all uploads of a process may hold open together."""
+"""The spools of one upload, and how many spools all uploads of a process may keep open together."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from storage.base import BlobStore
 from storage.spool import Spool
 
 MAX_OPEN = 8000
-"""Of a process: half of the files that it may open (`cli.web`)."""
+"""Of one process: half of the files that the web process may open (`web.server.serve.OPEN_FILES`)."""
 
 
 class _Open:
-    """How many are open, of all uploads."""
+    """Counts the open spools of all uploads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,9 +42,9 @@ class Spools:
         self._spools: list[Spool] = []
 
     def new(self) -> Spool:
-        """An empty one; without space on the disk it takes nothing, and the files before it are left alone.
+        """An empty spool. If the disk has no space left it takes no bytes; the spools before it are not affected.
 
-        The storage is recognised anew for each: one that was mounted over a moment ago must get no file of ours.
+        Each call checks again that the storage is the right one: another may have been mounted in its place since.
 
         Raises:
             TooManyUploads: all uploads together hold too many files.
@@ -59,7 +59,7 @@ class Spools:
             raise
         self._spools.append(spool)
         try:
-            if len(self._spools) > 1:  # before the first one the admission of the upload has looked
+            if len(self._spools) > 1:  # for the first one, the admission of the upload has checked it
                 self._admission.check_space()
         except StorageFull:
             spool.give_up()

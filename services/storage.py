@@ -1,4 +1,4 @@
-"""Whether bytes may be taken and handed out: the image storage is the right one, and answers."""
+"""Whether bytes may be written and read: the image storage is the right one, and it answers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SILENT = f"The image storage has not answered within {LIMIT_S:g} seconds."
 
 
 class StorageGuard:
-    """One a process, shared by its threads."""
+    """Checks the storage for all requests of a process; shared by its threads."""
 
     def __init__(self, database: Database, store: BlobStore) -> None:
         self._check = StoreCheck(database, store, settles=True)
         self._probe = Probe(self._check.require, limit_s=LIMIT_S, fresh_s=FRESH_S)
 
     def start(self) -> None:
-        """Ask without waiting for the answer."""
+        """Begin a check without waiting for its result."""
         self._probe.start()
 
     def require(self) -> None:
-        """Return if an upload may be taken; the answer may be a second old.
+        """Return if an upload may be accepted; the check may be a second old.
 
         Raises:
             StorageUnavailable: it is missing, foreign or silent.
@@ -37,5 +37,5 @@ class StorageGuard:
             raise StorageUnavailable(SILENT) from None
 
     def require_now(self) -> None:
-        """The same of this moment: before rows are committed for bytes that were just stored."""
+        """Like `require`, with a check made now: before rows are committed for bytes that were just stored."""
         self._check.require()

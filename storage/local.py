@@ -56,7 +56,7 @@ class LocalBlobStore:
         return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:
-        """Keep the spool's bytes, durably; returns their sha256. The spool is used up.
+        """Store the spool's bytes durably; returns their sha256. The spool is used up.
 
         What is there already is replaced: it may be damaged, and is young again for `stored_before`.
         """

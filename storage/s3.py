@@ -17,7 +17,7 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
-from core.errors import BlobMissing, StorageUnavailable
+from core.errors import BlobDamaged, BlobMissing, StorageUnavailable
 from core.settings import Settings
 from storage import marker
 from storage.base import SHA256_HEX, checked, missing, storage_errors
@@ -91,7 +91,7 @@ class S3BlobStore:
         return new_spool(self._spools, max_bytes)
 
     def put(self, spool: Spool) -> str:
-        """Keep the spool's bytes; returns their sha256 once the server has them. The spool is used up.
+        """Store the spool's bytes; returns their sha256 once the server has them. The spool is used up.
 
         What is there already is replaced: it may be damaged, and is young again for `stored_before`.
         """
@@ -108,7 +108,7 @@ class S3BlobStore:
         return sha256
 
     def open(self, sha256: str) -> BinaryIO:
-        """Raises BlobMissing: there is no such blob."""
+        """Raises BlobMissing: there is no such blob. Raises BlobDamaged: its bytes are not those of its name."""
         key = _key(sha256)
         file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES))  # noqa: SIM115  # the caller's
         try:
@@ -119,7 +119,7 @@ class S3BlobStore:
                     with storage_errors("buffer bytes of"):
                         file.write(piece)
             if digest.hexdigest() != sha256:
-                raise StorageUnavailable("The image storage gave other bytes than were stored.")
+                raise BlobDamaged("The image storage gave other bytes than were stored.")
         except BaseException:
             file.close()
             raise

@@ -24,15 +24,15 @@ from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing import factories, postgres
 from tests.testing.fakes import FakeEngine, fake_model
+from tests.testing.paths import REPOSITORY
 from tests.testing.postgres import PostgresServer
 from tests.testing.settings import make_settings
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 from worker.pipeline import Pipeline
 from worker.tasks import register
 
 PASSWORD = "correct horse battery"
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +134,7 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
+def backends(settings: Settings, migrated_sqlite: Path) -> Iterator[Backends]:
     """SQLite, a blob store in a temporary directory, fakeredis, and a Celery that only queues into memory."""
     settings.storage.data_dir.mkdir()
     shutil.copy(migrated_sqlite, settings.storage.data_dir / "pneumoscreen.db")
@@ -143,7 +143,7 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
         factories.model(session)
     store = LocalBlobStore(settings.storage.blobs)
     stores.adopt(database, store)
-    yield Services(
+    yield Backends(
         settings=settings,
         database=database,
         store=store,
@@ -156,31 +156,31 @@ def services(settings: Settings, migrated_sqlite: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def pipeline(services: Services, engine: FakeEngine) -> Iterator[Pipeline]:
-    pipeline = Pipeline(services.settings, services.database, services.store, lambda: fake_model(engine), "test-worker")
+def pipeline(backends: Backends, engine: FakeEngine) -> Iterator[Pipeline]:
+    pipeline = Pipeline(backends.settings, backends.database, backends.store, lambda: fake_model(engine), "test-worker")
     yield pipeline
     pipeline.close()
 
 
 @pytest.fixture
-def eager(services: Services, pipeline: Pipeline) -> Services:
-    """The same services with a Celery that runs the worker's task in place."""
-    services.celery.conf.update(task_always_eager=True, task_eager_propagates=True)
-    register(services.celery, pipeline)
-    return services
+def eager(backends: Backends, pipeline: Pipeline) -> Backends:
+    """The same backends with a Celery that runs the worker's task in place."""
+    backends.celery.conf.update(task_always_eager=True, task_eager_propagates=True)
+    register(backends.celery, pipeline)
+    return backends
 
 
 @pytest.fixture
-def app(services: Services) -> Flask:
-    app = create_app(services.settings, services)
+def app(backends: Backends) -> Flask:
+    app = create_app(backends.settings, backends)
     app.testing = True
     return app
 
 
 @pytest.fixture
-def token(services: Services) -> str:
+def token(backends: Backends) -> str:
     """An API token of the admin `ada`, whose password is PASSWORD."""
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         owner = factories.user(session, password=PASSWORD)
         return users.create_token(session, owner, now=now(session))
 

@@ -17,12 +17,12 @@ blueprint = Blueprint("api_docs", __name__, static_folder=SWAGGER_FILES, static_
 
 @blueprint.get("/openapi.json")
 def document() -> dict[str, Any]:
-    made = cast(dict[str, Any], cast(OpenAPI, current_app).api_doc)
-    return made | {"paths": {path: _with_problems(operations) for path, operations in made["paths"].items()}}
+    generated = cast(dict[str, Any], cast(OpenAPI, current_app).api_doc)
+    return generated | {"paths": {path: _with_problems(operations) for path, operations in generated["paths"].items()}}
 
 
 def _with_problems(operations: dict[str, Any]) -> dict[str, Any]:
-    """The operations of a path; flask-openapi3 calls every body JSON, where errors have a type of their own."""
+    """The operations of a path with the media type of errors, for which flask-openapi3 writes `application/json`."""
     return {
         method: operation
         | {"responses": {status: _as_problem(answer) for status, answer in operation["responses"].items()}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 from flask import Response
 from flask_openapi3.models.info import Info
@@ -23,11 +24,11 @@ from web import (
     problems,
     request_ids,
 )
+from web.backends import Backends, connect_all
 from web.health import endpoints
 from web.intake import refusals
 from web.intake.json_depth import ShallowJSON
 from web.intake.upload_request import UploadRequest
-from web.services import Services, connect_all
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -44,13 +45,13 @@ PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
     for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "serial", "usb")
 )
-"""What no page needs, and an injected script should not have either."""
+"""Features that no page needs; an injected script must not have them either."""
 HSTS = f"max-age={365 * 24 * 3600}"
-"""Of this host alone: what else a hospital's domain serves is not ours to say."""
+"""For this host alone: other hosts of the hospital's domain may be served without HTTPS."""
 
 
-def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
-    """A Flask application; `services` stands in for the real ones in tests.
+def create_app(settings: Settings, backends: Backends | None = None) -> OpenAPI:
+    """Make a Flask application. Tests give `backends` in place of the real ones.
 
     Raises:
         ConfigurationError: there is no secret key to make CSRF tokens of.
@@ -65,24 +66,14 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
     )
     app.request_class = UploadRequest
     app.json = ShallowJSON(app)
-    app.config.update(
-        SECRET_KEY=settings.security.signing_key,
-        MAX_CONTENT_LENGTH=settings.limits.max_request_bytes,
-        MAX_FORM_PARTS=api.MAX_FILES_PER_REQUEST + 10,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.security.cookie_secure,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.security.session_absolute_hours),
-        WTF_CSRF_CHECK_DEFAULT=False,  # web.auth checks it, once it knows that a cookie and no token is used
-        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
-    )
+    app.config.update(_flask_settings(settings))
     if settings.security.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.security.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
-    deps = dependencies.install(app, settings, services or connect_all(settings))
+    deps = dependencies.install(app, settings, backends or connect_all(settings))
     request_ids.install(app, trust_proxy=settings.security.trusted_proxies > 0)
     refusals.install(app)
-    if services is None:
-        deps.ingest.guard.start()  # a new database gets its store now, not with the first upload
+    if backends is None:
+        deps.ingest.guard.start()  # gives a new database its store now, not with the first upload
     CSRFProtect(app)
     errors.install(app)
     auth.install(app, deps.database)
@@ -95,6 +86,20 @@ def create_app(settings: Settings, services: Services | None = None) -> OpenAPI:
         app.after_request(_https_only)
     permissions.check_routes(app)
     return app
+
+
+def _flask_settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "SECRET_KEY": settings.security.signing_key,
+        "MAX_CONTENT_LENGTH": settings.limits.max_request_bytes,
+        "MAX_FORM_PARTS": api.MAX_FILES_PER_REQUEST + 10,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.security.cookie_secure,
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=settings.security.session_absolute_hours),
+        "WTF_CSRF_CHECK_DEFAULT": False,  # web.auth checks it, once it knows that a cookie and no token is used
+        "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
+    }
 
 
 def _harden(response: Response) -> Response:

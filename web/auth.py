@@ -1,4 +1,7 @@
-"""Who is asking: a browser with a signed-in session or a program with a token; `web.permissions` says what each may."""
+"""Who sends a request: a browser with a signed-in session, or a program with a token.
+
+`web.permissions` says what each of them may do.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class NotSignedIn(Unauthorized):
 
 
 class StaleForm(BadRequest):
-    """Of another site, or made before the browser's present session: its CSRF token is not that of the session."""
+    """The CSRF token is not that of the session: the form is of another site, or older than the session."""
 
     problem_code = "stale_form"
     description = "The page is from before the last sign-in, or its browser keeps no cookies. Reload it and try again."
@@ -59,18 +62,18 @@ def install(app: Flask, database: Database) -> None:
 
 def user() -> Identity:
     """The signed-in user of this request."""
-    found: Identity = current_user._get_current_object()
-    return found
+    identity: Identity = current_user._get_current_object()
+    return identity
 
 
 def caller() -> Caller:
-    """The signed-in user as the application's services know users, with the address of the client."""
+    """The signed-in user and the client's address, as `services` takes them."""
     who = user()
     return Caller(who.id, who.name, who.role, request.remote_addr)
 
 
 def check_headers() -> None:
-    """Refuse the current request, before any of its body is read, if its headers tell that it may not be made.
+    """Refuse the current request before any of its body is read, if its headers show that its sender may not make it.
 
     Raises:
         NotSignedIn: it has neither a token nor the cookie of a session.
@@ -91,14 +94,15 @@ def check_headers() -> None:
 def _check() -> None:
     check_headers()
     if request.endpoint is not None and _needs_csrf_token() and not g.get("csrf_checked", False):
-        # Only now: it reads the form, and with it whatever files somebody who may not would have us store.
+        # Only now, since it reads the whole form: somebody who may not send files must not have them stored first.
         _check_csrf_token(request.form.get(sessions.CSRF_FIELD))
 
 
 def _needs_csrf_token() -> bool:
-    """A browser adds its cookie to a request that another site started; a token of ours it cannot know.
+    """Whether the request changes something and its user was identified by a cookie.
 
-    So it depends on what the user was found by, not on a header that is there: anybody may add one that is no token.
+    A browser adds the cookie also to a request that another site started, but that site cannot know an API token. A
+    header `Authorization` alone proves nothing, since it may hold no valid token.
     """
     if request.method in SAFE_METHODS:
         return False
@@ -113,7 +117,7 @@ def _check_csrf_token(given: str | None) -> None:
 
 
 def _identify(incoming: Request) -> Identity | None:
-    """By a valid token; else, whatever else the request carries, by the cookie of a session."""
+    """Identify the user by a valid token; without one, by the cookie of a session."""
     deps = dependencies()
     return _by_token(deps, incoming) or _by_session(deps, incoming)
 
@@ -123,8 +127,8 @@ def _by_token(deps: Dependencies, incoming: Request) -> Identity | None:
     if scheme != "Bearer":
         return None
     with deps.database.read() as database:
-        found = users.check_token(database, token.strip(), now(database))
-        return _identity(found.user, users.scopes_of(found), by_token=True) if found else None
+        row = users.check_token(database, token.strip(), now(database))
+        return _identity(row.user, users.scopes_of(row), by_token=True) if row else None
 
 
 def _by_session(deps: Dependencies, incoming: Request) -> Identity | None:
@@ -133,13 +137,13 @@ def _by_session(deps: Dependencies, incoming: Request) -> Identity | None:
         row = sessions.signed_in(database, deps.settings, at)
         if row is None:
             return None
-        found, seen_at = _identity(row.user), row.seen_at
+        identity, seen_at = _identity(row.user), row.seen_at
     sessions.current().load(row.data)
     sessions.current().signed_in = True
     if at - seen_at >= rows.TOUCH_EVERY and UNATTENDED not in incoming.headers:
         with deps.database.begin() as database:
             rows.touch(database, sessions.current().id, at)
-    return found
+    return identity
 
 
 def _identity(user: User, scopes: frozenset[Scope] | None = None, *, by_token: bool = False) -> Identity:

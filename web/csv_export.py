@@ -18,41 +18,41 @@ from web.auth import caller
 
 
 def response(database: Database, filters: Filters, name: str, *, newest_first: bool) -> Response:
-    """All images that match, as a download called `name`; the audit log has it before its first line is sent."""
+    """All images that match, as a download called `name`. The audit log has the export before a line is sent."""
     kind, object_id = subject(filters)
     with database.begin() as session:
-        caller().record(session, Action.EXPORTED, kind, object_id, _narrowed_by(filters))
+        caller().record(session, Action.EXPORTED, kind, object_id, _in_words(filters))
     answer = Response(_lines(database, filters, newest_first=newest_first), mimetype="text/csv")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
 
 def subject(filters: Filters) -> tuple[Kind, int | None]:
-    """What the audit log calls a list of images: those of one job, or of all."""
+    """What the audit log calls a list of images: the images of one job, or results of all jobs."""
     return (Kind.RESULTS, None) if filters.job_id is None else (Kind.JOB, filters.job_id)
 
 
-def _narrowed_by(filters: Filters) -> str:
-    """For the audit log: without the searched part of a file name, which may be a patient's."""
+def _in_words(filters: Filters) -> str:
+    """The filters for the audit log, without the part of a file name that was searched for: it may be a patient's."""
     parts = [f"{name} {value}" for name in ("state", "decision") if (value := getattr(filters, name))]
     parts += [f"{name} {value:%Y-%m-%d %H:%M}" for name in ("since", "until") if (value := getattr(filters, name))]
     return ", ".join([*parts, "part of a file name"] if filters.filename else parts)
 
 
 def _lines(database: Database, filters: Filters, *, newest_first: bool) -> Iterator[str]:
-    """A piece for each page of rows."""
+    """Yield the lines of one page of rows at a time."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
     for rows in _pages(database, filters, newest_first=newest_first):
         writer.writerows(map(cells, rows))
-        yield _taken(buffer)
+        yield _take(buffer)
 
 
 def _pages(database: Database, filters: Filters, *, newest_first: bool) -> Iterator[Sequence[Row]]:
-    """Images, then the rejected files if it is a whole job that is exported.
+    """Yield the images, then, if a whole job is exported, its rejected files.
 
-    Each page is a short transaction: while a slow reader takes it, none is open.
+    Each page is read in a short transaction; none is open while a slow client takes the lines.
     """
     cursor: int | None = 0
     while cursor is not None:
@@ -71,7 +71,8 @@ def _pages(database: Database, filters: Filters, *, newest_first: bool) -> Itera
         cursor = rejected.next_cursor
 
 
-def _taken(buffer: io.StringIO) -> str:
+def _take(buffer: io.StringIO) -> str:
+    """Empty the buffer; the text that was in it."""
     text = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()

@@ -15,8 +15,8 @@ from services.ingest import Ingest
 from services.jobs import Jobs
 from services.view_log import ViewLog
 from storage.base import BlobStore
+from web.backends import Backends
 from web.health.service_health import ServiceHealth
-from web.services import Services
 
 _KEY = "pneumoscreen"
 
@@ -33,24 +33,24 @@ class Dependencies:
     view_log: ViewLog
 
 
-def install(app: Flask, settings: Settings, services: Services) -> Dependencies:
-    """Give `app` what its views ask `dependencies` for."""
-    database, store = services.database, services.store
-    publisher = CeleryPublisher(services.celery, settings.images_per_message)
+def install(app: Flask, settings: Settings, backends: Backends) -> Dependencies:
+    """Make what the views of `app` get from `dependencies()`."""
+    database, store = backends.database, backends.store
+    publisher = CeleryPublisher(backends.celery, settings.images_per_message)
     ingest = Ingest(settings, database, store, publisher)
     app.extensions[_KEY] = made = Dependencies(
         settings=settings,
         database=database,
         store=store,
-        broker=services.broker,
+        broker=backends.broker,
         ingest=ingest,
         jobs=Jobs(database, publisher),
-        health=ServiceHealth(settings, database, store, services.broker, ingest.guard),
+        health=ServiceHealth(settings, database, store, backends.broker, ingest.guard),
         view_log=ViewLog(database),
     )
     return made
 
 
 def dependencies() -> Dependencies:
-    """Those of the application that handles the current request. A view takes them once and hands them on."""
+    """The dependencies of the current request's application. A view calls this once, and passes on what it needs."""
     return cast(Dependencies, current_app.extensions[_KEY])

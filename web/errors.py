@@ -1,4 +1,4 @@
-"""What every error is answered with: the one place that knows the HTTP status of an error of `core.errors`."""
+"""The answer to every error: the one place that knows the HTTP status of an error of `core.errors`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from web.dependencies import dependencies
 from web.problems import answer, problem
 
 RETRY_AFTER_S = 5
-"""While the database is away."""
+"""How long a client should wait while the database does not answer."""
 
 STATUSES: Mapping[type[PneumoscreenError], int] = {
     NotFound: 404,
@@ -43,9 +43,9 @@ STATUSES: Mapping[type[PneumoscreenError], int] = {
 }
 """By the nearest class of an error. An error that is not here is a fault of ours."""
 REJECTED = {TooLarge.code: 413, UnsupportedType.code: 415}
-"""By the code of a file that was rejected alone; others are 422."""
+"""Statuses by code, for an upload whose only file was rejected; other codes are 422."""
 OPERATORS = frozenset({429, 503, 507})
-"""What an operator can do something about, and so finds in the log."""
+"""An operator can do something about these, so they are logged."""
 NOT_KEPT = {
     503: "Nothing of this request was kept: send it again.",
     507: "Nothing of this request was kept: send it again later.",
@@ -56,10 +56,10 @@ log = structlog.get_logger()
 
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(PneumoscreenError, domain_error)
+    app.register_error_handler(PneumoscreenError, application_error)
     app.register_error_handler(DataError, _not_storable)
     app.register_error_handler(OperationalError, _database_away)
-    app.register_error_handler(PoolTimeout, _database_away)  # every connection of the pool hangs in the database
+    app.register_error_handler(PoolTimeout, _database_away)  # the database answers on none of the pool's connections
     app.register_error_handler(InternalError, _database_away)  # PostgreSQL ended a write that did nothing for too long
     app.register_error_handler(Exception, _crash)
 
@@ -92,8 +92,8 @@ def _too_large() -> str:
     )
 
 
-def domain_error(error: PneumoscreenError) -> Response:
-    """The answer to what the application refused or found missing."""
+def application_error(error: PneumoscreenError) -> Response:
+    """The answer to an error that `services` or anything below it raised."""
     if isinstance(error, BlobMissing):
         error = _store_away() or error  # the bytes may well be there once the store is back
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
@@ -108,12 +108,12 @@ def domain_error(error: PneumoscreenError) -> Response:
 
 
 def rejected(file: Rejected) -> Response:
-    """The answer to an upload of one file that was not taken."""
+    """The answer to an upload whose only file was rejected."""
     return problem(REJECTED.get(file.code, 422), f"{filenames.shown(file.filename)}: {file.message}", file.code)
 
 
 def _store_away() -> StorageUnavailable | None:
-    """What is wrong with the image storage as a whole."""
+    """The error of the image storage as a whole; None if it works."""
     try:
         dependencies().ingest.guard.require()
     except StorageUnavailable as away:

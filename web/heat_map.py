@@ -11,7 +11,7 @@ from imaging.cam import tint, unpack
 
 COLOUR = (255, 120, 0)
 OPACITY = 0.65
-"""Of the strongest place; the X-ray stays to be seen through it."""
+"""Where the map is strongest. The X-ray must be visible through it."""
 
 
 def render(cam: bytes, threshold: float) -> bytes:

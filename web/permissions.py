@@ -1,7 +1,7 @@
 """Who may do what: one table of roles, one of routes. A route that is not in it stops the application from starting.
 
 SECURITY.md explains the choices. `web.auth` asks `enforce` before any view runs; a view asks `may` only to leave out
-what its reader could not use, and `narrowed` to list no more than the reader may see.
+what its reader could not use, and `visible_to` to list no more than the reader may see.
 """
 
 from __future__ import annotations
@@ -132,11 +132,11 @@ ROUTES: Mapping[str, Permission] = {
     "pages.audit": P.AUDIT,
     "pages.search_audit": P.AUDIT,
 }
-"""Endpoint -> permission. The application does not start while one is missing, or one too many is here."""
+"""Endpoint -> permission. The application does not start while an endpoint is missing here, or does not exist."""
 
 
-class Asking(Protocol):
-    """A signed-in user. `scopes` is None for a session, and for a token that may all its user may."""
+class Principal(Protocol):
+    """A signed-in user. `scopes` is None for a session, and for a token that may do all that its user may do."""
 
     @property
     def id(self) -> int: ...
@@ -147,7 +147,11 @@ class Asking(Protocol):
 
 
 def check_routes(app: Flask) -> None:
-    """Raises RuntimeError: a route has no permission, a permission no route, or nobody could tell whose it is."""
+    """Check `ROUTES` against the routes of `app`.
+
+    Raises:
+        RuntimeError: a route has no permission, a permission no route, or a route for own jobs names no job.
+    """
     served = {rule.endpoint for rule in app.url_map.iter_rules()}
     if wrong := served ^ ROUTES.keys():
         raise RuntimeError(f"web/permissions.py and the routes disagree about: {', '.join(sorted(wrong))}.")
@@ -158,7 +162,7 @@ def check_routes(app: Flask) -> None:
 
 
 def _may_be_own(permission: Permission) -> bool:
-    """Lists narrow themselves."""
+    """Whether some role has it for its own jobs only. A list is no such route: it leaves out what is not visible."""
     return permission is not P.LIST_IMAGES and any(of.get(permission) is R.OWN for of in ROLES.values())
 
 
@@ -166,7 +170,7 @@ def is_public(endpoint: str) -> bool:
     return ROUTES.get(endpoint) is P.PUBLIC
 
 
-def reach(who: Asking, permission: Permission) -> Reach:
+def reach(who: Principal, permission: Permission) -> Reach:
     """How far a permission of this user, with this token, extends."""
     if permission in (P.PUBLIC, P.ACCOUNT):
         return R.ANY
@@ -175,29 +179,29 @@ def reach(who: Asking, permission: Permission) -> Reach:
     return ROLES[who.role].get(permission, R.NONE)
 
 
-def may(who: Asking, permission: Permission, owner_id: int) -> bool:
-    """Whether it extends to a job of `owner_id`."""
-    found = reach(who, permission)
-    return found is R.ANY or (found is R.OWN and owner_id == who.id)
+def may(who: Principal, permission: Permission, owner_id: int) -> bool:
+    """Whether `who` has the permission for a job of the user `owner_id`."""
+    extent = reach(who, permission)
+    return extent is R.ANY or (extent is R.OWN and owner_id == who.id)
 
 
-def narrowed(who: Asking) -> int | None:
-    """The one user whose images a list may show to `who`; None: everybody's."""
+def visible_to(who: Principal) -> int | None:
+    """The user whose images lists may show to `who`; None: images of all users."""
     return None if reach(who, P.LIST_IMAGES) is R.ANY else who.id
 
 
-def may_open(who: Asking, endpoint: str) -> bool:
+def may_open(who: Principal, endpoint: str) -> bool:
     """Whether a link to this page would lead `who` anywhere."""
     return reach(who, ROUTES[endpoint]) is not R.NONE
 
 
-def enforce(database: Database, who: Asking, endpoint: str) -> None:
+def enforce(database: Database, who: Principal, endpoint: str) -> None:
     """End the request with 403 unless `who` may make it. What does not exist is left to the view's 404."""
     permission = ROUTES[endpoint]
-    found = reach(who, permission)
-    if found is R.NONE:
+    extent = reach(who, permission)
+    if extent is R.NONE:
         _refuse(who, permission)
-    if found is R.OWN and permission is not P.LIST_IMAGES:
+    if extent is R.OWN and permission is not P.LIST_IMAGES:
         owner_id = _owner(database, request.view_args or {})
         if owner_id is not None and owner_id != who.id:
             _refuse(who, permission)
@@ -215,7 +219,7 @@ def _owner(database: Database, arguments: Mapping[str, Any]) -> int | None:
         return session.scalars(query).one_or_none()
 
 
-def _refuse(who: Asking, permission: Permission) -> None:
+def _refuse(who: Principal, permission: Permission) -> None:
     if who.scopes is not None and SCOPES[permission] not in who.scopes:
         abort(403, f"This token may not {permission}: it lacks the scope `{SCOPES[permission]}`.")
     whose = " of others" if ROLES[who.role].get(permission) is R.OWN else ""

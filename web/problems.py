@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from web import request_ids
 
 CODES = {413: "request_too_large", 422: "invalid_request"}
-"""Where the phrase of the standard library, which the code is made of otherwise, depends on Python's version."""
+"""Codes for statuses whose phrase depends on Python's version. All other codes are made from the phrase."""
 
 TITLES = {
     400: "That did not work",
@@ -25,7 +25,7 @@ TITLES = {
     503: "Out of service for the moment",
     507: "The image storage is full",
 }
-"""For people, who see a page; programs get the phrase of the standard."""
+"""Titles of error pages; problem documents have the phrase of the HTTP standard."""
 
 
 def problem(status: int, detail: str, code: str | None = None, **more: Any) -> Response:
@@ -44,7 +44,7 @@ def problem(status: int, detail: str, code: str | None = None, **more: Any) -> R
 
 
 def invalid_request(error: ValidationError) -> Response:
-    """What was wrong with a request's values, each by its place."""
+    """The answer to a request with wrong values: each field, and what is wrong with it."""
     errors = [
         {"field": ".".join(map(str, e["loc"])), "message": e["msg"]}
         for e in error.errors(include_url=False, include_input=False, include_context=False)

@@ -1,4 +1,4 @@
-"""Numbers and times as a person reads them, for pages and for whoever words what a page says."""
+"""Numbers and times as a person reads them, for pages and for the sentences on them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def was_were(number: int) -> str:
 
 
 def others_are_screened(number: int) -> str:
-    """What becomes of the files beside those that were rejected."""
+    """What happens to the files that were not rejected."""
     if not number:
         return "Nothing is being screened."
     return "The other one is being screened." if number == 1 else f"The other {number:,} are being screened."

@@ -1,4 +1,4 @@
-"""A number for each request, in every line it logs and in its answer, so that one image is followed to its result.
+"""A number for each request, in its answer and in every line that it logs, so that these lines can be found.
 
 A proxy that is trusted to name the client's address may also name the request: its own log then has the same number.
 """
@@ -16,16 +16,16 @@ log = structlog.get_logger()
 
 HEADER = "X-Request-ID"
 QUIET = frozenset({"static", "health.healthz", "health.readyz", "health.metrics"})
-"""Asked every few seconds by machines, or part of a page: no line of their own unless they fail."""
+"""Requests that machines make every few seconds, or that are part of a page. They are logged only if they fail."""
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
-"""Nothing that could be a sentence: whoever sends it could otherwise write a name into our logs."""
+"""A proxy's number must not be a sentence, or a client could write a name into our logs."""
 
 
 def install(app: Flask, *, trust_proxy: bool) -> None:
-    """Register before all other hooks of a request, so that what they log has the number too.
+    """Number the requests of `app`. Call this before other hooks are registered: what they log has the number then.
 
-    A line for each request names its endpoint and the numbers in its address, never the address: what people type into
-    one may be a patient's name.
+    The line of a request names its endpoint and the ids in its address, never the address itself, into which somebody
+    may have typed a patient's name.
     """
 
     def begin() -> None:
@@ -51,7 +51,7 @@ def install(app: Flask, *, trust_proxy: bool) -> None:
         return response
 
     def end(_error: BaseException | None) -> None:
-        """A thread serves many requests: what one has bound must not show in the lines of the next."""
+        """Forget the number: the thread goes on to another request."""
         structlog.contextvars.clear_contextvars()
 
     app.before_request(begin)

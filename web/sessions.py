@@ -28,7 +28,7 @@ _ID = re.compile(r"[\w-]{43}", re.ASCII)
 
 
 class ServerSession(SecureCookieSession):
-    """What the pages keep for one browser; `signed_in` once its row has been read."""
+    """What the pages keep for one browser. `signed_in` is true once its row has been read."""
 
     def __init__(self, app: Flask, session_id: str | None) -> None:
         super().__init__()
@@ -44,23 +44,23 @@ class ServerSession(SecureCookieSession):
         self.load({CSRF_FIELD: hmac.digest(key, b"csrf " + session_id.encode(), hashlib.sha256).hex()})
 
     def load(self, data: dict[str, Any]) -> None:
-        """Take over what the row holds, which is no change to be written."""
+        """Take over the data of the session's row. This is no change, so nothing is written back."""
         self.update(data)
         self.modified = False
 
     def data(self) -> dict[str, Any]:
-        """What belongs into the row."""
+        """The data to store in the session's row."""
         return {key: value for key, value in self.items() if key != CSRF_FIELD}
 
     def become(self, session_id: str) -> None:
-        """Be the session of this id, new and empty: nothing planted before a sign-in survives it."""
+        """Become the session of this id, new and empty: what somebody planted before a sign-in does not survive it."""
         self.clear()
         self._take_id(session_id)
         self.signed_in = self.set_cookie = True
         g.pop(CSRF_FIELD, None)
 
     def forget(self) -> None:
-        """Be the session of nobody."""
+        """Become the session of nobody."""
         self.become(sessions.new_id())
         self.signed_in = self.set_cookie = False
         self.drop_cookie = True
@@ -71,7 +71,7 @@ class ServerSessions(SessionInterface):
         self._database = database
 
     def open_session(self, app: Flask, request: Request) -> ServerSession:
-        """Asks no database: health and error pages have a session too."""
+        """The session, without reading its row: health and error pages have one too while the database is down."""
         given = request.cookies.get(self.get_cookie_name(app), "")
         return ServerSession(app, given if _ID.fullmatch(given) else None)
 
@@ -98,7 +98,7 @@ class ServerSessions(SessionInterface):
 
 
 def current() -> ServerSession:
-    """That of this request."""
+    """The session of this request."""
     return cast(ServerSession, cast(Any, session)._get_current_object())
 
 
@@ -109,7 +109,7 @@ def signed_in(database: DatabaseSession, settings: Settings, at: datetime) -> Br
 
 
 def begin(database: DatabaseSession, settings: Settings, user: User) -> None:
-    """Sign `user` in, in the caller's transaction; whoever was signed in with this browser no longer is."""
+    """Sign `user` in, in the caller's transaction, and sign out whoever was signed in with this browser."""
     ours = current()
     sessions.end(database, ours.id)
     ours.become(sessions.start(database, user, sessions.limits(settings), now(database)))

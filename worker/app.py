@@ -6,12 +6,13 @@ import os
 import secrets
 import signal
 import socket
+from functools import partial
 from typing import Any
 
 import structlog
 from celery import Celery
 from celery.apps import worker as celery_program
-from celery.signals import celeryd_after_setup, setup_logging, worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 
 from core import logs
 from core.errors import ConfigurationError, ModelInvalid
@@ -19,7 +20,7 @@ from core.queue import QUEUES, make_celery
 from core.settings import Settings
 from db import deployments, workers
 from db.limits import within
-from db.session import Database, now
+from db.session import Database
 from model import engines, registry
 from services import models_folder
 from storage.open import open_store
@@ -51,11 +52,7 @@ def run(settings: Settings) -> int:
     pipeline = Pipeline(settings, database, store, deployed.load, name, deployed)
     heartbeat = Heartbeat(settings, database, pipeline)
 
-    def prepare() -> None:
-        _require_choice_taken_over(settings, database)
-        _announce(database, pipeline)
-        heartbeat.start()
-
+    prepare = partial(_prepare, settings, database, pipeline, heartbeat)
     screener = Screener(pipeline, prepare, settings.worker.idle_check_s)
 
     def close() -> None:
@@ -89,6 +86,16 @@ def _require_engine(settings: Settings) -> None:
         raise ConfigurationError(error.message) from error
 
 
+def _prepare(settings: Settings, database: Database, pipeline: Pipeline, heartbeat: Heartbeat) -> None:
+    """Load the first model and tell the database which one it is; or, if it is to end meanwhile, do nothing more."""
+    _require_choice_taken_over(settings, database)
+    heartbeat.start()
+    if pipeline.load_model():
+        heartbeat.beat()  # at once, since `up` waits for it
+        model = pipeline.model
+        log.info("worker_ready", model=model.name, sha256=model.sha256[:12], engine=model.engine.name)
+
+
 def _require_choice_taken_over(settings: Settings, database: Database) -> None:
     """See to it that no other model screens than the one that was chosen under the release before.
 
@@ -115,8 +122,25 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
 
     setup_logging.connect(_keep_our_logging, weak=False)
     worker_shutting_down.connect(on_shutting_down, weak=False)
-    celeryd_after_setup.connect(_check_shape, weak=False)
     celery_program.safe_say = lambda message, *_: log.info("celery_says", message=message)  # it would print
+    worker = _make_worker(app, name)
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _keep_our_logging(**_: Any) -> None:
+    """A receiver of this signal is what stops Celery from configuring logging over ours."""
+
+
+def _make_worker(app: Celery, name: str) -> Any:
+    """Celery's worker, with one thread and no message in advance.
+
+    A pool of processes hangs once torch has run in the parent, and two threads would share one model. The check stands
+    here and not in a receiver of Celery's signals: Celery logs what a receiver raises, and goes on.
+
+    Raises:
+        RuntimeError: a change of our code or of Celery made it another one.
+    """
     worker = app.Worker(
         hostname=f"pneumoscreen@{name}",
         pool="threads",
@@ -126,25 +150,10 @@ def _serve(app: Celery, name: str, shutdown: Shutdown) -> int:
         without_mingle=True,
         quiet=True,
     )
-    worker.start()
-    return int(worker.exitcode or 0)
-
-
-def _announce(database: Database, pipeline: Pipeline) -> None:
-    """Load the model and tell the database which one it is."""
-    model = pipeline.model
-    with database.begin() as session:
-        workers.register(
-            session, name=pipeline.name, engine=model.engine.name, model_sha256=model.sha256, now=now(session)
+    pool, prefetch = str(worker.pool_cls), app.conf.worker_prefetch_multiplier
+    if worker.concurrency != 1 or prefetch != 1 or "thread" not in pool:
+        raise RuntimeError(
+            "A worker must run one thread and prefetch one message; "
+            f"this one has the pool {pool}, concurrency {worker.concurrency} and prefetch {prefetch}."
         )
-    log.info("worker_ready", model=model.name, sha256=model.sha256[:12], engine=model.engine.name)
-
-
-def _keep_our_logging(**_: Any) -> None:
-    """A receiver of this signal is what stops Celery from configuring logging over ours."""
-
-
-def _check_shape(sender: str, instance: Any, conf: Any, **_: Any) -> None:
-    """A pool of processes hangs once torch has run in the parent; two threads would share one model."""
-    if instance.concurrency != 1 or conf.worker_prefetch_multiplier != 1 or "thread" not in str(instance.pool_cls):
-        raise ConfigurationError("A worker runs one thread and prefetches one message; start more processes instead.")
+    return worker

@@ -89,7 +89,7 @@ class _Passes(Generic[Item]):
         self._forwarded: dict[Batch[Item], tuple[LoadedModel, Future[list[Outcome]]]] = {}
 
     def decode(self, claimed: Claimed) -> Claimed:
-        """Begin with it; returns what it was given."""
+        """Have the images of what was claimed decoded; returns it as it was given."""
         for batch in () if isinstance(claimed, Nothing) else claimed:
             self._decoding[batch] = [
                 self._pool.submit(predict.decoded, self._source.read, item) for item in batch.items
@@ -103,16 +103,16 @@ class _Passes(Generic[Item]):
             self._forwarded[batch] = model, predicting
 
     def wait_for(self, batch: Batch[Item]) -> None:
-        """Raises DeviceLost."""
+        """Return once the network is through with the batch. Raises DeviceLost: only a new process can go on."""
         _, predicting = self._forwarded[batch]
         predicting.result()
 
     def outcomes(self, batch: Batch[Item]) -> tuple[list[tuple[Item, Outcome]], LoadedModel]:
-        """Of each item, and the model that they are of; once the network is through with the batch."""
+        """Wait until the network is through with the batch; return each item's outcome, and the model it is of."""
         model, predicting = self._forwarded.pop(batch)
         return list(zip(batch.items, predicting.result(), strict=True)), model
 
     def cancel(self) -> None:
-        """Predict nothing that nobody asks for any more, as after an error."""
+        """Take back what the network has not begun with: after an error nobody asks for it."""
         for _, predicting in self._forwarded.values():
             predicting.cancel()

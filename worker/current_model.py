@@ -20,6 +20,11 @@ class CurrentModel:
         self._deployed = deployed
         self._model: LoadedModel | None = None
 
+    @property
+    def loaded(self) -> LoadedModel | None:
+        """None until the first one is loaded."""
+        return self._model
+
     def get(self) -> LoadedModel:
         """Loaded when it is asked for first."""
         if self._model is None:

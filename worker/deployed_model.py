@@ -15,7 +15,8 @@ from core.engines import EngineName
 from core.errors import DeviceLost, PneumoscreenError
 from db import workers
 from db.session import Database, now
-from model import loaded
+from db.stores import StoreCheck
+from model import loaded, registry
 from model.loaded import LoadedModel
 from model.registry import Entry
 from services import checkpoints
@@ -37,11 +38,17 @@ class DeployedModel:
         self.problem: str | None = None
         self._database = database
         self._store = store
+        self._store_check = StoreCheck(database, store)
         self._engine = engine
         self._clock = clock
         self._wanted: str | None = None
         self._failed: str | None = None
         self._retry_at_s = 0.0
+
+    @property
+    def wanted_from_store(self) -> str | None:
+        """The sha256 of the wanted model, if its checkpoint lies in the blob store; None for the shipped one."""
+        return None if self._wanted == registry.shipped().sha256 else self._wanted
 
     def learn(self) -> str:
         """Ask the database which model is wanted; one small read. Returns its sha256.
@@ -59,7 +66,7 @@ class DeployedModel:
         Raises:
             ModelInvalid: it is missing or damaged.
             ConfigurationError: the engine of the settings cannot run it here.
-            StorageUnavailable: the blob store does not answer.
+            StorageUnavailable: the blob store, in which the checkpoint lies, is away or does not answer.
             SQLAlchemyError: the database does not answer.
         """
         return self._load(self.learn())
@@ -98,6 +105,8 @@ class DeployedModel:
         log.warning("model_kept", wanted=sha256[:12], reason=reason)
 
     def _load(self, sha256: str) -> LoadedModel:
+        if sha256 != registry.shipped().sha256:
+            self._store_check.require()  # else a folder that is not mounted would pass for a checkpoint that is missing
         with checkpoints.fetched(self._store, sha256) as entry:
             model = loaded.load(entry, self._engine)
             self._register(entry)

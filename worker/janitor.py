@@ -23,9 +23,10 @@ from storage.base import BlobStore
 
 ERASE_FOR_S = 0.2
 ROUND_S = 3600.0
-"""Within this time it looks at every blob once: at one 256th of them at a time."""
+"""Within this time the janitor visits every blob once, one 256th of them at a time."""
 
 REFUSED_S = 60.0
+"""For so long a storage that refused is left alone."""
 
 log = structlog.get_logger()
 
@@ -45,14 +46,14 @@ class Janitor:
         self._limits = sessions.limits(settings)
 
     def step(self) -> None:
-        """A little of all. A storage that refuses, or that is not ours, is left alone for a minute."""
+        """Do a little of each duty. A storage that refuses, or that is not ours, is left alone for a minute."""
         if self._clock() < self._refused_until_s:
             return
         try:
             self._check.require()
             if self._clock() >= self._next_s:
                 self._next_s = self._clock() + ROUND_S / erasure.PREFIXES
-                self._look()
+                self._clean()
             removed = erasure.erase(self._database, self._store, for_s=ERASE_FOR_S).blobs
             if removed:
                 log.info("blobs_removed", blobs=removed)
@@ -60,7 +61,7 @@ class Janitor:
             self._refused_until_s = self._clock() + REFUSED_S
             log.warning("storage_unavailable", reason=error.message)
 
-    def _look(self) -> None:
+    def _clean(self) -> None:
         if self._settings.retention.days:
             age = timedelta(days=self._settings.retention.days)
             for job_id in erasure.purge(self._database, audit.SWEEPER, older_than=age, limit=1):

@@ -11,7 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from core.settings import Settings
-from db import claims
+from db import claims, leases, outcomes
 from db.claims import Claim
 from db.session import Database, now
 from db.states import Priority
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 class LeasedImages:
-    """A `batching.Source` over the database and the blob store. `ids` are those of the images under lease.
+    """A `batching.Source` over the database and the blob store. `ids` names the images under lease.
 
     `batches` and `images` count what was stored or handed back.
     """
@@ -63,7 +63,7 @@ class LeasedImages:
         return self._current_model.get()
 
     def forget(self) -> None:
-        """At the end, or after an error, when their leases run out and the sweeper queues them again."""
+        """Renew no lease any more: at the end, or after an error, so that the sweeper queues the images again."""
         self.ids = frozenset()
         self._prepared.clear()
 
@@ -116,18 +116,18 @@ class LeasedImages:
         judged = scored(pairs, model, prepared)
         with self._database.begin() as session:
             at = now(session)
-            done = claims.finish(
+            done = outcomes.finish(
                 session,
                 judged,
                 model_sha256=model.sha256,
                 threshold=model.threshold,
-                domain_limit=model.ood_limit,
+                ood_limit=model.ood_limit,
                 worker=self._worker,
                 now=at,
             )
             for failure in failed(pairs):
                 max_attempts = self._settings.worker.max_attempts
-                claims.fail(session, failure, worker=self._worker, max_attempts=max_attempts, now=at)
+                outcomes.fail(session, failure, worker=self._worker, max_attempts=max_attempts, now=at)
         self.ids -= {claim.image_id for claim, _ in pairs}
         if done < len(judged):
             log.warning("lease_lost", images=len(judged) - done, of_image_ids=[row.claim.image_id for row in judged])
@@ -159,7 +159,7 @@ class LeasedImages:
         """Queue them again, untried: the store is to blame, and not the images."""
         image_ids = frozenset(claim.image_id for claim in batch)
         with self._database.begin() as session:
-            claims.release(session, worker=self._worker, image_ids=image_ids)
+            leases.release(session, worker=self._worker, image_ids=image_ids)
         self.ids -= image_ids
         for image_id in image_ids:
             self._prepared.pop(image_id, None)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -27,6 +28,8 @@ MANY_MISSING = 3
 """Missing among the recent images, and more than half of them: so many files do not vanish one by one."""
 
 INCOMPLETE = "The image storage has its marker, but the bytes of most of the queued images are missing from it."
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -68,16 +71,26 @@ class Outage:
             stop.wait(PAUSE_S)
         return False
 
+    def wait_for(self, load: Callable[[], T], stop: threading.Event) -> T | None:
+        """Return what `load` returns, once it raises StorageUnavailable no more, or None once `stop` is set."""
+        while not stop.is_set():
+            try:
+                result = load()
+            except StorageUnavailable as error:
+                self._set_reason(error.message)
+                stop.wait(PAUSE_S)
+            else:
+                self._set_reason(None)
+                return result
+        return None
+
     def lasts(self) -> bool:
         """Whether nothing may be claimed now. The log says it once."""
-        reason = self._what_is_wrong()
-        if reason != self.reason:
-            log.warning("worker_paused", reason=reason) if reason else log.info("worker_goes_on")
-        self.reason = reason
-        return reason is not None
+        self._set_reason(self._what_is_wrong())
+        return self.reason is not None
 
     def excused(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> list[Claim]:
-        """Those that shall be tried again as if they had not been tried."""
+        """The claims of a batch that shall be tried again as if they had not been tried: the store is to blame."""
         refused = [claim for claim, outcome in outcomes if isinstance(outcome, StorageUnavailable)]
         missing = [claim for claim, outcome in outcomes if isinstance(outcome, BlobMissing)]
         if missing and not self._is_lasting(missing[-1]):
@@ -86,6 +99,11 @@ class Outage:
         if self._incomplete:
             return missing
         return refused if len(refused) == len(outcomes) and self._has_patience() else []
+
+    def _set_reason(self, reason: str | None) -> None:
+        if reason != self.reason:
+            log.warning("worker_paused", reason=reason) if reason else log.info("worker_goes_on")
+        self.reason = reason
 
     def _what_is_wrong(self) -> str | None:
         now_s = self._clock()

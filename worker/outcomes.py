@@ -8,7 +8,8 @@ from dataclasses import astuple
 import structlog
 
 from core.errors import PneumoscreenError, Transient
-from db.claims import Claim, Failed, Scored
+from db.claims import Claim
+from db.outcomes import Failed, Scored
 from db.states import Decision
 from imaging import cam
 from imaging.preprocess import Prepared
@@ -22,7 +23,7 @@ log = structlog.get_logger()
 
 
 def scored(pairs: Pairs, model: LoadedModel, prepared: Mapping[int, Prepared | None]) -> list[Scored]:
-    """Those that the model judged; `prepared` by the id of the image."""
+    """What the database gets of the images that the model judged; `prepared` is by the id of the image."""
     return [
         _scored(claim, outcome, model, prepared[claim.image_id])
         for claim, outcome in pairs
@@ -31,7 +32,7 @@ def scored(pairs: Pairs, model: LoadedModel, prepared: Mapping[int, Prepared | N
 
 
 def failed(pairs: Pairs) -> list[Failed]:
-    """The others."""
+    """What the database gets of the other images."""
     return [
         Failed(claim, outcome.code, outcome.message, isinstance(outcome, Transient))
         for claim, outcome in pairs
@@ -40,13 +41,13 @@ def failed(pairs: Pairs) -> list[Failed]:
 
 
 def log_failures(pairs: Pairs) -> None:
-    """A crash that took a whole batch has its traceback in the line of the first image alone."""
-    told: set[int] = set()
+    """Log each image that failed. A crash that took a whole batch has its traceback in the first line alone."""
+    logged: set[int] = set()
     for claim, outcome in pairs:
         if not isinstance(outcome, PneumoscreenError):
             continue
-        crashed = isinstance(outcome, WorkerError) and id(outcome) not in told
-        told.add(id(outcome))
+        crashed = isinstance(outcome, WorkerError) and id(outcome) not in logged
+        logged.add(id(outcome))
         log.warning(
             "image_failed",
             image_id=claim.image_id,

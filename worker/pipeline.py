@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from core.settings import Settings
-from db import claims
+from db import claims, leases
 from db.session import Database, now
 from model.loaded import LoadedModel
 from storage.base import BlobStore
@@ -45,10 +45,25 @@ class Pipeline:
         self._current_model = CurrentModel(load_model, self._network, deployed)
         self._leased = LeasedImages(settings, database, blobs, self._current_model, name, self._stop)
 
+    def load_model(self) -> bool:
+        """Load the first model; if the blob store, in which it lies, is away, wait for it. False if stopped meanwhile.
+
+        Raises:
+            ModelInvalid: it is missing or damaged.
+            ConfigurationError: the engine of the settings cannot run it here.
+            SQLAlchemyError: the database does not answer.
+        """
+        return self._leased.outage.wait_for(self._current_model.get, self._stop) is not None
+
     @property
     def model(self) -> LoadedModel:
         """Loaded on first use."""
         return self._current_model.get()
+
+    @property
+    def loaded_model(self) -> LoadedModel | None:
+        """The same; None until it is loaded."""
+        return self._current_model.loaded
 
     def change_model(self) -> None:
         """Take the deployed model if it is another one, while nothing is queued; `drain` does so by itself."""
@@ -87,17 +102,17 @@ class Pipeline:
         """Called by the heartbeat while a batch is in work."""
         with self._database.begin() as session:
             ids, lease_s = self._leased.ids, self._settings.worker.lease_s
-            claims.renew(session, worker=self.name, image_ids=ids, lease_s=lease_s, now=now(session))
+            leases.renew(session, worker=self.name, image_ids=ids, lease_s=lease_s, now=now(session))
 
     def stop(self) -> None:
-        """Claim nothing more; what is claimed is still finished."""
+        """Claim nothing more; finish what is claimed."""
         self._stop.set()
 
     def close(self) -> None:
-        """Hand back what is still leased and end the threads."""
+        """Hand back what is leased, and end the threads."""
         self._pool.shutdown(cancel_futures=True)
         self._network.shutdown(cancel_futures=True)
         with self._database.begin() as session:
-            released = claims.release(session, worker=self.name)
+            released = leases.release(session, worker=self.name)
         if released:
             log.info("released", images=released)

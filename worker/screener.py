@@ -1,4 +1,4 @@
-"""The thread that screens: woken by a message, and by its own look into the database, so that no broker is needed.
+"""The thread that screens. A message wakes it, and so does its own check of the database: no broker is needed.
 
 It alone drains. Celery's thread, which has the message, waits until the queue was drained once more: as long as a
 worker is busy it takes no second message, and the messages go to workers that are idle.
@@ -18,7 +18,7 @@ from core.errors import CONFIGURATION_STATUS, ConfigurationError, DeviceLost, Mo
 from worker.pipeline import Pipeline
 
 JITTER = 0.2
-"""Share by which the time between two looks varies, lest the workers of a site all look at the same moment."""
+"""Share by which the time between two checks varies, lest the workers of a site all check at the same moment."""
 
 log = structlog.get_logger()
 
@@ -77,7 +77,7 @@ class Screener:
                 self._changed.notify_all()
 
     def _wait(self) -> int | None:
-        """How many drains were asked for, once there is a new one or it is time to look; None to stop."""
+        """Wait for the next drain or check. Returns how many drains were asked for so far, None to stop."""
         within_s = self._idle_check_s * (1 + JITTER * self._random.uniform(-1, 1))
         with self._changed:
             self._changed.wait_for(lambda: self._asked > self._answered or self._stopping, within_s)
@@ -94,6 +94,6 @@ class Screener:
             log.critical("device_lost", error=error.message)
             os._exit(1)
         except SQLAlchemyError as error:
-            log.warning("database_unreachable", error=type(error).__name__)  # the next look tries again
+            log.warning("database_unreachable", error=type(error).__name__)  # the next check tries again
         except Exception:
             log.exception("screening_failed")

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import logs
 from core.queue import connect, depth, make_celery, publish
 from core.settings import Settings
-from db import claims, heartbeats, jobs, workers
+from db import heartbeats, jobs, leases, outcomes, workers
 from db.session import Database, now
 from db.states import Priority
 from storage.open import open_store
@@ -56,9 +56,9 @@ class Sweeper:
         """One round. A broker that does not answer leaves the images to the next one."""
         with self._database.begin() as session:
             at = now(session)
-            clamped = claims.clamp_leases(session, lease_s=self._settings.worker.lease_s, now=at)
-            requeued, failed = claims.requeue_expired(session, max_attempts=self._settings.worker.max_attempts, now=at)
-            claims.name_primary_predictions(session)
+            clamped = leases.clamp_leases(session, lease_s=self._settings.worker.lease_s, now=at)
+            requeued, failed = leases.requeue_expired(session, max_attempts=self._settings.worker.max_attempts, now=at)
+            outcomes.name_primary_predictions(session)
             workers.forget(session, at)
             heartbeats.beat(session, heartbeats.SWEEPER, at)
         if clamped:
@@ -108,11 +108,11 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda number, _frame: asked.put(number))
     database = Database(settings.storage.database)
     sweeper = Sweeper(settings, database, make_celery(settings), connect(settings))
-    janitor = Janitor(settings, database, open_store(settings))
+    step = Janitor(settings, database, open_store(settings)).step
     interval_s = settings.queue.sweep_interval_s
     over = threading.Event()
-    beside = threading.Thread(target=_repeat, args=(janitor.step, interval_s, over.wait), name="janitor", daemon=True)
-    beside.start()
+    janitor = threading.Thread(target=_repeat, args=(step, interval_s, over.wait), name="janitor", daemon=True)
+    janitor.start()
     log.info("sweeper_ready", interval_s=interval_s)
     _repeat(sweeper.sweep, interval_s, partial(_arrives, asked))
     over.set()

@@ -39,8 +39,8 @@ class Peer:
 
     def probability(self, body: bytes) -> float:
         """Of an answer; raises ValueError, KeyError if it is none."""
-        found: Any = json.loads(body)
-        return float(found["probability"] if isinstance(found, dict) else found[0])
+        answer: Any = json.loads(body)
+        return float(answer["probability"] if isinstance(answer, dict) else answer[0])
 
 
 BATCHED = (Tuning(1, 32), Tuning(2, 32), Tuning(2, 64))
@@ -62,4 +62,4 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "DO_NOT_TRACK": "1",
 }
-"""Nobody is told that we measure."""
+"""Turns the telemetry of the peers off."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.testing.service import REPOSITORY
+from tests.testing.paths import REPOSITORY
 
 LOCK = REPOSITORY / "requirements.lock"
 HERE = Path(__file__).parent

@@ -46,19 +46,19 @@ def expected_of(setup: Setup) -> list[float]:
     return [prediction.probability for prediction in eager.predict_all(eager.load(), pixels)]
 
 
-def images_per_s(peer: Peer, client: Client, its: Work, concurrency: int) -> float:
+def images_per_s(peer: Peer, client: Client, asked: Work, concurrency: int) -> float:
     """From the first byte sent to the last answer, every one of which is checked afterwards.
 
     Raises:
         WrongAnswer: an answer is more than 0.02 away.
     """
     with cpu.measured() as used:
-        answers = client.send_all(its.requests, concurrency)
-    for answer, expected in zip(answers, its.expected, strict=True):
-        found = peer.probability(answer.body)
-        if abs(found - expected) > TOLERANCE:
+        answers = client.send_all(asked.requests, concurrency)
+    for answer, expected in zip(answers, asked.expected, strict=True):
+        probability = peer.probability(answer.body)
+        if abs(probability - expected) > TOLERANCE:
             raise WrongAnswer(
-                f"{peer.words} says {found:.4f} of image {answer.numbers[0]}; it should be {expected:.4f}."
+                f"{peer.words} says {probability:.4f} of image {answer.numbers[0]}; it should be {expected:.4f}."
             )
     return len(answers) / used.wall_s
 
@@ -72,7 +72,7 @@ def run(peer: Peer, tuning: Tuning, setup: Setup, count: int, salt: str, expecte
 
 
 def best_tuning(peer: Peer, setup: Setup, expected: Sequence[float]) -> Tuning:
-    """Of those its documentation suggests: the fastest on this machine."""
+    """The fastest on this machine of those that the peer's documentation suggests."""
     rates = {}
     for tuning in peer.tunings:
         rates[tuning] = run(peer, tuning, setup, min(setup.count, TRIAL), f"trial {tuning}", expected)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,8 @@ from benchmarks import cpu
 from benchmarks.client import Client, Refused, Request
 from benchmarks.peers import environment
 from benchmarks.peers.catalogue import QUIET, Peer, Tuning
-from tests.testing.service import REPOSITORY
+from tests.testing.paths import REPOSITORY
+from tests.testing.ports import free_port
 
 START_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 20.0
@@ -38,9 +38,7 @@ def serving(peer: Peer, tuning: Tuning, probe: Request, build: Path) -> Iterator
         CannotInstall, PeerFailed: there is no such server to be had.
     """
     python = environment.prepare(peer.environment_of, build) if peer.environment_of else Path(sys.executable)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="pns-peer-") as name:
         log = Path(name) / "log"
         with log.open("wb") as output:

@@ -17,7 +17,9 @@ def add_domain(checkpoint: Checkpoint, data: TrainingData, out: Out, seed: Seed 
 
     with Bars() as bars:
         dataset = read_dataset(data, stage(bars.update, "reading images"), for_training=True)
-        card = ood.add_ood_statistics(checkpoint, out, dataset, seed, stage(bars.update, "domain statistics"))
+        card = ood.add_ood_statistics(
+            checkpoint, out, dataset, seed, stage(bars.update, "statistics of the training images")
+        )
     refused = card.ood.refused if card.ood else {}
     shares = ", ".join(f"{name} {share:.1%}" for name, share in refused.items())
     typer.echo(f"{out}: refused of held-out patients' images: {shares}")

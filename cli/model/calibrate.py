@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -35,6 +34,8 @@ def calibrate(
     The point maximises the mean of sensitivity and specificity on your images. Figures after the change are
     cross-validated over patients. The weights stay as they are, and so does the version you start from.
     """
+    from pydantic import ValidationError
+
     from training.bars import Bars
     from training.calibrate import site
     from training.data.dataset import read_dataset

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import catalog
 from core import settings
-from model.registry import Entry
-from services.deployments import KnownModel
+
+if TYPE_CHECKING:
+    from model.registry import Entry
+    from services.deployments import KnownModel
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import and activate models.")
 

@@ -1,4 +1,4 @@
-"""How large a thing may be that is taken in."""
+"""The limits on what is taken in."""
 
 from __future__ import annotations
 

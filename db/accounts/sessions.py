@@ -1,7 +1,7 @@
-"""Sessions of signed-in browsers. A session is its row: without it no copy of the cookie signs anybody in.
+"""Sessions of signed-in browsers. A session lasts as long as its row: without that, no copy of the cookie is valid.
 
-Rows are inserted by a sign-in alone. Whatever else a request changes is an UPDATE, so that an answer that was on its
-way when somebody signed out cannot bring the session back.
+Only a sign-in inserts a row. Everything else is an UPDATE, so that a request that ends after its user has signed out
+cannot bring the session back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.settings import Settings
 from db.tables import BrowserSession, User
 
 TOUCH_EVERY = timedelta(minutes=1)
-"""A session in use is written this often at most: reading a page should not cost a write."""
+"""The use of a session is written no more often than this, so that most pages are read without a write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ def limits(settings: Settings) -> Limits:
 
 
 def new_id() -> str:
-    """256 random bits, 43 characters fit for a cookie."""
+    """256 random bits, as 43 characters for a cookie."""
     return secrets.token_urlsafe(32)
 
 
 def start(session: Session, user: User, limits: Limits, now: datetime) -> str:
-    """Begin a session of `user`; the id for the cookie."""
+    """Begin a session of `user`; return the id for the cookie."""
     session_id = new_id()
     row = BrowserSession(
         id_sha256=_digest(session_id),
@@ -72,7 +72,7 @@ def touch(session: Session, session_id: str, now: datetime) -> None:
 
 
 def write(session: Session, session_id: str, data: Mapping[str, Any]) -> None:
-    """Keep what the pages put into the session; nothing if it has ended meanwhile."""
+    """Store what the pages put into the session. If it has ended meanwhile, nothing is stored."""
     session.execute(_of(session_id).values(data=dict(data)))
 
 
@@ -89,7 +89,7 @@ def end_all(session: Session, user: User, *, but: str | None = None) -> int:
 
 
 def forget(session: Session, limits: Limits, now: datetime) -> None:
-    """Drop the rows of sessions that are over."""
+    """Delete the sessions that are over."""
     over = or_(BrowserSession.expires_at <= now, BrowserSession.seen_at <= now - limits.idle)
     session.execute(delete(BrowserSession).where(over))
 

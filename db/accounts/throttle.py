@@ -1,7 +1,7 @@
-"""How often somebody may try to sign in. Counted in the database, which a sign-in needs anyway and all processes share.
+"""How often somebody may try to sign in. It is counted in the database, which all processes share.
 
-Each attempt counts before the password is looked at, so that a hundred at the same time are no way round. Windows are
-fixed and end by themselves: whoever keeps trying does not push the end out.
+Each attempt counts before its password is checked, so that a hundred at the same time do not get past the limit. A
+window ends at a fixed time, which further attempts do not change.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Attempt:
     def __init__(self, name: str, address: str) -> None:
         place = _place(address)
         self._pair = _key("pair", name, place)
-        # In this order, and no further than the first that is used up.
+        # Counted in this order, up to the first limit that is reached.
         self._limits = (
             (self._pair, PER_NAME_AND_ADDRESS),
             (_key("address", place), PER_ADDRESS),
@@ -47,7 +47,7 @@ class Attempt:
         )
 
     def begin(self, session: Session, now: datetime) -> int | None:
-        """Count it: None if it may go on, else after how many seconds to try again."""
+        """Count the attempt; None if it may go on, else after how many seconds to try again."""
         for key, limit in self._limits:
             count, window_ends_at = _count(session, key, limit, now)
             if count > limit.failures:
@@ -55,7 +55,7 @@ class Attempt:
         return None
 
     def succeeded(self, session: Session) -> None:
-        """It was no failure after all: start this pair anew, and take it back from the rest."""
+        """Note that the password was right: forget the failures of this name and address, and uncount this attempt."""
         session.execute(delete(SignInFailures).where(SignInFailures.key == self._pair))
         others = [key for key, _ in self._limits if key != self._pair]
         session.execute(
@@ -64,12 +64,12 @@ class Attempt:
 
 
 def forget(session: Session, now: datetime) -> None:
-    """Drop what is over."""
+    """Delete the counts whose window is over."""
     session.execute(delete(SignInFailures).where(SignInFailures.window_ends_at <= now))
 
 
 def _count(session: Session, key: str, limit: Limit, now: datetime) -> tuple[int, datetime]:
-    """One more in the present window, or the first of a new one; in one statement, so none is lost."""
+    """Count one more in the present window, or the first in a new one. It is one statement, so that none is lost."""
     insert = dialect.insert(session, SignInFailures).values(key=key, count=1, window_ends_at=now + limit.window)
     over = SignInFailures.window_ends_at <= now
     counted = insert.on_conflict_do_update(
@@ -84,7 +84,7 @@ def _count(session: Session, key: str, limit: Limit, now: datetime) -> tuple[int
 
 
 def _place(address: str) -> str:
-    """The address; of IPv6 the network, since everybody has 2**64 addresses of one."""
+    """The address, or the network of an IPv6 address: whoever has one has the 2**64 others of its network too."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -45,8 +45,8 @@ def add_user(session: Session, *, name: str, role: Role, password: str | None, n
     """A new user; without a password, one that can only use tokens.
 
     Raises:
-        Conflict: the name is taken.
-        InvalidInput: it is not 1 to 64 characters, or the password is too short.
+        Conflict: there is a user of this name.
+        InvalidInput: the name does not have 1 to 64 characters, or the password is too short.
     """
     if not 1 <= len(name) <= 64:
         raise InvalidInput("A user name has 1 to 64 characters.")
@@ -61,7 +61,7 @@ def add_user(session: Session, *, name: str, role: Role, password: str | None, n
 
 
 def set_password(session: Session, user: User, password: str, *, but: str | None = None) -> None:
-    """Give `user` a new password and end all sessions of before, except that of the id `but`. Tokens stay.
+    """Give `user` a new password and end all other sessions, except that of the id `but`. Tokens stay valid.
 
     Raises:
         InvalidInput: the password is shorter than 12 characters.
@@ -77,7 +77,7 @@ def _hashed(password: str) -> str:
 
 
 def disable(session: Session, user: User, now: datetime) -> None:
-    """Lock `user` out: sessions end, and tokens are refused from now on."""
+    """Disable `user`: all sessions end, and tokens are refused from now on."""
     user.disabled_at = user.disabled_at or now
     sessions.end_all(session, user)
 
@@ -106,7 +106,7 @@ def create_token(
 ) -> str:
     """A new API token of `user`, in the clear for this one time.
 
-    Without `days` it does not expire; without `scopes` it may all that its user may.
+    Without `days` it does not expire; without `scopes` it may do all that its user may do.
     """
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     expires_at = None if days is None else now + timedelta(days=days)
@@ -126,7 +126,7 @@ def check_token(session: Session, token: str, now: datetime) -> Token | None:
 
 
 def scopes_of(token: Token) -> frozenset[Scope] | None:
-    """None: no limit beside what the user may."""
+    """The scopes of a token; None: it may do all that its user may do."""
     return None if token.scopes is None else frozenset(map(Scope, token.scopes.split()))
 
 

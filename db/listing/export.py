@@ -1,7 +1,7 @@
 """All matching images as lines of a CSV, page by page.
 
-Columns alone, and no objects of the ORM: a page of these costs a third of the processor's time, of which a web process
-has one share for its exports and for everybody else.
+It reads columns and makes no objects of the ORM, which takes a third of the time: an export must leave the web process
+time to answer everybody else.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from core.csv_lines import Row, model_label
 from db.listing.filters import Filters, filtered, start_after
-from db.queries import Page
+from db.listing.page import Page
 from db.tables import Image, Model, Prediction, Review, User
 
 CSV_CHUNK = 250
-"""Rows of a page: made in a few milliseconds, in which nobody else is answered."""
+"""Rows of a page. They take a few milliseconds, in which the web process answers nobody else."""
 
 _COLUMNS = (
     Image.id,
@@ -40,9 +40,10 @@ _COLUMNS = (
 def page(
     session: Session, filters: Filters, cursor: int | None, *, newest_first: bool = True, limit: int | None = None
 ) -> Page[Row]:
-    """`limit` (CSV_CHUNK) matching images, what the primary model said of each, and what a person last said of that.
+    """One page of the matching images, each with its primary prediction and the last review of that.
 
-    It passes over the rows: the index of names, which `queries.images` asks, would be asked anew for every page.
+    A part of a file name is compared row by row: the index of names, which `images.page` uses, would be read as a whole
+    for every page.
     """
     limit = limit or CSV_CHUNK
     start = start_after(session, filters, cursor, newest_first=newest_first)

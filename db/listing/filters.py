@@ -1,10 +1,11 @@
-"""Which images a list shows and in which order, asked so that it costs the same in a thousand rows and in a million.
+"""Which images a list shows, and in which order. A page costs the same among a thousand rows and among a million.
 
-The images of one job come in the order of their ids, all others by the time they were sent. Of several conditions one
-leads: an index has the rows that meet it in the list's order, and they are read until a page is full. SQLite, which
-keeps no statistics and would take the index of any of them, is told to check the others row by row.
+The images of one job are in the order of their ids, all others in the order of the time they were sent. Of several
+conditions one leads: an index has the rows that meet it in the list's order, and they are read until a page is full.
+The other conditions are checked row by row. SQLite has to be told that: it keeps no statistics, and would use the index
+of any condition.
 
-A part of a file name leads nowhere: `db/listing/search.py` says how it is found.
+A part of a file name cannot lead: `db/listing/search.py` says how it is found.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from db.tables import Image, Job, UtcDateTime
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the images of a list share; None means no limit. `until` is exclusive. `decision` is the primary's."""
+    """Conditions on the images of a list; None means no limit. `until` is exclusive; `decision` is the shown one."""
 
     job_id: int | None = None
     state: ImageState | None = None
@@ -37,14 +38,14 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The key that a page starts after. `at` is for lists in the order of time; None: there is nothing after it."""
+    """The key that a page starts after. `at` is for lists in the order of time; None: nothing follows it."""
 
     id: int
     at: datetime | None
 
 
 def start_after(session: Session, filters: Filters, cursor: int | None, *, newest_first: bool) -> Start | None:
-    """Where the page after the image `cursor` starts, None for the first page; the image may be gone by now."""
+    """Where the page after the image `cursor` starts; None for the first page. The image may be deleted by now."""
     if cursor is None:
         return None
     if filters.job_id is not None:
@@ -58,7 +59,7 @@ def start_after(session: Session, filters: Filters, cursor: int | None, *, newes
 
 
 def filtered(filters: Filters, after: Start | None, *, newest_first: bool) -> Select[Image]:
-    """The images that match, in order, all conditions applied row by row but the leading one."""
+    """The images that match, in order. All conditions but the leading one are checked row by row."""
     query = select(Image).where(*conditions(filters, after, newest_first))
     return query.order_by(*order(filters, newest_first))
 
@@ -71,7 +72,7 @@ def order(filters: Filters, newest_first: bool) -> list[ColumnElement[Any]]:
 def conditions(
     filters: Filters, after: Start | None, newest_first: bool, *, lead: bool = True
 ) -> list[ColumnElement[bool]]:
-    # What is being erased is out of sight at once. There are few such jobs, and they have an index of their own.
+    # Jobs that are being erased are no longer shown. There are few of them, and they have an index of their own.
     visible: ColumnElement[bool] = Image.job_id.not_in(select(Job.id).where(Job.deleted_at.is_not(None)))
     if filters.decision is not None and filters.state not in (None, ImageState.DONE):
         return [false()]  # see `wanted`
@@ -80,7 +81,7 @@ def conditions(
 
 
 def wanted(filters: Filters) -> dict[str, Any]:
-    """Values by column. What has a decision is done, and only that."""
+    """The wanted values by column. An image has a decision exactly if it is done."""
     state = filters.state if filters.decision is None else ImageState.DONE
     values = {"job_id": filters.job_id, "user_id": filters.user_id, "state": state, "decision": filters.decision}
     return {name: value for name, value in values.items() if value is not None}
@@ -92,7 +93,7 @@ def _terms(filters: Filters, *, lead: bool) -> list[ColumnElement[bool]]:
 
 
 def leading(filters: Filters) -> tuple[str, ...]:
-    """Columns of the condition that is likely to leave the fewest rows. Nearly all images are done."""
+    """The columns of the condition that probably leaves the fewest rows. Nearly all images are done."""
     if filters.job_id is not None:
         return "job_id", "state", "decision"
     if filters.state not in (None, ImageState.DONE):
@@ -111,7 +112,7 @@ def _named(filters: Filters) -> ColumnElement[bool]:
 
 
 def between(filters: Filters, after: Start | None, newest_first: bool) -> list[ColumnElement[bool]]:
-    """The span of time and the start of the page, one limit at each end: SQLite uses one, and not the closer."""
+    """The time span and the start of the page, as one limit at each end: of two, SQLite may use the farther one."""
     if filters.job_id is not None:
         following = [] if after is None else [Image.id < after.id if newest_first else Image.id > after.id]
         return following + _times(filters.since, filters.until)

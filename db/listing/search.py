@@ -1,7 +1,7 @@
-"""Images with a part of a file name, which no index of the list's order answers.
+"""Finds images by a part of their file name, for which the indexes of the lists are no use.
 
-It is first looked for in the next rows, which finds the frequent parts. One that does not fill a page from those is
-looked up in an index of the three-letter pieces of all names (`sqlite.py`, `postgresql.py`), and the result is sorted.
+The next rows of the list are searched first: a frequent part fills a page from those. A rarer one is looked up in an
+index of the three-letter pieces of all names (`sqlite.py`, `postgresql.py`), and its images are sorted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from db.listing.filters import Filters, Start, between, conditions, equals, filt
 from db.tables import Image, UtcDateTime
 
 LOOK_THROUGH = 5_000
-"""Rows in which a file name is looked for one by one: some milliseconds."""
+"""Rows whose names are compared one by one: some milliseconds."""
 
 INDEXED_PIECE = 3
 """Characters; a shorter part of a name is in no index."""
@@ -25,17 +25,17 @@ INDEXED_PIECE = 3
 
 @dataclass(frozen=True, slots=True)
 class Nearby:
-    """The rows that follow the start of a page, as far as names are looked for one by one."""
+    """The matching images among the next rows of a list. `are_all`: no further rows follow those."""
 
     images: Select[Image]
     are_all: bool
 
 
 def nearby(session: Session, filters: Filters, after: Start | None, *, newest_first: bool) -> Nearby:
-    """Like `filtered`, but only among the next `LOOK_THROUGH` that meet the leading condition."""
+    """Like `filtered`, but only among the next `LOOK_THROUGH` rows that meet the leading condition."""
     first = {name: value for name, value in wanted(filters).items() if name in leading(filters)}
     led = Filters(**first, since=filters.since, until=filters.until)
-    # All of it in the index, so without the state that a decision implies: the rows themselves lie scattered.
+    # Without the state that a decision implies, so that the index alone answers: reading the rows would be slow.
     terms = [equals(getattr(Image, name), value, leads=True) for name, value in first.items()]
     within = [*terms, *between(led, after, newest_first)]
     query = select(Image.created_at, Image.id).where(*within).order_by(*order(led, newest_first))

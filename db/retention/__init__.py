@@ -1,1 +1,1 @@
-"""What is deleted: jobs (`deletion`), the bytes that no image refers to (`blobs`), step by step (`erasure`)."""
+"""Deletion of jobs (`deletion`) and of the bytes that no image refers to (`blobs`), in small steps (`erasure`)."""

@@ -1,12 +1,13 @@
 """Removal of the bytes that no image and no model refers to any more.
 
-    row gone, blob_removals row written (one transaction) -> unlinked under the lock below, unless referred to again
+    a row is deleted and a row of blob_removals written, in one transaction
+    -> the blob is removed from the store, unless a row refers to it again
 
-Blobs are shared and an upload stores its bytes before its row, so an upload and a removal of the same bytes may meet.
-Uploads call `lock_blobs`, which the removal waits for, and the other way round: on PostgreSQL an advisory lock,
-shared by uploads; on SQLite the one write lock. So a removal sees the rows of every upload before it, and an upload
-after it finds the row in blob_removals, looks whether its bytes are still there, and if not is refused as a whole: the
-client sends them again. The row stays for a day, also if the removal was cut off between unlinking and its commit.
+Images share blobs, and an upload stores its bytes before its row, so an upload and a removal of the same bytes may run
+at the same time. `lock_blobs`, which uploads call, and `remove_some` exclude each other: on PostgreSQL by an advisory
+lock that uploads share, on SQLite by the one write lock. So a removal sees the rows of every upload before it. An
+upload after it finds the row in blob_removals and checks whether its bytes still exist; if not, it is refused as a
+whole, and the client sends them again. The row stays for a day, also if the removal was cut off before its commit.
 """
 
 from __future__ import annotations
@@ -19,20 +20,19 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from db import dialect, previews
+from db.dialect import Lock
 from db.tables import BlobRemoval, Image, Model
 from storage.base import BlobStore
 
 REMOVE_LIMIT = 100
-"""Blobs removed while uploads wait."""
+"""Blobs removed in one transaction, for which uploads wait."""
 
 REMOVED_FOR = timedelta(days=1)
 """How long a removed blob is remembered: longer than any upload takes from its bytes to its row."""
 
-_LOCK_KEY = 0x626C6F6273  # "blobs": any number that nothing else in the database uses
-
 
 def ask_removal(session: Session, sha256s: Iterable[str], now: datetime) -> None:
-    """Have these blobs removed unless an image or a model refers to them; asking twice is no harm."""
+    """Ask for the removal of these blobs, unless an image or a model refers to them; it may be asked twice."""
     rows = [{"sha256": sha256, "asked_at": now, "removed_at": None} for sha256 in sorted(set(sha256s))]
     if not rows:
         return
@@ -48,12 +48,12 @@ def removals_pending(session: Session) -> bool:
 def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int = REMOVE_LIMIT) -> int:
     """Remove some of the blobs that no image and no model refers to; how many.
 
-    One that the store refuses to remove goes to the end of the queue.
+    A blob that the store refuses to remove is tried again after all others.
 
     Raises:
-        StorageUnavailable: it refused all of them; roll back and try again later.
+        StorageUnavailable: the store refused all of them; roll back and try again later.
     """
-    dialect.lock(session.connection(), _LOCK_KEY)
+    dialect.lock(session.connection(), Lock.BLOBS)
     pending = session.scalars(
         select(BlobRemoval).where(BlobRemoval.removed_at.is_(None)).order_by(BlobRemoval.asked_at).limit(limit)
     ).all()
@@ -76,27 +76,28 @@ def remove_some(session: Session, store: BlobStore, now: datetime, *, limit: int
 
 
 def forget_removed(session: Session, now: datetime) -> None:
-    """Drop the marks that no upload can need any more."""
+    """Delete the rows of removals that no upload can need any more."""
     session.execute(delete(BlobRemoval).where(BlobRemoval.removed_at < now - REMOVED_FOR))
 
 
 def lock_blobs(session: Session, sha256s: Iterable[str], is_there: Callable[[str], bool]) -> bool:
-    """Keep removals out until the end of this transaction, which adds images or a model of these stored bytes.
+    """Prevent removals until the end of this transaction, which adds images or a model of these stored bytes.
 
-    False: some were removed since they were stored. The store is asked only for what a removal has been asked for.
+    Returns False if some were removed since they were stored. `is_there` is called only for blobs whose removal was
+    asked for.
     """
-    dialect.lock(session.connection(), _LOCK_KEY, shared=True)
+    dialect.lock(session.connection(), Lock.BLOBS, shared=True)
     doubtful = session.scalars(select(BlobRemoval.sha256).where(BlobRemoval.sha256.in_(set(sha256s))))
     return all(is_there(sha256) for sha256 in doubtful)
 
 
 def unreferenced(session: Session, sha256s: Sequence[str]) -> set[str]:
-    """Those that neither an image nor a model refers to."""
+    """The hashes that no image and no model has."""
     return set(sha256s) - _referenced(session, sha256s)
 
 
 def _referenced(session: Session, sha256s: Sequence[str]) -> set[str]:
-    """Those that are an image's, or the checkpoint of a model, whether or not it is deployed."""
+    """The hashes that an image has, or a model, whether or not it is deployed."""
     images = session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s)))
     checkpoints = session.scalars(select(Model.sha256).where(Model.sha256.in_(sha256s)))
     return {*images, *checkpoints}

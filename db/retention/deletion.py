@@ -1,7 +1,7 @@
 """Deletion of jobs.
 
-A deleted job is out of sight at once (`jobs.deleted_at`). Its rows are erased a thousand at a time, by whoever deletes
-it and, should that process die, by the sweeper. The bytes follow (`db/retention/blobs.py`).
+A deleted job is hidden at once (`jobs.deleted_at`). Then the process that deletes it erases its rows, a thousand at a
+time; if that process dies, the sweeper does. The bytes are removed after the rows (`db/retention/blobs.py`).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from db.states import ImageState
 from db.tables import Image, Job, Prediction, Review
 
 ERASE_LIMIT = 1000
-"""Images erased in one transaction: some tens of milliseconds, for which other writers of SQLite wait."""
+"""Images erased in one transaction. It takes some tens of milliseconds, for which other writers of SQLite wait."""
 
 ABANDONED_FOR = timedelta(days=1)
-"""After this long nobody sends the first image of an upload any more."""
+"""A declared upload without an image is abandoned after this time."""
 
 
 def mark_deleted(session: Session, job: Job, now: datetime) -> int:
-    """Take a job out of sight; how many images it has. What is queued is not screened, its client's key is free again.
+    """Hide a job, cancel its queued images, and free its client's key; how many images it has.
 
-    Uploads to this job hold its row (`FOR SHARE`): they are waited for here, and find it deleted afterwards.
+    Uploads to this job lock its row (`FOR SHARE`). This waits for those that have begun; later ones find it deleted.
     """
     jobs.cancel(session, job, now)
     job.deleted_at = now
@@ -37,12 +37,12 @@ def mark_deleted(session: Session, job: Job, now: datetime) -> int:
 
 
 def deleted_jobs(session: Session) -> Sequence[int]:
-    """Those that are still to be erased."""
+    """The ids of deleted jobs that are not erased yet."""
     return session.scalars(select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.id)).all()
 
 
 def expired_jobs(session: Session, *, before: datetime, limit: int | None = None) -> Sequence[int]:
-    """Jobs in which nothing was sent or finished since `before`, and nothing is to be done; the oldest first."""
+    """Jobs without unfinished images, in which nothing was sent or finished since `before`; the oldest first."""
     later = or_(
         Image.state.in_((ImageState.QUEUED, ImageState.RUNNING)),
         Image.created_at >= before,
@@ -57,12 +57,12 @@ def expired_jobs(session: Session, *, before: datetime, limit: int | None = None
 
 
 def mark_abandoned(session: Session, now: datetime) -> list[int]:
-    """Mark the uploads that were declared long ago and of which no image ever came: no list shows them. Their ids."""
+    """Mark jobs as deleted that declared files long ago and never got an image; their ids. No list shows them."""
     empty = ~exists().where(Image.job_id == Job.id)
     declared = Job.expected_images.is_not(None) & (Job.created_at < now - ABANDONED_FOR) & Job.deleted_at.is_(None)
     some = dialect.skip_locked(select(Job).where(declared, empty).limit(ERASE_LIMIT))
     declared_jobs = session.scalars(some).all()
-    # Uploads wait for these locks. What one of them added just before is seen only by a second query.
+    # Uploads wait for these locks. An image that one of them added just before is seen by a second query only.
     filled = set(session.scalars(select(Image.job_id).where(Image.job_id.in_([job.id for job in declared_jobs]))))
     abandoned = [job for job in declared_jobs if job.id not in filled]
     for job in abandoned:
@@ -71,10 +71,10 @@ def mark_abandoned(session: Session, now: datetime) -> list[int]:
 
 
 def erase_some(session: Session, job_id: int, now: datetime, *, limit: int = ERASE_LIMIT) -> bool:
-    """Erase some images or rejections of a deleted job, or at last the job itself: True. Bytes are marked for removal.
+    """Erase some images or rejections of a deleted job, and at last the job; True once the job is erased.
 
-    The rows are locked first: a worker that finishes one of them at this moment is waited for, and a later one finds
-    nothing to finish, so no prediction is ever left without its image.
+    The removal of the bytes is asked for. The rows are locked first: this waits for a worker that finishes one of them
+    at this moment, and a later worker finds nothing to finish. So no prediction is left without its image.
     """
     images = session.execute(
         select(Image.id, Image.sha256).where(Image.job_id == job_id).order_by(Image.id).limit(limit).with_for_update()
@@ -90,7 +90,7 @@ def erase_some(session: Session, job_id: int, now: datetime, *, limit: int = ERA
         return False
     if rejections.erase_some(session, job_id, limit=limit):
         return False
-    # No image may also mean that another process was just erasing these: then others may be left.
+    # Perhaps there were no images because another process was just erasing them: then more may be left.
     emptied = ~exists().where(Image.job_id == Job.id)
     session.execute(
         delete(Job)

@@ -1,4 +1,4 @@
-"""Carries out deletions and removals, transaction by transaction. Several processes may do so at once."""
+"""Carries out deletions and removals in short transactions. Several processes may do this at once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from db.tables import Job
 from storage.base import BlobStore
 
 ORPHANED_AFTER_S = 24 * 3600.0
-"""A blob without a row and a spool this old belong to no upload that is still under way."""
+"""A spool, or a blob without a row, that is older than this belongs to no running upload."""
 
 PREFIXES = 256
+"""Parts of the blob store, by the first byte of the hash: `mark_orphaned` looks through one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ def erase(database: Database, store: BlobStore, *, for_s: float = math.inf) -> E
     """Erase deleted jobs, then the bytes that no image refers to, for about `for_s`.
 
     Raises:
-        StorageUnavailable: the rows are gone; the bytes wait for the next try. So they do while another store is at
-            the place of ours, in which nothing is ours to delete.
+        StorageUnavailable: the rows are erased, but the bytes are not: the store does not answer, or it is another
+            one than this database's. The next call tries again.
     """
     deadline_s = time.monotonic() + for_s
     with database.read() as session:
@@ -58,7 +59,7 @@ def _erase_some(database: Database, job_id: int) -> bool:
 
 
 def _remove_some(database: Database, store: BlobStore) -> int | None:
-    """None: nothing was asked for. Looks before it takes a lock that uploads would wait for."""
+    """Remove some blobs; None if nothing was to be removed, which is checked without the lock that uploads wait for."""
     with database.read() as session:
         if not blobs.removals_pending(session):
             return None
@@ -68,7 +69,7 @@ def _remove_some(database: Database, store: BlobStore) -> int | None:
 
 
 def orphaned_before() -> float:
-    """Seconds of the epoch, by this host's clock, which also stamps the files."""
+    """The time in seconds of the epoch, by this host's clock, since the times of files are by that clock too."""
     return time.time() - ORPHANED_AFTER_S
 
 
@@ -79,11 +80,11 @@ def count_expired(database: Database, *, older_than: timedelta) -> int:
 
 
 def purge(database: Database, actor: Actor, *, older_than: timedelta, limit: int = 100) -> list[int]:
-    """Mark some of the jobs in which nothing has happened for that long as deleted; their ids, empty when it was all.
+    """Mark some of the jobs in which nothing happened for that long as deleted; their ids. An empty list: none is left.
 
-    `erase` does the rest.
+    `erase` erases them.
     """
-    with within(None), database.begin() as session:  # a large archive is looked through
+    with within(None), database.begin() as session:  # it reads all jobs of a large archive
         at = now(session)
         expired = list(deletion.expired_jobs(session, before=at - older_than, limit=limit))
         for job_id in expired:
@@ -94,7 +95,7 @@ def purge(database: Database, actor: Actor, *, older_than: timedelta, limit: int
 
 
 def purge_abandoned(database: Database, actor: Actor) -> list[int]:
-    """Mark declared uploads of which no image came as deleted; their ids. `erase` does the rest."""
+    """Mark declared uploads of which no image came as deleted; their ids. `erase` erases them."""
     with database.begin() as session:
         at = now(session)
         abandoned = deletion.mark_abandoned(session, at)
@@ -105,10 +106,13 @@ def purge_abandoned(database: Database, actor: Actor) -> list[int]:
 
 
 def mark_orphaned(database: Database, store: BlobStore, first_byte: int, *, dry_run: bool = False) -> int:
-    """Mark for removal the old blobs of this first byte that no image refers to; how many. `erase` does the rest.
+    """Ask for the removal of old blobs that no image refers to; how many. `erase` removes them.
+
+    Args:
+        first_byte: of their sha256: one call is for one of 256 parts of the store.
 
     Raises:
-        StorageUnavailable: also if the store is missing or another one, of which no blob is ours to judge.
+        StorageUnavailable: the store does not answer, or it is missing or another one than this database's.
     """
     StoreCheck(database, store).require()
     count = 0

@@ -13,7 +13,8 @@ from db.tables.base import Base, Id
 class AuditEntry(Base):
     """Who did what to what, and when. Triggers of the database refuse to change or delete a row.
 
-    No foreign keys: an entry outlives what it tells of, and says who it was by the name of that time. No file names.
+    It has no foreign keys: an entry stays when its subject is deleted, and has the user's name of that time. It has no
+    file names.
     """
 
     __tablename__ = "audit_entries"

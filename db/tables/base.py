@@ -1,4 +1,4 @@
-"""What all tables share: their base class, the types of their columns, names of constraints and indexes.
+"""What all tables share: their base class, the types of columns, the names of constraints and indexes.
 
 Times are UTC. Ids are never reused (AUTOINCREMENT on SQLite), so a late message cannot name a newer row.
 """
@@ -78,5 +78,5 @@ class Base(DeclarativeBase):
 
 
 def is_modelled(name: str | None, _kind: str, _parents: object) -> bool:
-    """Whether something of the database is described here, for Alembic. Not so the index of names, unlike on each."""
+    """Whether Alembic finds this part of the database here. The index of file names, different on each, is not here."""
     return name is None or not name.startswith("image_names")

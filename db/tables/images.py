@@ -23,17 +23,17 @@ class Image(Base):
         Index(None, "job_id", "sha256", "filename", unique=True),
         Index("ix_images_job_id_id", "job_id", "id"),
         Index("ix_images_job_id_state_id", "job_id", "state", "id"),
-        # All that a job's progress is made of: read from the index alone, a hundred thousand images take milliseconds.
+        # All columns that a job's progress is counted from: the index answers, in milliseconds for 100,000 images.
         Index("ix_images_progress", "job_id", "state", "decision", "id", "finished_at"),
-        # These small indexes hold just the rows in work, whatever the size of the archive behind them. Where rows are
-        # counted they begin with the state, though it is always the same: SQLite would else look it up in each row.
+        # These small indexes have only images that are not finished, however large the archive. Those for counting
+        # begin with the state, though it is always the same: SQLite would otherwise read it from each row.
         partial_index("ix_images_queued", "priority", "id", where="state = 'queued'"),
         partial_index("ix_images_queued_of_user", "user_id", "priority", "id", where="state = 'queued'"),
         partial_index("ix_images_unpublished", "priority", "id", where="state = 'queued' AND published_at IS NULL"),
         partial_index("ix_images_suspected", "priority", "crashes", "id", where="state = 'queued' AND crashes > 0"),
         partial_index("ix_images_running", "state", "lease_expires_at", where="state = 'running'"),
         Index("ix_images_sha256", "sha256"),
-        # The history, by whatever leads it (`db/listing/filters.py`). Those of the rare states hold nothing else.
+        # For the history: one index for each condition that may lead (`db/listing/filters.py`).
         Index("ix_images_created_at_id", "created_at", "id"),
         Index("ix_images_user_id_created_at_id", "user_id", "created_at", "id"),
         partial_index("ix_images_decided", "decision", "created_at", "id", where="decision IS NOT NULL"),
@@ -41,11 +41,11 @@ class Image(Base):
         partial_index("ix_images_failed", "state", "created_at", "id", "user_id", where="state = 'failed'"),
         partial_index("ix_images_cancelled", "state", "created_at", "id", "user_id", where="state = 'cancelled'"),
         partial_index("ix_images_finished", "state", "finished_at", where="finished_at IS NOT NULL"),
-        # Which image names a prediction: the foreign key looks it up for each prediction that is erased.
+        # For the foreign key, which looks for the image of each prediction that is erased.
         partial_index(
             "ix_images_primary_prediction_id", "primary_prediction_id", where="primary_prediction_id IS NOT NULL"
         ),
-        # What a worker of the release before has finished.
+        # For images that a worker of the release before has finished.
         partial_index("ix_images_without_primary", "id", where="state = 'done' AND primary_prediction_id IS NULL"),
         {"sqlite_autoincrement": True},
     )

@@ -15,7 +15,7 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index(None, "user_id", "client_key", unique=True),
-        # The few that are being erased, found without a look at all others.
+        # For the few jobs that are being erased.
         partial_index("ix_jobs_deleted", "id", where="deleted_at IS NOT NULL"),
         {"sqlite_autoincrement": True},
     )
@@ -27,14 +27,14 @@ class Job(Base):
     client_key: Mapped[str | None] = mapped_column(String(64), doc="Makes a repeated submit resume this job.")
     created_at: Mapped[datetime]
     cancelled_at: Mapped[datetime | None]
-    deleted_at: Mapped[datetime | None] = mapped_column(doc="Out of sight from then on; erased a little at a time.")
+    deleted_at: Mapped[datetime | None] = mapped_column(doc="Hidden from then on, and erased step by step.")
     expected_images: Mapped[int | None] = mapped_column(doc="Files that the sender declared; NULL: it did not say.")
 
 
 class Rejection(Base):
-    """A file of a job that was not taken in, and why. Its name may identify a patient: it is erased with the job.
+    """A file of a job that was not taken in, and why. Its name may identify a patient, so it is erased with the job.
 
-    The release before this table erases jobs too: hence the cascade.
+    The foreign key cascades because the release before, which does not know this table, may erase jobs too.
     """
 
     __tablename__ = "rejections"

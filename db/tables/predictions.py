@@ -26,8 +26,12 @@ class Prediction(Base):
     probability: Mapped[float] = mapped_column(Float, doc="Of pneumonia, calibrated, 0 to 1.")
     threshold: Mapped[float] = mapped_column(Float, doc="The model's operating point when it decided.")
     decision: Mapped[Decision]
-    domain_score: Mapped[float | None] = mapped_column(Float, doc="How unlike the training images; NULL: not told.")
-    domain_limit: Mapped[float | None] = mapped_column(Float, doc="Above it the model refuses to judge.")
+    ood_score: Mapped[float | None] = mapped_column(
+        "domain_score", Float, doc="How unlike the training images the image is; NULL: the model cannot tell."
+    )
+    ood_limit: Mapped[float | None] = mapped_column(
+        "domain_limit", Float, doc="Above this score the model refuses to judge."
+    )
     reason: Mapped[str | None] = mapped_column(String(300), doc="Why it was refused, as a sentence.")
     cam: Mapped[bytes | None] = mapped_column(LargeBinary(98), doc="Class activation map, see imaging/cam.py.")
     notes: Mapped[str | None] = mapped_column(String(300), doc="What makes it less reliable, as sentences.")

@@ -22,12 +22,14 @@ class BrowserSession(Base):
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(index=True, doc="The last request of a person, up to a minute late.")
     expires_at: Mapped[datetime] = mapped_column(index=True, doc="Its absolute end, however much it is used.")
-    data: Mapped[dict[str, Any]] = mapped_column(JSON, doc="What the pages keep in it: messages, a form typed in vain.")
+    data: Mapped[dict[str, Any]] = mapped_column(
+        JSON, doc="What the pages store: messages, the fields of an unsent form."
+    )
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 
 
 class SignInFailures(Base):
-    """Failed sign-ins under one key in its present window. The key is a hash: a password typed as a name stays out."""
+    """Failed sign-ins by key, in its present window. The key is a hash, since people type passwords as names."""
 
     __tablename__ = "sign_in_failures"
 
@@ -37,7 +39,7 @@ class SignInFailures(Base):
 
 
 class Search(Base):
-    """A text that a user searched for, known to addresses by its key alone: it may be a patient's name."""
+    """A text that a user searched for. It may be a patient's name, so addresses have its key only."""
 
     __tablename__ = "searches"
     __table_args__ = (Index(None, "user_id", "key", unique=True), {"sqlite_autoincrement": True})

@@ -1,4 +1,4 @@
-"""A stream for `tarfile` that is only read forward, and by no more than an archive of images can have."""
+"""A stream that `tarfile` reads forward alone, and no further than an archive of images can reach."""
 
 from __future__ import annotations
 

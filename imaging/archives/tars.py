@@ -98,12 +98,12 @@ class TarArchive:
             self._fault = DAMAGED
         return listed
 
-    def _contents(self) -> Iterator[bytes | Kept | Permanent]:
+    def _contents(self) -> Iterator[bytes | LargeMember | Permanent]:
         """For each file its bytes, or why it has none that can be taken."""
         for (tar, info), entry in zip(self._entries(), self._listed, strict=False):
             yield b"" if entry.why is not None else self._content(tar, info)
 
-    def _content(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes | Kept | Permanent:
+    def _content(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes | LargeMember | Permanent:
         if info.size > self.max_bytes:
             return TooLarge(f"The file unpacks to more than {self.max_bytes / 1e6:g} MB, the limit.")
         try:
@@ -111,7 +111,7 @@ class TarArchive:
         except Permanent as error:
             return error
         if info.size > SPOOL_BYTES:
-            return Kept(file)
+            return LargeMember(file)
         with file:
             return file.read()
 
@@ -133,7 +133,7 @@ class TarMember:
     """One file inside a tar archive. Not opened twice at the same time: a large one has one position for all."""
 
     name: str
-    content: bytes | Kept | Permanent
+    content: bytes | LargeMember | Permanent
 
     def open(self) -> BinaryIO:
         """Raises Permanent: it is larger than the limit, or an archive itself."""
@@ -144,8 +144,8 @@ class TarMember:
         return self.content.open()
 
 
-class Kept:
-    """A member too large for memory, in a temporary file that goes with it. All who open it share one position."""
+class LargeMember:
+    """What a member holds that is too large for memory, in a temporary file. All who open it share one position."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._descriptor = os.dup(file.fileno())

@@ -54,13 +54,13 @@ def to_8_bit(pixels: NDArray[np.uint16], exponent: float = 1.0) -> tuple[NDArray
 
 def _window(counts: NDArray[np.int64], present: NDArray[np.int64]) -> tuple[int, int]:
     """The values that become black and white."""
-    kept = counts.copy()
-    kept[_markers(present)] = 0
-    low, high = _quantile(kept, 0.01), _quantile(kept, 0.99)
+    ordinary = counts.copy()
+    ordinary[_markers(present)] = 0
+    low, high = _quantile(ordinary, 0.01), _quantile(ordinary, 0.99)
     reach = round((high - low) * _REACH)
-    kept[: max(0, low - reach)] = 0
-    kept[high + reach + 1 :] = 0
-    low, high = _quantile(kept, _STRAY_SHARE), _quantile(kept, 1 - _STRAY_SHARE)
+    ordinary[: max(0, low - reach)] = 0
+    ordinary[high + reach + 1 :] = 0
+    low, high = _quantile(ordinary, _STRAY_SHARE), _quantile(ordinary, 1 - _STRAY_SHARE)
     top = (1 << high.bit_length()) - 1
     if low > _BLACK_SHARE * high:
         return low, low + round((high - low) / _WHITEST_SHARE)

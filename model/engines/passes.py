@@ -28,7 +28,7 @@ class Stream(Protocol):
         ...
 
     def finish(self) -> NetworkOutput[Floats]:
-        """Of the part that was started, once it is done."""
+        """Wait for the part that was started; return its output."""
         ...
 
 

@@ -14,7 +14,7 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from db import claims, jobs, workers
+from db import claims, jobs, outcomes, workers
 from db.session import now
 from db.states import Decision, Priority
 from imaging import cam
@@ -22,7 +22,7 @@ from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.testing.absent import absent
 from tests.testing.fakes import FAKE_SHA256
-from web.services import Services
+from web.backends import Backends
 
 MAP = cam.pack(np.array([[4.0 if (x, y) == (5, 4) else -2.0 for x in range(7)] for y in range(7)], np.float16))
 LONG = "export_" + "very-long-" * 12 + "name.png"
@@ -100,33 +100,33 @@ def page(chromium: Browser, url: str) -> Iterator[Page]:
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     """Three radiographs and a text file."""
-    found = [tmp_path / name for name in ("a.png", LONG, "c.png", "note.txt")]
-    for seed, path in enumerate(found):
+    paths = [tmp_path / name for name in ("a.png", LONG, "c.png", "note.txt")]
+    for seed, path in enumerate(paths):
         path.write_bytes(factories.png(seed) if path.suffix == ".png" else b"just text")
-    return found
+    return paths
 
 
-def screen(services: Services, count: int, probability: float = 0.9, reason: str | None = None) -> None:
+def screen(backends: Backends, count: int, probability: float = 0.9, reason: str | None = None) -> None:
     """What a worker does to the next `count` images; with a reason it refuses them."""
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         at = now(session)
         held = claims.claim(session, worker="w", limit=count, lease_s=60, now=at)
         decision = Decision.PNEUMONIA if probability >= 0.5 else Decision.NORMAL
         decision = Decision.REFUSED if reason else decision
-        scored = [claims.Scored(claim, probability, decision, 2.5 if reason else 0.1, reason, MAP) for claim in held]
-        claims.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, domain_limit=1.0, worker="w", now=at)
+        scored = [outcomes.Scored(claim, probability, decision, 2.5 if reason else 0.1, reason, MAP) for claim in held]
+        outcomes.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, ood_limit=1.0, worker="w", now=at)
 
 
-def add_job(services: Services, count: int = 4) -> None:
+def add_job(backends: Backends, count: int = 4) -> None:
     """A job of `ada` with long names, half of it screened, and a worker."""
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         workers.register(session, name="gpu-1:4711:9f3a", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
         made, _ = jobs.create(session, user_id=1, name=LONG, priority=Priority.BULK, client_key=None, now=now(session))
         factories.images(session, made, count, prefix=LONG)
-    screen(services, count // 2)
+    screen(backends, count // 2)
 
 
-def add_refused_job(services: Services) -> None:
+def add_refused_job(backends: Backends) -> None:
     """`add_job`, and the third image refused."""
-    add_job(services)
-    screen(services, 1, reason="The image is too unlike the frontal chest X-rays the model was made from.")
+    add_job(backends)
+    screen(backends, 1, reason="The image is too unlike the frontal chest X-rays the model was made from.")

@@ -8,14 +8,14 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import select
 
-from db import claims
+from db import claims, outcomes
 from db.accounts import throttle
 from db.session import now
 from db.states import ImageState, Opinion
 from db.tables import Image, Review
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import add_job, new_context, screen
-from web.services import Services
+from web.backends import Backends
 
 pytestmark = [
     pytest.mark.e2e,
@@ -44,13 +44,13 @@ def tab_to(page: Page, target: Locator) -> None:
     raise AssertionError(f"{target} is not reached within {MOST_STOPS} stops")
 
 
-def fail_all(services: Services) -> None:
+def fail_all(backends: Backends) -> None:
     """What a worker does to every queued image that it cannot read."""
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         at = now(session)
         for claim in claims.claim(session, worker="w", limit=100, lease_s=60, now=at):
-            failed = claims.Failed(claim, "storage_unavailable", "The image storage did not answer.", transient=False)
-            claims.fail(session, failed, worker="w", max_attempts=3, now=at)
+            failed = outcomes.Failed(claim, "storage_unavailable", "The image storage did not answer.", transient=False)
+            outcomes.fail(session, failed, worker="w", max_attempts=3, now=at)
 
 
 def try_to_sign_in(page: Page, password: str) -> None:
@@ -64,8 +64,8 @@ def try_to_sign_in(page: Page, password: str) -> None:
         page.keyboard.press("Enter")
 
 
-def test_a_result_is_reviewed(page: Page, services: Services) -> None:
-    add_job(services, 2)
+def test_a_result_is_reviewed(page: Page, backends: Backends) -> None:
+    add_job(backends, 2)
     page.goto("/jobs/1")
     tab_to(page, page.locator('tbody a[href="/images/1"]'))
     page.keyboard.press("Enter")
@@ -79,37 +79,37 @@ def test_a_result_is_reviewed(page: Page, services: Services) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_text("Your review is saved.")).to_be_visible()
     expect(page.get_by_text("Atelectasis, I think.")).to_be_visible()
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert [(said.opinion, said.user_id) for said in session.scalars(select(Review))] == [(Opinion.DISAGREE, 1)]
 
 
-def test_a_failed_image_is_retried_and_its_result_appears(page: Page, services: Services) -> None:
-    add_job(services, 2)
-    fail_all(services)
+def test_a_failed_image_is_retried_and_its_result_appears(page: Page, backends: Backends) -> None:
+    add_job(backends, 2)
+    fail_all(backends)
     page.goto("/images/2")
     expect(page.get_by_text("Once the storage works again, retry it.")).to_be_visible()
     tab_to(page, page.get_by_role("button", name="Retry this image"))
     page.keyboard.press("Enter")
     expect(page.get_by_text("The image is queued again.")).to_be_visible()
     expect(page.get_by_role("button", name="Retry this image")).to_have_count(0)
-    screen(services, 1, probability=0.1)
+    screen(backends, 1, probability=0.1)
     expect(page.get_by_role("heading", name="Pneumonia not suspected")).to_be_visible()
 
 
-def test_all_failed_images_of_a_job_are_retried(page: Page, services: Services) -> None:
-    add_job(services, 6)
-    fail_all(services)
+def test_all_failed_images_of_a_job_are_retried(page: Page, backends: Backends) -> None:
+    add_job(backends, 6)
+    fail_all(backends)
     page.goto("/jobs/1")
     tab_to(page, page.get_by_role("button", name="Retry 3 failed"))
     page.keyboard.press("Enter")
     expect(page.get_by_text("3 images queued again.")).to_be_visible()
-    with services.database.read() as session:
+    with backends.database.read() as session:
         states = session.scalars(select(Image.state).order_by(Image.id)).all()
     assert states == [ImageState.DONE] * 3 + [ImageState.QUEUED] * 3
 
 
-def test_a_job_is_deleted_only_after_a_question(page: Page, services: Services) -> None:
-    add_job(services, 2)
+def test_a_job_is_deleted_only_after_a_question(page: Page, backends: Backends) -> None:
+    add_job(backends, 2)
     page.goto("/jobs/1")
     tab_to(page, page.locator("#delete"))
     page.keyboard.press("Enter")
@@ -123,12 +123,12 @@ def test_a_job_is_deleted_only_after_a_question(page: Page, services: Services) 
     page.wait_for_url("**/jobs")
     expect(page.get_by_text("Job 1 deleted with 2 images, their results and their reviews.")).to_be_visible()
     expect(page.get_by_text("No jobs yet.")).to_be_visible()
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Image.id)).all() == []
 
 
-def test_one_question_at_a_time_and_all_of_it_on_a_phone(page: Page, services: Services) -> None:
-    add_job(services, 4)
+def test_one_question_at_a_time_and_all_of_it_on_a_phone(page: Page, backends: Backends) -> None:
+    add_job(backends, 4)
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/jobs/1")
     for name in ("cancel", "delete"):
@@ -139,7 +139,7 @@ def test_one_question_at_a_time_and_all_of_it_on_a_phone(page: Page, services: S
         assert 0 <= box["x"] < box["x"] + box["width"] <= 390
 
 
-def test_a_throttled_sign_in_says_how_long_to_wait(chromium: Browser, url: str, services: Services) -> None:
+def test_a_throttled_sign_in_says_how_long_to_wait(chromium: Browser, url: str, backends: Backends) -> None:
     context = new_context(chromium, url)
     page = context.new_page()
     page.goto("/login")
@@ -151,7 +151,7 @@ def test_a_throttled_sign_in_says_how_long_to_wait(chromium: Browser, url: str, 
     context.close()
 
 
-def test_the_keyboard_signs_in_and_out(chromium: Browser, url: str, services: Services) -> None:
+def test_the_keyboard_signs_in_and_out(chromium: Browser, url: str, backends: Backends) -> None:
     context = new_context(chromium, url)
     page = context.new_page()
     page.goto("/history")

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.testing import factories
-from tests.testing.service import REPOSITORY, Service, running
+from tests.testing.paths import REPOSITORY
+from tests.testing.service import Service, running
 
 pytestmark = pytest.mark.e2e
 

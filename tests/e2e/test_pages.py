@@ -17,7 +17,7 @@ from db.tables import Image, Job, Prediction
 from tests.e2e.conftest import LONG, add_job, add_refused_job, new_context, screen, sign_in
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
-from web.services import Services
+from web.backends import Backends
 
 pytestmark = [
     pytest.mark.e2e,
@@ -70,15 +70,15 @@ def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, fil
     expect(page.get_by_text("0 of 2 images finished")).to_be_visible()
 
 
-def test_a_job_page_follows_its_job_to_the_end(page: Page, services: Services) -> None:
-    add_job(services, 4)
+def test_a_job_page_follows_its_job_to_the_end(page: Page, backends: Backends) -> None:
+    add_job(backends, 4)
     page.goto("/jobs/1")
     row = page.get_by_role("row", name=re.compile("-3.png"))
     expect(page.get_by_text("2 of 4 images finished")).to_be_visible()
     expect(row).to_contain_text("Queued")
-    screen(services, 1)
+    screen(backends, 1)
     expect(page.get_by_text("3 of 4 images finished").first).to_be_visible()
-    screen(services, 1, probability=0.1)
+    screen(backends, 1, probability=0.1)
     expect(page.get_by_text("4 of 4 images finished").first).to_be_visible()
     expect(row).to_contain_text("Pneumonia not suspected")
     expect(page.locator("[data-poll]")).to_have_count(0)
@@ -86,27 +86,27 @@ def test_a_job_page_follows_its_job_to_the_end(page: Page, services: Services) -
     expect(page.locator("[data-live-words]")).to_have_text("4 of 4 images finished")
 
 
-def test_an_image_page_shows_its_result_by_itself(page: Page, services: Services) -> None:
-    add_job(services, 2)
+def test_an_image_page_shows_its_result_by_itself(page: Page, backends: Backends) -> None:
+    add_job(backends, 2)
     page.goto("/images/2")
     expect(page.get_by_role("heading", name="Waiting its turn")).to_be_visible()
-    screen(services, 1, probability=0.93)
+    screen(backends, 1, probability=0.93)
     expect(page.get_by_role("heading", name="Pneumonia suspected")).to_be_visible()
     expect(page.get_by_text("93.0 %")).to_be_visible()
 
 
-def test_the_focus_stays_where_it_was_when_a_page_renews_itself(page: Page, services: Services) -> None:
-    add_job(services, 4)
+def test_the_focus_stays_where_it_was_when_a_page_renews_itself(page: Page, backends: Backends) -> None:
+    add_job(backends, 4)
     page.goto("/jobs/1")
     link = page.locator('a[href="/images/2"]')
     link.focus()
-    screen(services, 1)
+    screen(backends, 1)
     expect(page.get_by_text("3 of 4 images finished").first).to_be_visible()
     expect(link).to_be_focused()
 
 
-def test_a_page_tells_when_the_server_is_gone_and_when_it_is_back(page: Page, services: Services) -> None:
-    add_job(services, 4)
+def test_a_page_tells_when_the_server_is_gone_and_when_it_is_back(page: Page, backends: Backends) -> None:
+    add_job(backends, 4)
     page.goto("/jobs/1")
     page.route("**/api/v1/jobs/1", lambda route: route.abort())
     expect(page.get_by_text("The server does not answer at the moment.")).to_be_visible()
@@ -114,18 +114,18 @@ def test_a_page_tells_when_the_server_is_gone_and_when_it_is_back(page: Page, se
     expect(page.get_by_text("The server does not answer at the moment.")).to_be_hidden()
 
 
-def test_refused_files_are_listed_and_the_page_stays(page: Page, files: list[Path], services: Services) -> None:
+def test_refused_files_are_listed_and_the_page_stays(page: Page, files: list[Path], backends: Backends) -> None:
     page.get_by_label("X-rays to screen").set_input_files(files)
     page.get_by_role("button", name="Screen", exact=True).click()
     expect(page.get_by_text("1 file refused. The other 3 are being screened.")).to_be_visible()
     expect(page.get_by_text("note.txt Not a JPEG or PNG image: this looks like a text file.")).to_be_visible()
     page.get_by_role("link", name="See the job").click()
     page.wait_for_url("**/jobs/1")
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Image.filename).order_by(Image.id)).all() == ["a.png", LONG, "c.png"]
 
 
-def test_many_files_go_in_requests_of_twenty_and_none_is_lost(page: Page, tmp_path: Path, services: Services) -> None:
+def test_many_files_go_in_requests_of_twenty_and_none_is_lost(page: Page, tmp_path: Path, backends: Backends) -> None:
     paths = [tmp_path / f"{i:03d}.png" for i in range(53)]
     for seed, path in enumerate(paths):
         path.write_bytes(factories.png(seed, size_px=(16, 16)))
@@ -135,13 +135,13 @@ def test_many_files_go_in_requests_of_twenty_and_none_is_lost(page: Page, tmp_pa
     expect(page.get_by_role("radio", name="In the background")).to_be_checked()
     page.get_by_role("button", name="Screen", exact=True).click()
     page.wait_for_url("**/jobs/1")
-    with services.database.read() as session:
+    with backends.database.read() as session:
         names = session.scalars(select(Image.filename).order_by(Image.id)).all()
     assert names == [path.name for path in paths]
     assert len(sent) == 3
 
 
-def test_an_upload_outlives_a_busy_server_and_a_lost_answer(page: Page, files: list[Path], services: Services) -> None:
+def test_an_upload_outlives_a_busy_server_and_a_lost_answer(page: Page, files: list[Path], backends: Backends) -> None:
     tries: list[str] = []
 
     def answer(route: Route) -> None:
@@ -158,7 +158,7 @@ def test_an_upload_outlives_a_busy_server_and_a_lost_answer(page: Page, files: l
     page.get_by_label("X-rays to screen").set_input_files(files[:3])
     page.get_by_role("button", name="Screen", exact=True).click()
     page.wait_for_url("**/jobs/1")
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert len(session.scalars(select(Image.id)).all()) == 3
     assert len(tries) == 3
 
@@ -184,54 +184,54 @@ DROP_A_FOLDER = """async () => {
 }"""
 
 
-def test_a_dropped_folder_keeps_its_paths_and_equal_names(page: Page, services: Services) -> None:
+def test_a_dropped_folder_keeps_its_paths_and_equal_names(page: Page, backends: Backends) -> None:
     page.route("**/drop.png", lambda route: route.fulfill(body=factories.png(), content_type="image/png"))
     page.evaluate(DROP_A_FOLDER)
     expect(page.get_by_text("1 other file in the folder left out")).to_be_visible()
     page.get_by_role("button", name="Screen", exact=True).click()
     page.wait_for_url("**/jobs/1")
-    with services.database.read() as session:
+    with backends.database.read() as session:
         names = session.scalars(select(Image.filename).order_by(Image.id)).all()
         assert session.get_one(Job, 1).expected_images == 2
     assert names == ["study/ward/IM-0001.png", "study/icu/IM-0001.png"]
 
 
-def test_a_page_that_is_left_leaves_an_incomplete_job(page: Page, files: list[Path], services: Services) -> None:
+def test_a_page_that_is_left_leaves_an_incomplete_job(page: Page, files: list[Path], backends: Backends) -> None:
     """Left after the first of two requests; the job says how much it has, and at last that the upload stopped."""
     page.route("**/api/v1/jobs/1/images", lambda route: route.abort())
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_label("X-rays to screen").set_input_files(files[:3])
     page.get_by_role("button", name="Screen", exact=True).click()
     expect(page.get_by_text("The server does not answer. This page tries again in")).to_be_visible()
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         job = session.get_one(Job, 1)
         factories.images(session, job, 1)
-    screen(services, 1)
+    screen(backends, 1)
     page.goto("/jobs/1")
     expect(page.get_by_text("1 of 3 files received, 1 image finished").first).to_be_visible()
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         for row in (session.get_one(Job, 1), session.get_one(Image, 1)):
             row.created_at -= timedelta(minutes=5)
     expect(page.get_by_text("Incomplete").first).to_be_visible()
     expect(page.get_by_text("The upload stopped: 1 of 3 files received.")).to_be_visible()
 
 
-def test_nothing_accepted_leaves_no_job(page: Page, files: list[Path], services: Services) -> None:
+def test_nothing_accepted_leaves_no_job(page: Page, files: list[Path], backends: Backends) -> None:
     page.get_by_label("X-rays to screen").set_input_files([files[3]])
     page.get_by_role("button", name="Screen", exact=True).click()
     expect(page.get_by_text("1 file refused. Nothing is being screened.")).to_be_visible()
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Job)).all() == []
 
 
-def test_offline_is_called_offline_and_ends_with_it(page: Page, files: list[Path], services: Services) -> None:
+def test_offline_is_called_offline_and_ends_with_it(page: Page, files: list[Path], backends: Backends) -> None:
     page.get_by_label("X-rays to screen").set_input_files(files[:2])
     page.context.set_offline(True)
     page.get_by_role("button", name="Screen", exact=True).click()
     expect(page.get_by_text("You are offline. Sending goes on by itself")).to_be_visible()
     page.context.set_offline(False)
     page.wait_for_url("**/jobs/1")
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert len(session.scalars(select(Image.id)).all()) == 2
 
 
@@ -265,14 +265,14 @@ def test_dropped_files_are_chosen(page: Page) -> None:
     assert page.get_by_label("X-rays to screen").evaluate("input => input.files[0].name") == "dropped.png"
 
 
-def test_everything_works_without_scripts(chromium: Browser, url: str, files: list[Path], services: Services) -> None:
+def test_everything_works_without_scripts(chromium: Browser, url: str, files: list[Path], backends: Backends) -> None:
     context = new_context(chromium, url, java_script_enabled=False)
     page = context.new_page()
     sign_in(page)
     page.get_by_label("X-rays to screen").set_input_files(files[0])
     page.get_by_role("button", name="Screen", exact=True).click()
     page.wait_for_url("**/jobs/1")
-    screen(services, 1)
+    screen(backends, 1)
     page.reload()
     page.get_by_role("link", name="a.png").click()
     expect(page.get_by_role("heading", name="Pneumonia suspected")).to_be_visible()
@@ -283,31 +283,31 @@ def test_everything_works_without_scripts(chromium: Browser, url: str, files: li
     context.close()
 
 
-def test_a_job_is_cancelled_only_after_a_question(page: Page, services: Services) -> None:
-    add_job(services, 4)
+def test_a_job_is_cancelled_only_after_a_question(page: Page, backends: Backends) -> None:
+    add_job(backends, 4)
     page.goto("/jobs/1")
     page.get_by_text("Cancel job").click()
     page.get_by_role("button", name="Cancel what is queued").click()
     expect(page.get_by_text("2 queued images cancelled.")).to_be_visible()
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.get_one(Job, 1).cancelled_at is not None
 
 
 def test_the_map_is_shown_and_hidden_by_keyboard_and_fits_the_x_ray(
-    page: Page, files: list[Path], services: Services
+    page: Page, files: list[Path], backends: Backends
 ) -> None:
     page.get_by_label("X-rays to screen").set_input_files(files[0])
     page.get_by_role("button", name="Screen", exact=True).click()
     page.wait_for_url("**/jobs/1")
-    screen(services, 1)
+    screen(backends, 1)
     page.goto("/images/1")
-    layer, switch = page.locator(".film-map"), page.get_by_label("Show where the model saw signs")
+    layer, switch = page.locator(".xray-map"), page.get_by_label("Show where the model saw signs")
     expect(layer).to_be_hidden()
     switch.focus()
     page.keyboard.press("Space")
     expect(layer).to_be_visible()
     boxes = page.evaluate(
-        """() => [".film-map image", ".film img"].map((s) => {
+        """() => [".xray-map image", ".xray img"].map((s) => {
             const box = document.querySelector(s).getBoundingClientRect();
             return { ratio: box.width / box.height, middle: box.x + box.width / 2, height: box.height };
         })"""
@@ -321,11 +321,11 @@ def test_the_map_is_shown_and_hidden_by_keyboard_and_fits_the_x_ray(
 
 @pytest.mark.parametrize("width_px", [1280, 390])
 def test_the_map_lies_where_the_model_judged_and_the_border_is_told(
-    page: Page, services: Services, width_px: int
+    page: Page, backends: Backends, width_px: int
 ) -> None:
     """A picture of 400 x 600 that a worker made, with a border of 10, 20, 30 and 40 % of its sides."""
-    add_job(services, 2)
-    with services.database.begin() as session:
+    add_job(backends, 2)
+    with backends.database.begin() as session:
         image = session.get_one(Image, 1)
         judged = session.scalars(select(Prediction).where(Prediction.image_id == 1)).one()
         judged.box = [400, 600, 40, 120, 280, 360]
@@ -334,7 +334,7 @@ def test_the_map_lies_where_the_model_judged_and_the_border_is_told(
     page.goto("/images/1")
     page.get_by_label("Show where the model saw signs").check()
     shown, laid = page.evaluate(
-        """() => [".film img", ".film-map image"].map((s) => {
+        """() => [".xray img", ".xray-map image"].map((s) => {
             const box = document.querySelector(s).getBoundingClientRect();
             return [box.x, box.y, box.width, box.height];
         })"""
@@ -345,8 +345,8 @@ def test_the_map_lies_where_the_model_judged_and_the_border_is_told(
     expect(page.get_by_text("judged without its border")).to_be_visible()
 
 
-def test_a_refused_image_keeps_its_number_in_the_details(page: Page, services: Services) -> None:
-    add_refused_job(services)
+def test_a_refused_image_keeps_its_number_in_the_details(page: Page, backends: Backends) -> None:
+    add_refused_job(backends)
     page.goto("/images/3")
     expect(page.get_by_role("heading", name="Not judged")).to_be_visible()
     expect(page.get_by_text("probability of pneumonia")).to_be_hidden()
@@ -357,8 +357,8 @@ def test_a_refused_image_keeps_its_number_in_the_details(page: Page, services: S
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_phone_never_scrolls_sideways(chromium: Browser, url: str, services: Services, path: str) -> None:
-    add_refused_job(services)
+def test_a_phone_never_scrolls_sideways(chromium: Browser, url: str, backends: Backends, path: str) -> None:
+    add_refused_job(backends)
     context = new_context(chromium, url, viewport={"width": 390, "height": 844})
     page = context.new_page()
     sign_in(page)
@@ -389,8 +389,8 @@ CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_the_contrast_of_wcag_aa(chromium: Browser, url: str, services: Services, scheme: Any) -> None:
-    add_refused_job(services)
+def test_text_has_the_contrast_of_wcag_aa(chromium: Browser, url: str, backends: Backends, scheme: Any) -> None:
+    add_refused_job(backends)
     context = new_context(chromium, url, color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
     sign_in(page)

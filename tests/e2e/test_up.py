@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.testing import factories
+from tests.testing.paths import REPOSITORY
 from tests.testing.polling import wait_until
-from tests.testing.service import REPOSITORY, Service, running
+from tests.testing.service import Service, running
 
 pytestmark = pytest.mark.e2e
 
@@ -41,8 +42,8 @@ def try_up(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def processes_of(service: Service) -> list[int]:
     """Processes with the service's directory in their command line or environment (Linux), or by `ps`."""
-    found = subprocess.run(["ps", "axeww", "-o", "pid=,command="], capture_output=True, text=True, check=True).stdout
-    lines = [line for line in found.splitlines() if str(service.data_dir) in line and " ps " not in line]
+    table = subprocess.run(["ps", "axeww", "-o", "pid=,command="], capture_output=True, text=True, check=True).stdout
+    lines = [line for line in table.splitlines() if str(service.data_dir) in line and " ps " not in line]
     return [int(line.split()[0]) for line in lines]
 
 

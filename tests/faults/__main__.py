@@ -24,10 +24,11 @@ from pathlib import Path
 from tests.faults import profile, soak
 from tests.faults.matrix import DATABASES, Row
 from tests.faults.record import Record
-from tests.faults.report import DOCUMENT, Outcome, as_table, caption, summarize, write_into
+from tests.faults.report import DOCUMENT, Outcome, as_table, caption, summarize
 from tests.faults.rows import ROWS
 from tests.faults.stack import Kind
 from tests.faults.stacks import Stacks
+from tests.testing.documents import write_into
 
 MAX_SOAK_MINUTES = 24 * 60
 
@@ -49,14 +50,14 @@ def plan(asked: argparse.Namespace, rows: Sequence[Row], seed: int, past: Counte
 
     A row's databases take turns; `past` counts the runs of each row that a record already holds.
     """
-    its_profile = profile.SHORT if asked.short else profile.LONG
+    durations = profile.SHORT if asked.short else profile.LONG
     tasks: deque[Task] = deque()
     for number in range(asked.runs):
         for row in rows:
             databases = [name for name in row.databases if asked.database in (None, name)]
             if databases and number >= past[row.name]:
                 database = databases[number % len(databases)]
-                kind = Kind(database, its_profile, real_model=asked.real_model)
+                kind = Kind(database, durations, real_model=asked.real_model)
                 tasks.append(Task(row, kind, run_seed(seed, row, database, number)))
     return tasks
 
@@ -102,15 +103,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def soak_all(asked: argparse.Namespace, seed: int) -> int:
-    """One soak on each database that was asked for: 0 if every promise was kept, else 1."""
-    its_profile = profile.SHORT if asked.short else profile.LONG
+    """One soak on each database that was asked for: 0 if the invariant held on each, else 1."""
+    durations = profile.SHORT if asked.short else profile.LONG
     print(f"seed {seed}", flush=True)
-    kept = True
+    held = True
     for database in DATABASES if asked.database is None else [asked.database]:
-        kind = Kind(database, its_profile, real_model=asked.real_model, small_disk=False)
+        kind = Kind(database, durations, real_model=asked.real_model, small_disk=False)
         say = functools.partial(print, flush=True)
-        kept &= soak.run(kind, asked.soak * 60, asked.kill_every, seed, say).kept
-    return 0 if kept else 1
+        held &= soak.run(kind, asked.soak * 60, asked.kill_every, seed, say).invariant_held
+    return 0 if held else 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,8 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = as_table(summarize(outcomes, [(row.fault, row.moment) for row in rows]))
     print(table)
     if asked.write:
-        its_profile = profile.SHORT if asked.short else profile.LONG
-        write_into(DOCUMENT, f"{caption(outcomes, its_profile, real_model=asked.real_model)}\n\n{table}")
+        durations = profile.SHORT if asked.short else profile.LONG
+        write_into(DOCUMENT, "table", f"{caption(outcomes, durations, real_model=asked.real_model)}\n\n{table}")
     return 1 if any(outcome.verdict.problems for outcome in outcomes) else 0
 
 

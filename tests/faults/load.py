@@ -1,4 +1,4 @@
-"""A client that sends images while things break, and keeps the ledger: what was accepted, refused, never answered."""
+"""A client that sends images while parts break, and records which were accepted, refused or never answered."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _seeds = itertools.count(1)
 
 @dataclass
 class Ledger:
-    """By file name, which is unique within a run."""
+    """What the service answered, by file name; a name is unique within a run."""
 
     accepted: dict[str, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
-    """An answer that says no: nothing of it may be kept."""
+    """Files that were answered with an error: none may have a row."""
     unanswered: dict[str, str] = field(default_factory=dict)
-    """The connection broke: nothing may be kept, or all of it, and then it is screened like any other."""
+    """Files whose connection broke: each has no row, or one that is screened like any other."""
 
 
 class Load(threading.Thread):
     """Sends one bulk job, and now and then a single interactive image, until told that the fault is over.
 
-    It does not send again what failed: that is `send_again`'s part, afterwards.
+    Files that failed it sends again only afterwards, in `send_again`.
     """
 
     def __init__(self, stack: Stack, label: str, bad: Mapping[str, bytes]) -> None:
@@ -55,7 +55,7 @@ class Load(threading.Thread):
             self.job_id = int(answer.raise_for_status().json()["id"])
 
     def full_name(self, name: str) -> str:
-        """Of a file of this run."""
+        """The name under which a file of this run is sent."""
         return f"{self._label}-{name}"
 
     def run(self) -> None:

@@ -32,12 +32,12 @@ class Run:
         return self.stack.kind.profile
 
     def order(self, point: str, action: str) -> None:
-        """Let a process do `action` when it next reaches `point`; returns once it has."""
+        """Let a process do `action` when it next reaches `point`; return when it has done so."""
         self.stack.orders.give(point, action)
         self.stack.orders.wait_until_taken(point, timeout_s=START_TIMEOUT_S)
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        wait_until(condition, timeout_s=START_TIMEOUT_S, what=what)  # it may be a process that has to start
+        wait_until(condition, timeout_s=START_TIMEOUT_S, what=what)  # long enough for a process to start
 
     def pause(self) -> None:
         """For as long as servers stay paused in this profile."""
@@ -45,10 +45,10 @@ class Run:
 
 
 def nothing(_run: Run) -> None:
-    """A row whose fault needs no restoration, or that has nothing of its own to check."""
+    """Do nothing: for a fault that nobody has to repair."""
 
 
-def nobody(_run: Run, _rows: list[Image]) -> list[str]:
+def no_problems(_run: Run, _rows: list[Image]) -> list[str]:
     return []
 
 
@@ -60,7 +60,7 @@ class Row:
     moment: str
     inject: Callable[[Run], None]
     restore: Callable[[Run], None] = nothing
-    check: Callable[[Run, list[Image]], list[str]] = nobody
+    check: Callable[[Run, list[Image]], list[str]] = no_problems
     """What this row demands beyond the invariant; the sentences of what does not hold."""
     files: dict[str, bytes] = field(default_factory=dict)
     """Bad images sent among the good ones…"""
@@ -99,7 +99,7 @@ def run_row(row: Row, stack: Stack, seed: int) -> Verdict:
 
 
 def _wait_for_recovery(row: Row, run: Run, verdict: Verdict) -> None:
-    """From the moment all servers are back until every good image accepted before it has ended."""
+    """Wait from the moment at which all servers are back until every good image accepted before it has ended."""
     bad = {run.load.full_name(name) for name in row.fails}
     good = {image_id for name, image_id in list(run.load.ledger.accepted.items()) if name not in bad}
     taken = wait_until_final(run.stack, good, timeout_s=run.profile.patience_s)
@@ -107,12 +107,12 @@ def _wait_for_recovery(row: Row, run: Run, verdict: Verdict) -> None:
 
 
 def _settle_accounts(run: Run, verdict: Verdict) -> None:
-    """What was refused has left nothing; what was not answered can be sent again; then all there is has to end."""
+    """Refused files have no rows; files without an answer are sent again; then all images have to end."""
     ledger = run.load.ledger
-    kept = stored(run.stack, ledger.refused)
-    if kept:
-        verdict.problems.append(f"{len(kept)} refused files have rows: {[ledger.refused[name] for name in kept]}")
+    refused = stored(run.stack, ledger.refused)
+    if refused:
+        verdict.problems.append(f"{len(refused)} refused files have rows: {[ledger.refused[name] for name in refused]}")
     run.stack.settle()
     run.load.send_again()
-    ledger.accepted |= stored(run.stack, ledger.unanswered)  # kept, and only the answer got lost
+    ledger.accepted |= stored(run.stack, ledger.unanswered)  # stored, and only the answer was lost
     wait_until_final(run.stack, set(ledger.accepted.values()), timeout_s=run.profile.patience_s)

@@ -1,4 +1,4 @@
-"""Moments inside a process of the service at which a test may order a fault; the orders are files in a directory.
+"""Moments inside a process of the service at which a test may order a fault. Orders are files in a directory.
 
 Only the tests' own entries of worker and web (`worker_process`, `web_process`) look here: production code has no hooks.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
+
+from tests.testing.polling import wait_until
 
 VARIABLE = "FAULT_POINTS"
 """Names the directory. Without the prefix of our settings, of which an unknown one stops a process."""
@@ -17,7 +18,7 @@ ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 def reached(point: str) -> None:
-    """Carry out what is ordered for this moment. Of several processes that come by, one gets the order."""
+    """Carry out what is ordered for this moment. If several processes reach it, one of them takes the order."""
     order = Path(os.environ[VARIABLE]) / point
     taken = order.with_suffix(".taken")
     try:
@@ -33,7 +34,7 @@ def active(condition: str) -> bool:
 
 
 class Orders:
-    """The side of the harness."""
+    """The orders, as a test gives them."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -47,10 +48,8 @@ class Orders:
         written.rename(self.directory / point)
 
     def wait_until_taken(self, point: str, *, timeout_s: float) -> None:
-        deadline_s = time.monotonic() + timeout_s
-        while not (self.directory / f"{point}.taken").exists():
-            assert time.monotonic() < deadline_s, f"no process reached {point!r} within {timeout_s:g} s"
-            time.sleep(0.002)
+        taken = self.directory / f"{point}.taken"
+        wait_until(taken.exists, timeout_s=timeout_s, what=f"a process that reaches {point!r}")
 
     def begin(self, condition: str) -> None:
         (self.directory / condition).touch()

@@ -11,7 +11,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.testing.service import REPOSITORY
+import psutil
+
+from tests.testing.paths import REPOSITORY
 
 RESTART_S = 0.5
 STOP_TIMEOUT_S = 40.0
@@ -40,12 +42,12 @@ class Process:
         return pid
 
     def pid_if_running(self) -> int | None:
-        popen = self._popen  # read once: the thread that tends it may put None there at any time
+        popen = self._popen  # read once: the thread that restarts it may put None there at any time
         return popen.pid if popen is not None and popen.poll() is None else None
 
     def pids(self) -> list[int]:
         """The process and what it forked."""
-        return [self.pid, *children(self.pid)]
+        return [self.pid, *(child.pid for child in psutil.Process(self.pid).children())]
 
     @property
     def running(self) -> bool:
@@ -65,8 +67,8 @@ class Process:
                     start_new_session=True,
                 )
 
-    def tend(self) -> None:
-        """Called all the time: bury the dead, start again after RESTART_S."""
+    def restart_if_ended(self) -> None:
+        """Called again and again: once the process has ended, start it again after RESTART_S."""
         with self._lock:
             if self._popen is not None and self._popen.poll() is not None:
                 self.signal(signal.SIGKILL)  # what it forked must not hold its port
@@ -100,15 +102,10 @@ class Process:
         self.signal(signal.SIGKILL)
 
     def end(self) -> None:
-        """At the end of a stack: gone at once, even one that was stopped."""
+        """Kill it at the end of a stack, even if it is stopped (SIGSTOP)."""
         with self._lock:
             self.wanted = False
             self.signal(signal.SIGKILL)
             if self._popen is not None:
                 self._popen.wait(10)
                 self._popen = None
-
-
-def children(pid: int) -> list[int]:
-    """The pids of its living children (Linux)."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -12,7 +12,7 @@ from tests.faults.verdict import Verdict
 
 
 class Record:
-    """A file that only grows; without a path nothing is kept."""
+    """A file to which runs are appended; without a path nothing is written."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.faults.profile import Profile
 from tests.faults.verdict import Verdict
-from tests.testing.service import REPOSITORY
+from tests.testing.paths import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
 
@@ -99,14 +97,3 @@ def caption(outcomes: Sequence[Outcome], profile: Profile, *, real_model: bool) 
         f"{len(outcomes)} runs on {databases}: lease {profile.lease_s:g} s, pauses {profile.pause_s:g} s,"
         f" at least {profile.images} images a run in batches of {profile.batch_size}, {network}."
     )
-
-
-def write_into(document: Path, table: str) -> None:
-    """Replace the table between the two comments."""
-    text = document.read_text(encoding="utf-8")
-    new, count = re.subn(
-        r"(<!-- table: .* -->\n).*?(<!-- end of table -->)", rf"\1\n{table}\n\n\2", text, flags=re.DOTALL
-    )
-    if count != 1:
-        raise ValueError(f"{document} has no place for the table")
-    document.write_text(new, encoding="utf-8")

@@ -47,8 +47,8 @@ class Tally:
     """Ended, but not in the results that the API gives."""
 
     @property
-    def kept(self) -> bool:
-        """Whether what was promised holds."""
+    def invariant_held(self) -> bool:
+        """Whether no accepted image is lost, screened twice or missing from the results."""
         return not (self.lost or self.twice or self.unread)
 
     def line(self) -> str:

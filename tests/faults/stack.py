@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +32,7 @@ from tests.faults.profile import Profile
 from tests.testing import factories, postgres, valkey
 from tests.testing.frozen_link import Link, link
 from tests.testing.polling import wait_until
+from tests.testing.ports import free_port
 from tests.testing.postgres import PostgresServer
 from tests.testing.settings import environment, make_settings
 from tests.testing.valkey import ValkeyServer
@@ -88,10 +87,10 @@ class Stack:
         self.workers = [self._process(f"worker-{n}", "-m", "tests.faults.worker_process") for n in range(WORKERS)]
         self.processes = [self.web, self.sweeper, *self.workers]
         self._exits = exits
-        self._tend(exits)
+        self._supervise(exits)
 
     def _link_to(self, server: PostgresServer) -> AbstractContextManager[Link]:
-        """Which all processes of the service go through."""
+        """A link through which all processes of the service reach the server."""
         socket_name = f".s.PGSQL.{server.port}"
         (self.directory / "link").mkdir()
         return link(self.directory / "link" / socket_name, server.directory / socket_name)
@@ -109,7 +108,7 @@ class Stack:
             database_url=SecretStr(url),
             redis_url=SecretStr(self.valkey.url),
             secret_key=SecretStr("a secret for the tests"),
-            web_port=_free_port(),
+            web_port=free_port(),
             batch_size=profile.batch_size,
             lease_s=profile.lease_s,
             heartbeat_s=profile.heartbeat_s,
@@ -131,13 +130,13 @@ class Stack:
         log = self.directory / f"{name}.log"
         return Process(name, [sys.executable, *arguments], plain | ours, log, [self._lifeline_fd])
 
-    def _tend(self, exits: ExitStack) -> None:
+    def _supervise(self, exits: ExitStack) -> None:
         stop = threading.Event()
 
         def loop() -> None:
             while not stop.wait(0.02):
                 for process in list(self.processes):
-                    process.tend()
+                    process.restart_if_ended()
 
         def end() -> None:
             stop.set()
@@ -145,18 +144,18 @@ class Stack:
             for process in self.processes:
                 process.end()
 
-        thread = threading.Thread(target=loop, name="tend", daemon=True)
+        thread = threading.Thread(target=loop, name="supervise", daemon=True)
         thread.start()
         exits.callback(end)
 
     def second_sweeper(self) -> Process:
-        """Not started yet; `dismiss` ends it."""
+        """Another sweeper, not started yet; `dismiss` ends it."""
         second = self._process("sweeper-2", "-m", "tests.faults.sweeper_process")
         self.processes.append(second)
         return second
 
     def dismiss(self, process: Process) -> int:
-        """Its exit status."""
+        """End a process for good; its exit status."""
         self.processes.remove(process)
         return process.terminate()
 
@@ -166,7 +165,7 @@ class Stack:
         self.settle()
 
     def settle(self) -> None:
-        """Until everything runs again and nothing is ordered: what a row starts from and what it must leave."""
+        """Withdraw all orders and wait until everything runs again, as a row needs it at its start."""
         self.orders.clear()
         for process in self.processes:
             process.wanted = True
@@ -190,7 +189,7 @@ class Stack:
         return httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=False)
 
     def name_of(self, worker: Process) -> str | None:
-        """Under which name it leases, once it has its model: host:pid:random."""
+        """The name under which it leases images, once it has its model: host:pid:random."""
         pid = worker.pid_if_running()
         if pid is None:
             return None
@@ -207,21 +206,21 @@ class Stack:
             return session.scalars(query).one() if name else 0
 
     def busy_worker(self) -> Process:
-        """One that holds images now."""
-        found: Process = wait_until(
+        """A worker that has leased images."""
+        busy: Process = wait_until(
             lambda: next((worker for worker in self.workers if self.held_by(worker)), None),
             timeout_s=30,
             what="a worker at work",
         )
-        return found
+        return busy
 
     def is_ready(self, worker: Process) -> bool:
-        """It runs and has its model."""
+        """Whether it runs and has its model."""
         return worker.running and self.name_of(worker) is not None
 
     @property
-    def worn(self) -> bool:
-        """The images of earlier runs take up half of its small disk."""
+    def disk_is_half_full(self) -> bool:
+        """Whether the images of earlier runs fill half of its small disk."""
         disk = shutil.disk_usage(self.settings.storage.blobs)
         return self.on_tmpfs and disk.used * 2 > disk.total
 
@@ -262,9 +261,3 @@ def _blob_directory(path: Path, *, small: bool) -> Iterator[bool]:
     finally:
         if mounted:
             subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
-def _free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Running services by kind: started when first asked for, shared by the runs, replaced when one is hurt."""
+"""Running services by kind: started when first needed, shared by the runs, replaced after a run with problems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOG_LINES = 60
 
 
 class Stacks:
-    """Use as a context; at its end all of them are gone."""
+    """A context manager, which ends all services at its end."""
 
     def __init__(self) -> None:
         self._running: dict[Kind, tuple[Stack, ExitStack]] = {}
@@ -31,14 +31,14 @@ class Stacks:
             stack = self._get(kind)
             outcome.verdict = run_row(row, stack, seed)
             stack.settle()
-        except Exception as error:  # of whatever kind: the run did not hold what it promises
+        except Exception as error:  # whatever it is, the run did not keep its promise
             outcome.verdict.problems.append(f"{type(error).__name__}: {error}")
         if outcome.verdict.problems:
             outcome.log = self._drop(kind)
         return outcome
 
     def _get(self, kind: Kind) -> Stack:
-        if kind in self._running and self._running[kind][0].worn:
+        if kind in self._running and self._running[kind][0].disk_is_half_full:
             self._drop(kind)
         if kind not in self._running:
             exits = ExitStack()
@@ -46,7 +46,7 @@ class Stacks:
         return self._running[kind][0]
 
     def _drop(self, kind: Kind) -> str:
-        """End this one; the ends of its logs."""
+        """End a service; the last lines of its logs."""
         if kind not in self._running:
             return ""
         stack, exits = self._running.pop(kind)

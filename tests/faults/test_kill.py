@@ -47,10 +47,10 @@ def assert_each_done_once(service: Service, job_id: int) -> None:
 def kill_a_worker(service: Service, job_id: int) -> int:
     """Kill the worker while it holds images of the job; its pid."""
     (pid,) = wait_until(service.worker_pids, timeout_s=30, what="a worker with its model")
-    wait_until(lambda: service.holds(pid), timeout_s=30, what="images in this worker's hands")
+    wait_until(lambda: service.holds(pid), timeout_s=30, what="images leased to this worker")
     os.kill(pid, signal.SIGKILL)
     assert service.job(job_id)["counts"]["done"] < IMAGES, "the job was over before the kill"
-    wait_until(lambda: pid not in service.worker_pids(), timeout_s=10, what="the launcher to bury the worker")
+    wait_until(lambda: pid not in service.worker_pids(), timeout_s=10, what="the worker to end")
     return int(pid)
 
 
@@ -81,7 +81,7 @@ def test_valkey_emptied_in_the_middle_of_a_job_loses_nothing(service: Service, j
     assert_each_done_once(service, job_id)
 
 
-def test_an_upload_while_valkey_is_away_is_kept_and_screened_when_it_is_back(service: Service) -> None:
+def test_an_upload_while_valkey_is_paused_is_screened_when_it_answers_again(service: Service) -> None:
     files = [("one.png", factories.png(time.time_ns() % 1_000_000))]
     pid = service.valkey_pid()
     os.kill(pid, signal.SIGSTOP)

@@ -26,7 +26,7 @@ def test_a_record_gives_back_what_was_added(tmp_path: Path) -> None:
     assert Record(tmp_path / "runs.jsonl").read() == outcomes
 
 
-def test_without_a_file_nothing_is_kept() -> None:
+def test_without_a_file_nothing_is_recorded() -> None:
     record = Record(None)
     record.add(Outcome("kill", "now", "sqlite", 7))
     assert record.read() == []

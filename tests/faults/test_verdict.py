@@ -1,4 +1,4 @@
-"""The judge of the matrix sees what it is there to see."""
+"""The verdict on a run of the matrix finds each kind of loss."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
-from db import claims
-from db.claims import Scored
+from db import claims, outcomes
+from db.outcomes import Scored
 from db.session import Database, now
 from db.states import Decision, ImageState
 from db.tables import Image, Job, Prediction
@@ -39,7 +39,7 @@ def screen(database: Database, model_sha256: str) -> None:
         at = now(session)
         held = claims.claim(session, worker="w", limit=10, lease_s=60, now=at)
         scored = [Scored(claim, 0.7, Decision.PNEUMONIA) for claim in held]
-        claims.finish(session, scored, model_sha256=model_sha256, threshold=0.5, worker="w", now=at)
+        outcomes.finish(session, scored, model_sha256=model_sha256, threshold=0.5, worker="w", now=at)
 
 
 def verdict_of(database: Database, ledger: Ledger, **may_fail: str) -> Verdict:

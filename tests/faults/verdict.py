@@ -93,7 +93,7 @@ def _judge_image(row: Image, predictions: int, expected_error: str | None, verdi
 
 
 def judge_storage(stack: Stack, verdict: Verdict) -> None:
-    """Every row has its bytes. (Bytes without a row may be left; the sweeper removes those an hour later.)"""
+    """Every row has its bytes. (Bytes without a row may be there; the sweeper removes them a day later.)"""
     with stack.database.read() as session:
         wanted = set(session.scalars(select(Image.sha256)))
     there = {path.name for path in stack.settings.storage.blobs.glob("[0-9a-f][0-9a-f]/*")}

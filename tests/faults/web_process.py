@@ -1,17 +1,18 @@
-"""`pneumoscreen web` that passes the moments of `points` between a file's arrival and its message."""
+"""`pneumoscreen web` with moments, between a file's arrival and its message, at which a row may order a fault."""
 
 from __future__ import annotations
 
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from cli.web import serve
 from core import settings
 from db.tables import Image
+from launcher import lifeline
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.faults import clock, points
-from web import services
+from web import backends
+from web.server.serve import serve
 
 
 class Store(LocalBlobStore):
@@ -42,6 +43,6 @@ def watch_commits() -> None:
 
 if __name__ == "__main__":
     clock.install()
-    vars(services)["open_store"] = lambda configured: Store(configured.storage.blobs)
+    vars(backends)["open_store"] = lambda configured: Store(configured.storage.blobs)
     watch_commits()
-    serve(settings.load())
+    serve(settings.load(), lifeline.watch_from_environment)

@@ -1,4 +1,4 @@
-"""`pneumoscreen worker` that passes the moments of `points`; with a fake network unless FAULT_REAL_MODEL is set.
+"""`pneumoscreen worker` with moments at which a row may order a fault; FAULT_REAL_MODEL gives it the real network.
 
 Everything else is the real thing: Celery, pipeline, heartbeat, registry, database, blob store, decoder.
 """

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fuzz.seeds import seeds
+from tests.testing.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 MAX_INPUT_BYTES = 16_384
 INPUT_TIMEOUT_S = 60
 """For what hangs; what is merely slow, the target itself tells by processor time, whatever else the machine does."""
@@ -60,10 +60,10 @@ def fuzz(directory: Path, *, seconds: int, seed: int = 0) -> Outcome:
         check=False,
     )
     counted = re.search(r"number_of_executed_units: (\d+)", run.stdout)
-    found = sorted(findings.iterdir())
-    if run.returncode and not found:
+    failing = sorted(findings.iterdir())
+    if run.returncode and not failing:
         raise RuntimeError(f"the fuzzer ended with {run.returncode}:\n{run.stdout[-4000:]}")
-    return Outcome(int(counted[1]) if counted else 0, found, run.stdout)
+    return Outcome(int(counted[1]) if counted else 0, failing, run.stdout)
 
 
 def main() -> int:

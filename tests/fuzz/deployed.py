@@ -19,7 +19,7 @@ from tests.testing import factories, valkey
 from tests.testing.fakes import fake_model
 from tests.testing.settings import change
 from web.app import create_app
-from web.services import Services, connect_all
+from web.backends import Backends, connect_all
 from worker.pipeline import Pipeline
 
 
@@ -28,7 +28,7 @@ class Deployed:
     """`token` may do everything."""
 
     app: Flask
-    services: Services
+    backends: Backends
     token: str
     ids: list[int]
 

@@ -11,7 +11,7 @@ from core.settings import Settings
 from tests.fuzz import api
 from tests.fuzz.deployed import deployed, send_three
 from tests.testing.postgres import PostgresServer
-from web.services import Services
+from web.backends import Backends
 
 EXAMPLES = 15
 FEW = 5
@@ -20,7 +20,7 @@ FEW = 5
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-def test_the_api_keeps_to_its_document(app: Flask, eager: Services, client: FlaskClient, token: str) -> None:
+def test_the_api_keeps_to_its_document(app: Flask, eager: Backends, client: FlaskClient, token: str) -> None:
     report = api.fuzz(app, token, send_three(client), examples=EXAMPLES)
     assert report.findings == []
     assert report.requests > 10 * len(report.statuses)
@@ -34,7 +34,7 @@ def test_it_does_so_on_postgresql_and_valkey(
 ) -> None:
     with postgresql.database(migrated_postgresql) as url, deployed(settings, url) as ours:
         report = api.fuzz(ours.app, ours.token, ours.ids, examples=FEW)
-        messages = depth(ours.services.broker)
+        messages = depth(ours.backends.broker)
     assert report.findings == []
     assert max(max(statuses) for statuses in report.statuses.values()) < 500
     assert report.requests > FEW * len(report.statuses)

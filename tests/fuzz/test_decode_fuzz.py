@@ -31,8 +31,8 @@ def test_a_decoder_that_fails_is_found(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "sitecustomize.py").write_text(BROKEN)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     outcome = fuzz(tmp_path / "fuzz", seconds=SECONDS)
-    (found,) = outcome.findings
-    assert found.name.startswith("crash-")
+    (finding,) = outcome.findings
+    assert finding.name.startswith("crash-")
     assert "a bug of the test" in outcome.output
 
 

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -24,14 +23,16 @@ from db import stores, workers
 from db.accounts import users
 from db.session import Database, now
 from db.tables import Image, Prediction
-from tests.conftest import REPOSITORY
-from tests.testing import factories, valkey
+from tests.testing import factories, hosts, valkey
+from tests.testing.hosts import Hosts
+from tests.testing.paths import REPOSITORY
 from tests.testing.polling import wait_until
+from tests.testing.ports import answers
 from tests.testing.postgres import PostgresServer
 from tests.testing.settings import environment, make_settings
 from tests.testing.valkey import ValkeyServer
 from web.app import create_app
-from web.services import Services, connect_all
+from web.backends import Backends, connect_all
 
 MakeSite = Callable[..., "Site"]
 SWEEPER = "from core import settings; from worker import sweeper; sweeper.run(settings.load())"
@@ -43,20 +44,27 @@ def broker() -> Iterator[ValkeyServer]:
         yield server
 
 
+@pytest.fixture
+def two_hosts() -> Iterator[Hosts]:
+    """The test is on the first of them."""
+    with hosts.two_hosts() as made:
+        yield made
+
+
 class Site:
     """One service: upload through its API, start and stop its processes, look into its database."""
 
     def __init__(self, settings: Settings, stack: ExitStack) -> None:
         self.settings = settings
-        self.services: Services = connect_all(settings)
-        self.database: Database = self.services.database
-        stores.settle(self.database, self.services.store)
+        self.backends: Backends = connect_all(settings)
+        self.database: Database = self.backends.database
+        stores.settle(self.database, self.backends.store)
         self._stack = stack
         stack.callback(self.database.dispose)
-        stack.callback(self.services.broker.close)
+        stack.callback(self.backends.broker.close)
         with self.database.begin() as session:
             self.token = token = users.create_token(session, factories.user(session), now=now(session))
-        self.client: FlaskClient = create_app(settings, self.services).test_client()
+        self.client: FlaskClient = create_app(settings, self.backends).test_client()
         self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
 
     def upload(
@@ -70,7 +78,7 @@ class Site:
         return [item["id"] for item in answer["images"]]
 
     def start_worker(self, forward_s: float = 0.0, *, wait: bool = True) -> subprocess.Popen[bytes]:
-        """Returns once the worker has its model, unless it may well be dead by then."""
+        """Return once the worker has its model; without `wait` at once, for a worker that may end before."""
         before = self._worker_names()
         process = self._start(["-m", "tests.integration.fake_worker", str(forward_s)])
         if not wait:
@@ -85,7 +93,7 @@ class Site:
     def start_web(self) -> subprocess.Popen[bytes]:
         """On the port of the settings; returns once it answers."""
         process = self._start(["-m", "cli", "web"])
-        wait_until(lambda: _answers(f"http://127.0.0.1:{self.settings.web.port}/healthz"))
+        wait_until(lambda: answers(f"http://127.0.0.1:{self.settings.web.port}/healthz"))
         return process
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -99,7 +107,7 @@ class Site:
         return len(self._worker_names())
 
     def _worker_names(self) -> set[str]:
-        """A killed one stays among them until its heartbeat is missed, so their number tells little."""
+        """A killed worker stays among them until its heartbeat is missed."""
         with self.database.read() as session:
             return {worker.name for worker in workers.alive(session, now(session))}
 
@@ -115,13 +123,6 @@ class Site:
         """The id of the image of every prediction, in the order in which they were written."""
         with self.database.read() as session:
             return list(session.scalars(select(Prediction.image_id).order_by(Prediction.id)))
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
 
 
 def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:

@@ -1,7 +1,7 @@
 """`pneumoscreen worker` with an engine that needs no network; run as a process of its own.
 
-Its one argument is how long a forward pass takes, in seconds. An image without any dark pixel is poison: the process
-dies of it on the spot, as of a fault in native code or by the kernel's hand when memory runs out.
+Its one argument is how long a forward pass takes, in seconds. An image without any dark pixel is poison: it
+kills the process at once, as a fault in native code does, or the kernel when memory runs out.
 """
 
 from __future__ import annotations

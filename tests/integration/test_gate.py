@@ -1,4 +1,4 @@
-"""Bodies at the real server: a form that outlived its session is kept, and whoever may not send is told so first."""
+"""Bodies at the real server: a form whose session has ended is kept; a client that may not send is told so first."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from sqlalchemy import delete, select
 
 from benchmarks.site import Site, site
-from db import claims
+from db import claims, outcomes
 from db.session import now
 from db.states import Decision, Role
 from db.tables import BrowserSession, Review
 from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
-from web.kept import MAX_FORM_BYTES
+from web.unsent_forms import MAX_FORM_BYTES
 
 pytestmark = pytest.mark.integration
 
@@ -39,13 +39,13 @@ def served() -> Iterator[Site]:
             factories.images(session, factories.job(session, factories.user(session, "archive")), 1)
             factories.model(session)
             held = claims.claim(session, worker="w", limit=1, lease_s=60, now=now(session))
-            scored = [claims.Scored(claim, 0.9, Decision.PNEUMONIA, 0.1, None, None) for claim in held]
-            claims.finish(
+            scored = [outcomes.Scored(claim, 0.9, Decision.PNEUMONIA, 0.1, None, None) for claim in held]
+            outcomes.finish(
                 session,
                 scored,
                 model_sha256=FAKE_SHA256,
                 threshold=0.5,
-                domain_limit=1.0,
+                ood_limit=1.0,
                 worker="w",
                 now=now(session),
             )

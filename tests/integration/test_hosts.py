@@ -8,7 +8,7 @@ import pytest
 
 from db import migrate
 from tests.integration.conftest import MakeSite, stop
-from tests.testing import hosts, object_server, postgres, valkey
+from tests.testing import object_server, postgres, valkey
 from tests.testing.hosts import Hosts
 from tests.testing.object_server import ObjectServer
 from tests.testing.polling import wait_until
@@ -18,12 +18,6 @@ from tests.testing.valkey import ValkeyServer
 pytestmark = pytest.mark.integration
 
 IMAGES = 24
-
-
-@pytest.fixture
-def two_hosts() -> Iterator[Hosts]:
-    with hosts.two_hosts() as made:
-        yield made
 
 
 @pytest.fixture

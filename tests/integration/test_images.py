@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,8 +24,10 @@ from launcher import valkey as embedded
 from launcher.address import reserve
 from tests.testing import compose, factories, postgres
 from tests.testing.compose import SECRETS, Host, Service
-from tests.testing.images import REPOSITORY, SYSTEM_PATH
+from tests.testing.images import SYSTEM_PATH
+from tests.testing.paths import REPOSITORY
 from tests.testing.polling import wait_until
+from tests.testing.ports import is_open
 from tests.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -58,16 +59,16 @@ NOT_RUN = {
 
 def documented() -> list[str]:
     """The commands of docs/deployment.md in their order: lines of its code blocks, and code within its sentences."""
-    found: list[str] = []
+    lines: list[str] = []
     block: str | None = None
     for line in (REPOSITORY / "docs" / "deployment.md").read_text().splitlines():
         if line.startswith("```"):
             block = None if block is not None else line.removeprefix("```")
         elif block is None:
-            found += re.findall(r"`([^`]+)`", line)
+            lines += re.findall(r"`([^`]+)`", line)
         elif block == "":
-            found.append(re.sub(r"\s+#.*$", "", line))
-    return list(dict.fromkeys(line for line in found if COMMAND.match(line)))
+            lines.append(re.sub(r"\s+#.*$", "", line))
+    return list(dict.fromkeys(line for line in lines if COMMAND.match(line)))
 
 
 def is_not_run(line: str) -> bool:
@@ -152,16 +153,11 @@ def valkey(host: Host, port: int) -> Iterator[None]:
     command = [*shell, f"{script} --port {port} --bind 127.0.0.1"]
     process = subprocess.Popen(command, env={"PATH": f"{directory}:{SYSTEM_PATH}"}, stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: answers(port), timeout_s=START_S)
+        wait_until(lambda: is_open(port), timeout_s=START_S)
         yield
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for_health(host: Host, service: str, part: str) -> None:

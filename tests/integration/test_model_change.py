@@ -26,7 +26,7 @@ FORWARD_S = 0.1
 
 @pytest.fixture
 def service(site: Site) -> Deployments:
-    return Deployments(site.database, site.services.store)
+    return Deployments(site.database, site.backends.store)
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from tests.testing.valkey import ValkeyServer
 pytestmark = pytest.mark.integration
 
 
-def test_a_worker_takes_doorbells_from_both_queues(site: Site) -> None:
+def test_a_worker_takes_messages_from_both_queues(site: Site) -> None:
     site.start_worker()
     ids = site.upload(9) + site.upload(3, priority="interactive", first_seed=100)
     wait_until(lambda: site.count("done") == 12)
     assert sorted(site.predicted()) == ids
-    wait_until(lambda: depth(site.services.broker) == 0)
+    wait_until(lambda: depth(site.backends.broker) == 0)
 
 
 def test_what_waits_when_a_worker_starts_is_screened_interactive_first(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""A firewall drops the packets of the database: nobody hangs, a worker ends when told to, and all goes on after."""
+"""A firewall drops the packets of the database: no request hangs, a worker ends when told to, and later all goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from db import migrate
 from tests.integration.conftest import MakeSite, Site
-from tests.testing import hosts, postgres, valkey
+from tests.testing import postgres, valkey
 from tests.testing.frozen_link import Link, link
 from tests.testing.hosts import Hosts
 from tests.testing.polling import wait_until
@@ -60,20 +60,14 @@ def test_nobody_hangs_in_a_silent_database_and_all_goes_on_when_it_is_back(
     assert sorted(site.predicted()) == ids
 
 
-@pytest.fixture
-def two_hosts() -> Iterator[Hosts]:
-    with hosts.two_hosts() as made:
-        yield made
-
-
 def test_a_worker_whose_cable_is_pulled_ends_when_it_is_told_to(two_hosts: Hosts, make_site: MakeSite) -> None:
     with (
         postgres.serve(listen_on=two_hosts.first) as server,
-        valkey.serve(listen_on=two_hosts.first) as its_broker,
+        valkey.serve(listen_on=two_hosts.first) as far_broker,
     ):
         url = server.url_at(two_hosts.first, server.new_database())
         migrate.upgrade(url)
-        site = make_site(url, its_broker.url)
+        site = make_site(url, far_broker.url)
         with two_hosts.on_second():
             worker = site.start_worker(forward_s=0.5)
         site.upload(24)
@@ -85,3 +79,4 @@ def test_a_worker_whose_cable_is_pulled_ends_when_it_is_told_to(two_hosts: Hosts
         site.start_sweeper()
         site.start_worker()
         wait_until(lambda: site.count("done") == 24, timeout_s=60)
+        assert len(site.predicted()) == 24

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.site import Site, site
 from tests.testing import factories
 from tests.testing.polling import wait_until
+from tests.testing.ports import answers, free_port
 from tests.testing.slow_clients import openings, slow_clients
 
 pytestmark = pytest.mark.integration
@@ -60,9 +61,9 @@ def served(settings: dict[str, str]) -> Iterator[Site]:
 
 
 def port(url: str) -> int:
-    found = urlsplit(url).port
-    assert found is not None
-    return found
+    number = urlsplit(url).port
+    assert number is not None
+    return number
 
 
 def assert_served(url: str, token: str, first_seed: int) -> None:
@@ -108,9 +109,7 @@ def test_a_crowd_of_one_address_displaces_itself() -> None:
 
 
 def test_the_documented_nginx_with_slow_bodies(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        proxy_port = free.getsockname()[1]
+    proxy_port = free_port()
     url = f"http://127.0.0.1:{proxy_port}"
     for at in served(PATIENT | {"PNEUMOSCREEN_TRUSTED_PROXIES": "1"}):
         configuration = tmp_path / "nginx.conf"
@@ -120,20 +119,13 @@ def test_the_documented_nginx_with_slow_bodies(tmp_path: Path) -> None:
         except FileNotFoundError:
             pytest.skip("nginx is not installed")
         try:
-            wait_until(lambda: answers(url), timeout_s=60)
+            wait_until(lambda: answers(f"{url}/healthz"), timeout_s=60)
             with slow_clients(proxy_port, at.token, 31, kinds=["slow upload"]) as crowd:
                 assert_served(url, at.token, 0)
                 assert crowd.connected() == 31
         finally:
             nginx.terminate()
             nginx.wait(60)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz", timeout=60, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def test_who_may_not_upload_is_told_before_the_first_byte(patient: Site) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,13 @@ import pytest
 
 from db import workers
 from db.session import now
+from model.registry import DEFAULT
+from services.deployments import Deployments
 from tests.integration.conftest import MakeSite, Site, stop
 from tests.testing import factories, object_server
 from tests.testing.object_server import ObjectServer
 from tests.testing.polling import wait_until
+from tests.testing.ports import free_port
 from tests.testing.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -82,15 +84,35 @@ def test_a_storage_that_is_away_costs_no_accepted_image(
     assert {image.attempt for image in site.images()} == {1}
 
 
+def test_a_worker_whose_model_is_in_a_storage_that_is_away_waits_for_it(
+    make_site: MakeSite, postgresql_url: str, broker: ValkeyServer, server: ObjectServer, tmp_path: Path
+) -> None:
+    site = make_site(postgresql_url, broker.url, **server.settings, s3_timeout_s=1)
+    deployments = Deployments(site.database, site.backends.store)
+    deployments.activate(deployments.import_(another_checkpoint(tmp_path)).sha256)
+    ids = site.upload(3)
+    server.pause()
+    site.start_sweeper()
+    worker = site.start_worker()
+    wait_until(lambda: "object storage" in (paused_reason(site) or ""))
+    assert worker.poll() is None
+    server.resume()
+    wait_until(lambda: site.count("done") == 3)
+    assert sorted(site.predicted()) == ids
+    assert worker.poll() is None, "it is the same process"
+
+
+def another_checkpoint(folder: Path) -> Path:
+    """One bit of one weight differs from the shipped one."""
+    content = bytearray(DEFAULT.read_bytes())
+    content[-1] ^= 1
+    path = folder / "other.safetensors"
+    path.write_bytes(content)
+    return path
+
+
 def paused_reason(site: Site) -> str | None:
     """What the only worker says of why it claims nothing."""
     with site.database.read() as session:
         (worker,) = workers.alive(session, now(session))
         return worker.paused_reason
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,4 +1,4 @@
-"""A message that nobody can read costs nobody a worker (a real broker: kombu's reading of it is what is tested)."""
+"""A message that nobody can read ends no worker. The broker is a real one, since Kombu's reading is tested."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""An upload is screened at once whatever the order of message and stamp, and without a broker soon after."""
+"""An upload is screened at once however slow the writes of `published_at` are, and soon after without a broker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
 
 from core.queue import depth, takes_writes
 from tests.integration.conftest import MakeSite, Site, stop
+from tests.testing import slow_stamp
 from tests.testing.polling import wait_until
 from tests.testing.valkey import ValkeyServer
 
@@ -17,18 +17,12 @@ pytestmark = pytest.mark.integration
 NEVER_S = 3600.0
 """As `idle_check_s`: only a message wakes the worker."""
 
-SLOW_STAMP = """
-CREATE FUNCTION slow_stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END';
-CREATE TRIGGER slow_stamp BEFORE UPDATE OF published_at ON images FOR EACH ROW EXECUTE FUNCTION slow_stamp()
-"""
-
 
 @pytest.fixture
 def slow(make_site: MakeSite, postgresql_url: str, broker: ValkeyServer) -> Site:
     """Each UPDATE that names `published_at` holds its rows for two seconds; no sweeper runs."""
     site = make_site(postgresql_url, broker.url, idle_check_s=NEVER_S)
-    with site.database.begin() as session:
-        session.execute(text(SLOW_STAMP))
+    slow_stamp.begin(site.database, 2)
     return site
 
 
@@ -60,18 +54,18 @@ def test_a_slow_stamp_hides_no_image_from_the_worker_that_its_message_wakes(
 def test_a_broker_that_refuses_writes_costs_no_image_and_is_used_again_afterwards(site: Site, when: str) -> None:
     """It is full before the worker starts, or afterwards."""
     worker = site.start_worker() if when == "after" else None
-    site.services.broker.config_set("maxmemory", 1)
-    assert not takes_writes(site.services.broker)
+    site.backends.broker.config_set("maxmemory", 1)
+    assert not takes_writes(site.backends.broker)
     worker = worker or site.start_worker()
     ids = site.upload(3)
     wait_until(lambda: site.count("done") == 3, timeout_s=60)
-    site.services.broker.config_set("maxmemory", 0)
+    site.backends.broker.config_set("maxmemory", 0)
     more = site.upload(3, first_seed=100)
     wait_until(lambda: site.count("done") == 6, timeout_s=60)
     assert sorted(site.predicted()) == ids + more
     published = [image.published_at is not None for image in site.images()]
     assert published == [False] * 3 + [True] * 3
-    wait_until(lambda: depth(site.services.broker) == 0, timeout_s=60)
+    wait_until(lambda: depth(site.backends.broker) == 0, timeout_s=60)
     assert worker.poll() is None  # it was not started again
 
 

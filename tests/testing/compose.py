@@ -19,7 +19,8 @@ import yaml
 
 from tests.testing import images
 from tests.testing.docker_shim import place
-from tests.testing.images import REPOSITORY, Image
+from tests.testing.images import Image
+from tests.testing.paths import REPOSITORY
 
 SECRETS = "/run/secrets"
 DATA = "/var/lib/pneumoscreen"

@@ -69,13 +69,13 @@ def job(session: Session, owner: User, name: str = "ward 3", priority: Priority 
     return made
 
 
-def images(session: Session, its_job: Job, count: int, prefix: str = "image") -> list[Image]:
+def images(session: Session, of_job: Job, count: int, prefix: str = "image") -> list[Image]:
     """Queued rows whose bytes exist nowhere."""
     new = [
         jobs.NewImage(f"{prefix}-{i}.png", hashlib.sha256(f"{prefix}{i}".encode()).hexdigest(), "image/png", 10, 4, 4)
         for i in range(count)
     ]
-    return jobs.add_images(session, its_job, new, now(session))
+    return jobs.add_images(session, of_job, new, now(session))
 
 
 def model(session: Session, sha256: str = FAKE_SHA256, name: str = "fake-brightness") -> str:

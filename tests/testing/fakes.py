@@ -1,4 +1,4 @@
-"""Stand-ins that behave: an engine without torch whose answer can be read off the image."""
+"""A fake engine, without torch, whose answer follows from the brightness of an image; and a model on it."""
 
 from __future__ import annotations
 

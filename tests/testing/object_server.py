@@ -6,7 +6,6 @@ It keeps objects in memory and speaks the protocol (buckets, multipart, ranges, 
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ import obstore
 from obstore.store import S3Store
 
 from tests.testing.polling import wait_until
+from tests.testing.ports import free_port
 
 BUCKET = "radiographs"
 START_TIMEOUT_S = 200.0
@@ -27,7 +27,7 @@ class ObjectServer:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -100,10 +100,3 @@ def serve(host: str = "127.0.0.1") -> Iterator[ObjectServer]:
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,11 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 from sqlalchemy import make_url
 
 from tests.testing.absent import absent
 from tests.testing.polling import wait_until
+from tests.testing.ports import free_port
 
 START_TIMEOUT_S = 200.0
 
@@ -86,7 +87,7 @@ class PostgresServer:
         wait_until(lambda: all(map(_has_ended, pids)))  # the next server refuses to start beside one of them
 
     def pause(self) -> None:
-        """Connections stay open and nothing is answered, until `resume` (Linux)."""
+        """Connections stay open and nothing is answered, until `resume`."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -105,9 +106,8 @@ class PostgresServer:
         """The server's, then those of its connections, which lead process groups of their own."""
         if self.process is None or self.process.poll() is not None:
             return []
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children")
-        return [pid, *map(int, children.read_text().split() if children.exists() else [])]
+        server = psutil.Process(self.process.pid)
+        return [server.pid, *(child.pid for child in server.children())]
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
@@ -146,7 +146,7 @@ def serve(listen_on: str = "") -> Iterator[PostgresServer]:
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd="/")
         with (data / "pg_hba.conf").open("a") as access:
             access.write("host all all samenet trust\n" if listen_on else "")
-        port = _free_port()
+        port = free_port()
         listen = f"-clisten_addresses={listen_on}"
         options = [f"-k{directory}", f"-p{port}", listen, "-cfsync=off", "-cmax_connections=200"]
         command = [str(binaries / "postgres"), "-D", str(data), *options]
@@ -176,16 +176,9 @@ def _unprivileged_user() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _has_ended(pid: int) -> bool:
-    """Also true of a zombie that nobody has buried."""
+    """Also true of a process that has ended and that its parent has not waited for."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return True

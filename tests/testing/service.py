@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import redis
 
+from tests.testing.paths import REPOSITORY
 from tests.testing.polling import wait_until
 
 START_TIMEOUT_S = 300.0
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Service:
@@ -51,8 +52,8 @@ class Service:
         text = self.output.read_text()
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(f"`up` ended with {self.process.returncode}:\n{text}")
-        found = re.search(r"^ready: (\S+)$", text, re.MULTILINE)
-        return found[1] if found else None
+        line = re.search(r"^ready: (\S+)$", text, re.MULTILINE)
+        return line[1] if line else None
 
     def stop(self) -> int:
         """Ctrl-C; the exit status."""
@@ -73,7 +74,7 @@ class Service:
         with self.client() as client:
             job = client.post("/api/v1/jobs", json={"name": name, "priority": priority}).raise_for_status().json()
             for start in range(0, len(files), 20):
-                chunk = [("files", (its_name, io.BytesIO(data))) for its_name, data in files[start : start + 20]]
+                chunk = [("files", (filename, io.BytesIO(data))) for filename, data in files[start : start + 20]]
                 client.post(f"/api/v1/jobs/{job['id']}/images", files=chunk).raise_for_status()
         return int(job["id"])
 
@@ -97,7 +98,7 @@ class Service:
     def worker_pids(self) -> list[int]:
         """Of the living workers that have their model: a worker's name is host:pid:random."""
         pids = [int(name.split(":")[-2]) for (name,) in self.sql("SELECT name FROM workers ORDER BY started_at")]
-        return [pid for pid in pids if _is_running(pid)]
+        return [pid for pid in pids if psutil.pid_exists(pid)]
 
     def holds(self, worker_pid: int) -> int:
         """How many images this worker has leased."""
@@ -115,14 +116,6 @@ class Service:
 
     def log(self, name: str) -> str:
         return (self.data_dir / "logs" / f"{name}.log").read_text()
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @contextmanager

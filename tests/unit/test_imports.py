@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.conftest import REPOSITORY
+from tests.testing.paths import REPOSITORY
 
 LIGHT = (
     "core.errors", "core.logs", "imaging.media", "core.queue", "core.csv_lines", "core.settings", "storage.local",
-    "db.jobs", "db.migrate", "db.tables", "db.queries", "db.session", "db.accounts.users", "db.workers",
+    "db.jobs", "db.migrate", "db.tables", "db.listing.images", "db.session", "db.accounts.users", "db.workers",
     "web.app", "worker.sweeper", "cli.main", "cli.submit",
 )  # fmt: skip
 

@@ -19,12 +19,12 @@ class MapFigures(BaseModel):
     """Means over images, but for `tinted`, which is a median.
 
     Attributes:
-        area: share of the film that is lung: what `inside` would be by chance.
+        area: share of the image that is lung: what `inside` would be by chance.
         inside: share of the map's positive mass that lies in the lungs; None where no map has any.
         peak_inside: share of images whose strongest cell is mostly lung.
         positive: share of cells that speak for pneumonia.
         shown: share of images whose map the page offers, because it points.
-        tinted: share of the film that the page tints.
+        tinted: share of the image that the page tints.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -80,7 +80,7 @@ def by_outcome(
 def in_cells(lungs: NDArray[np.float32]) -> NDArray[np.float32]:
     """The share of lung in each cell of a map: (N, S, S) -> (N, 7, 7); S must be a multiple of 7."""
     count, side = len(lungs), lungs.shape[1] // SIDE
-    return lungs.reshape(count, SIDE, side, SIDE, side).mean((2, 4))
+    return np.asarray(lungs.reshape(count, SIDE, side, SIDE, side).mean((2, 4)), dtype=np.float32)
 
 
 def predict(

@@ -98,7 +98,7 @@ Confusion matrix of the test part:
 | is normal | {confusion[0][0]} | {confusion[0][1]} |
 | is pneumonia | {confusion[1][0]} | {confusion[1][1]} |
 
-{domain}{quantization}{recompression}"""
+{ood}{quantization}{recompression}"""
 
 _FIGURES = {
     "images": "images",
@@ -153,7 +153,7 @@ def render(card: Card, sha256: str) -> str:
         figures=_figures(card.metrics),
         seeds=_seeds(card.metrics.get("seeds")),
         confusion=card.metrics["test"]["confusion"],
-        domain=_domain(card.ood),
+        ood=_ood(card.ood),
         quantization=_quantization(card.quantization),
         recompression=_recompression(card.metrics.get("recompression")),
     )
@@ -185,13 +185,14 @@ def _seeds(spread: dict[str, Any] | None) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _domain(domain: OodLimit | None) -> str:
-    if domain is None:
+def _ood(limit: OodLimit | None) -> str:
+    if limit is None:
         return "## What it refuses\n\nNothing: it carries no statistics of its training images.\n\n"
-    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in domain.refused.items())
+    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in limit.refused.items())
     return (
-        f"## What it refuses\n\nAn image whose domain score is above {domain.limit:g} is not judged. {domain.rule} The "
-        f"statistics come from {domain.images} images of {domain.patients} patients. Refused of held-out patients' "
+        "## What it refuses\n\nThe domain score says how unlike the images that the model was trained on an image is. "
+        f"An image whose score is above {limit.limit:g} is not judged. {limit.rule} The statistics come from "
+        f"{limit.images} images of {limit.patients} patients. Refused of held-out patients' "
         f"images:\n\n| images | refused |\n|---|---|\n{rows}\n\n"
     )
 

@@ -1,4 +1,4 @@
-"""The JSON API, /api/v1: a file a resource, each with its shapes and its views. `blueprint` is all of it."""
+"""The JSON API, /api/v1: one file for each resource, with its shapes and its views. `blueprint` has all of them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ SECURITY_SCHEMES: Any = {
     "session": {"type": "apiKey", "in": "cookie", "name": "session"},
 }
 PROBLEMS = dict.fromkeys((400, 401, 403, 404, 413, 415, 422, 503), Problem)
-"""What any operation may answer."""
+"""Errors that every operation may answer with."""
 NO_ROOM: dict[Any, Any] = dict.fromkeys((429, 507), Problem)
 FILE: Any = {"content": {"image/jpeg": {}, "image/png": {}}}
 
@@ -44,7 +44,7 @@ def as_json(body: BaseModel, status: int = 200, *, exclude_none: bool = False, *
 
 
 def conditional(response: Response) -> Response:
-    """With its ETag, or 304 without a body if the client has this version already."""
+    """Add an ETag; turn the answer into a 304 without a body if the client has this version already."""
     response.add_etag()
     response.make_conditional(request)  # changes the response in place
     return response

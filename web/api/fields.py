@@ -1,4 +1,4 @@
-"""What the shapes of several resources share; the OpenAPI document is made of all of them."""
+"""Fields and shapes that several resources share. The OpenAPI document is made from them."""
 
 from __future__ import annotations
 

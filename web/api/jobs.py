@@ -8,8 +8,9 @@ from typing import Annotated
 from flask import Response, url_for
 from pydantic import Field
 
-from db import queries, tables
-from db.queries import Progress
+from db import tables
+from db.listing import jobs as job_list
+from db.progress import Progress, progress_of
 from db.states import FINAL_STATES, Decision, ImageState, JobState, Priority
 from services import deletion
 from services.jobs import get_job
@@ -88,8 +89,8 @@ def create_job(body: NewJob) -> Response:
 def list_jobs(query: JobsQuery) -> Response:
     """Jobs, newest first."""
     with dependencies().database.read() as session:
-        page = queries.jobs(session, cursor=query.cursor, limit=query.limit)
-        items = [Job.of(job, queries.progress(session, job)) for job in page.items]
+        page = job_list.page(session, cursor=query.cursor, limit=query.limit)
+        items = [Job.of(job, progress_of(session, job)) for job in page.items]
     return as_json(JobList(items=items, next_cursor=page.next_cursor))
 
 
@@ -98,7 +99,7 @@ def read_job(path: JobPath) -> Response:
     """A job's progress. Poll with If-None-Match, no faster than Retry-After says; without one it is finished."""
     with dependencies().database.read() as session:
         job = get_job(session, path.job_id)
-        answer = Job.of(job, queries.progress(session, job))
+        answer = Job.of(job, progress_of(session, job))
     response = as_json(answer)
     if sum(answer.counts[state] for state in FINAL_STATES) < answer.total or answer.state is JobState.RUNNING:
         response.headers["Retry-After"] = "1" if answer.total < 10_000 else "3"

@@ -9,7 +9,7 @@ from flask import Response
 from pydantic import ConfigDict, Field
 
 from core.errors import InvalidInput
-from db import queries
+from db.listing import images
 from db.listing.filters import Filters
 from db.states import Decision, ImageState
 from services import searches
@@ -80,7 +80,7 @@ def list_results(query: ResultQuery) -> Response:
         since=_utc(query.since),
         until=_utc(query.until),
         filename=_filename(deps, query),
-        user_id=permissions.narrowed(user()),
+        user_id=permissions.visible_to(user()),
     )
     return _listed(deps, query, filters, "results.csv", newest_first=True)
 
@@ -96,7 +96,7 @@ def _listed(deps: Dependencies, query: ImageQuery, filters: Filters, csv_name: s
     if query.format == "csv":
         return csv_export.response(deps.database, filters, csv_name, newest_first=newest_first)
     with deps.database.read() as session:
-        page = queries.images(session, filters, cursor=query.cursor, limit=query.limit, newest_first=newest_first)
+        page = images.page(session, filters, cursor=query.cursor, limit=query.limit, newest_first=newest_first)
         items = [Image.of(row) for row in page.items]
     deps.view_log.record(caller(), *csv_export.subject(filters), "list")
     return as_json(ImageList(items=items, next_cursor=page.next_cursor))

@@ -1,4 +1,4 @@
-"""Files on their way in: the names of the fields, and what became of each file."""
+"""Uploads of files, and the answer for each file."""
 
 from __future__ import annotations
 
@@ -98,6 +98,6 @@ def upload_image(form: SingleUpload) -> Response:
     item = dependencies().ingest.receive_single(caller(), *incoming([form.file]))
     if isinstance(item, Rejected):
         return errors.rejected(item)
-    # Not read back: it is kept by now, and an answer that says otherwise would have it sent twice.
+    # Not read from the database again: if that failed, the client would send an image that is already stored.
     set_committed_value(item, "primary_prediction", None)
     return as_json(Image.of(item), 202, Location=url_for("api.read_image", image_id=item.id))

@@ -1,4 +1,4 @@
-"""For machines: is the process alive, can it work, and figures to graph. No sign-in; nothing of a patient."""
+"""What machines ask: is the process alive, can it work, and figures to plot. No sign-in, no data of patients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from core.queue import depth
 from web.dependencies import dependencies
-from web.health.findings import Code, Rows
+from web.health.codes import Code
+from web.health.facts import Rows
 from web.health.service_health import Report
 
 blueprint = Blueprint("health", __name__)
@@ -18,13 +19,13 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, str]:
-    """The process answers. Asks no other part of the service."""
+    """200 while this process answers. No other part of the service is asked."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """200 while images are taken, else 503. `problems` has the codes of all that is wrong, warnings too."""
+    """200 while uploads are accepted, else 503. `problems` has the codes of all findings, warnings too."""
     report = dependencies().health.report()
     rows = report.facts.rows
     body = {
@@ -39,7 +40,7 @@ def readyz() -> tuple[Response, int]:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Prometheus text, the same whichever process answers; without what lies in the database while that is away."""
+    """Figures for Prometheus, the same from every web process. Those of the database are left out while it is down."""
     deps = dependencies()
     report = deps.health.report()
     registry = CollectorRegistry()
@@ -57,7 +58,7 @@ def metrics() -> Response:
 
 
 def _figures(report: Report, broker: redis.Redis) -> dict[str, tuple[str, float]]:
-    """Name, what it is, and its value."""
+    """(help text, value) by name."""
     facts = report.facts
     figures: dict[str, tuple[str, float]] = {
         "ready": ("1 while images are taken.", report.ready),

@@ -1,4 +1,4 @@
-"""What is wrong with the service, from its figures alone, worst first. No Flask and no database here.
+"""What is wrong with the service, found from its facts alone. No Flask and no database here.
 
 Each finding has a code that machines may rely on, one sentence that is the same wherever it is shown, and what to do.
 """
@@ -7,77 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 
-from core.errors import StorageForeign, StorageMissing, StorageUnavailable
+from core.errors import StorageForeign, StorageMissing
 from core.plural import counted
 from core.settings import Settings
-from db.queries import Backlog
+from db.backlog import Backlog
 from db.stores import TODO as STORE_TODO
-from web.quantities import duration
+from web.health.codes import ERRORS, Code, Severity
+from web.health.facts import Facts, Rows, WorkerFacts
+from web.quantities import duration, is_are
 
 STUCK = timedelta(minutes=2)
-"""Longer than a worker needs to take an image of an empty queue, whatever it runs on."""
+"""While nothing runs, an image that waits longer than this is stuck: any worker claims the first one within seconds."""
 SLOW = timedelta(hours=1)
 JUST_GONE = timedelta(minutes=10)
 SWEEPER_GONE_S = 30.0
 CHANGE_WITHIN = timedelta(seconds=30)
 """Workers change to a model that was just deployed within this time: a heartbeat, two batches, and loading it."""
 NEARLY_FULL_DISK = 4
-"""Times what uploads have to leave free."""
+"""Times `min_free_disk_bytes`, below which uploads are turned away."""
 NEARLY_FULL_QUEUE = 0.9
 MANY_FAILURES = 3
 FAILURE_SHARE = 0.05
-
-
-class Code(StrEnum):
-    DATABASE_DOWN = "database_down"
-    BROKER_DOWN = "broker_down"
-    STORAGE_MISSING = "storage_missing"
-    STORAGE_FOREIGN = "storage_foreign"
-    STORAGE_DOWN = "storage_down"
-    DISK_FULL = "disk_full"
-    DISK_NEARLY_FULL = "disk_nearly_full"
-    QUEUE_FULL = "queue_full"
-    QUEUE_NEARLY_FULL = "queue_nearly_full"
-    NO_WORKER = "no_worker"
-    WORKERS_PAUSED = "workers_paused"
-    WORKER_PAUSED = "worker_paused"
-    WORKERS_GONE = "workers_gone"
-    STUCK = "stuck"
-    SLOW = "slow"
-    SWEEPER_STOPPED = "sweeper_stopped"
-    MODEL_UNREADABLE = "model_unreadable"
-    MODEL_NOT_LOADED = "model_not_loaded"
-    MODEL_UNUSED = "model_unused"
-    MIXED_MODELS = "mixed_models"
-    MANY_FAILURES = "many_failures"
-
-
-class Severity(StrEnum):
-    ERROR = "error"
-    WARNING = "warning"
-
-
-ERRORS = frozenset(
-    {
-        Code.DATABASE_DOWN,
-        Code.BROKER_DOWN,
-        Code.STORAGE_MISSING,
-        Code.STORAGE_FOREIGN,
-        Code.STORAGE_DOWN,
-        Code.DISK_FULL,
-        Code.QUEUE_FULL,
-        Code.NO_WORKER,
-        Code.WORKERS_PAUSED,
-        Code.STUCK,
-    }
-)
-"""These stop the service from taking images or from screening them; all others are warnings."""
-
-STOP_SCREENING_ALONE = frozenset({Code.NO_WORKER, Code.WORKERS_PAUSED, Code.STUCK})
-"""Of these errors. Uploads are taken all the same, and wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,80 +43,25 @@ class Finding:
         return Severity.ERROR if self.code in ERRORS else Severity.WARNING
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerFacts:
-    name: str
-    engine: str
-    model: str
-    sha256: str
-    silent_for: timedelta
-    alive: bool
-    batches: int
-    images: int
-    started_at: datetime
-    seen_at: datetime
-    paused_reason: str | None = None
-    model_problem: str | None = None
-
-    @property
-    def seen(self) -> str:
-        return duration(self.silent_for)
-
-    @property
-    def host(self) -> str:
-        return self.name.split(":")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What the database says."""
-
-    at: datetime
-    backlog: Backlog
-    workers: Sequence[WorkerFacts]
-    sweeper_seen_at: datetime | None
-    images_per_s: float | None
-    deployed_sha256: str
-    deployed_at: datetime | None
-    """None: nobody has ever deployed another model than the one that comes with the release."""
-
-    @property
-    def alive(self) -> list[WorkerFacts]:
-        return [worker for worker in self.workers if worker.alive]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that findings are made of. `rows` is None while the database does not answer."""
-
-    settings: Settings
-    rows: Rows | None
-    broker: bool
-    storage_error: StorageUnavailable | None
-    free_bytes: int | None
-    has_checkpoint: bool
-    """Of the deployed model."""
-
-
 def find(facts: Facts) -> list[Finding]:
     """What an operator has to know, errors first; empty if all is well."""
-    found = [*_parts(facts), *_disk(facts)]
+    findings = [*_parts(facts), *_disk(facts)]
     if facts.rows is not None:
-        found += [
+        findings += [
             *_queue(facts.settings, facts.rows.backlog),
             *_workers(facts.rows),
             *_sweeper(facts.settings, facts.rows),
         ]
-        if facts.rows.alive and not any(finding.code in ERRORS for finding in found):
-            found += _waiting(facts.rows)  # else the reason why they wait is named already
-        found += [*_models(facts, facts.rows), *_failing(facts.rows.backlog)]
-    return sorted(found, key=lambda finding: finding.code not in ERRORS)
+        if facts.rows.alive and not any(finding.code in ERRORS for finding in findings):
+            findings += _waiting(facts.rows)  # else the reason why they wait is named already
+        findings += [*_models(facts, facts.rows), *_failing(facts.rows.backlog)]
+    return sorted(findings, key=lambda finding: finding.code not in ERRORS)
 
 
 def pace(rows: Rows) -> str:
     """How busy the service is, in one sentence."""
     alive = len(rows.alive)
-    working = f"{counted(alive, 'worker')} {'is' if alive == 1 else 'are'} running"
+    working = f"{counted(alive, 'worker')} {is_are(alive)} running"
     if not rows.backlog.queued:
         return f"{working} and nothing waits."
     return f"{working}; {counted(rows.backlog.queued, 'image')} waiting. {_forecast(rows)}".strip()
@@ -220,7 +117,9 @@ def _queue(settings: Settings, backlog: Backlog) -> Iterator[Finding]:
         yield Finding(Code.QUEUE_FULL, f"The queue is full: {counted(backlog.queued, 'image')} waiting.", todo)
     elif backlog.queued >= NEARLY_FULL_QUEUE * bulk_limit:
         what = f"The queue is nearly full: {counted(backlog.queued, 'image')} of {limit:,} waiting."
-        yield Finding(Code.QUEUE_NEARLY_FULL, what, f"From {bulk_limit:,} on only urgent images are taken. {todo}")
+        yield Finding(
+            Code.QUEUE_NEARLY_FULL, what, f"From {bulk_limit:,} on only images sent as “now” are taken. {todo}"
+        )
 
 
 def _workers(rows: Rows) -> Iterator[Finding]:
@@ -243,7 +142,7 @@ def _workers(rows: Rows) -> Iterator[Finding]:
 
 
 def _fewer(workers: Sequence[WorkerFacts], alive: Sequence[WorkerFacts]) -> int:
-    """How many fewer run than when one of those vanished whose host has no worker left."""
+    """How many fewer workers run than just before one stopped, counting only hosts that have no worker left."""
     hosts = {worker.host for worker in alive}
     gone = [w for w in workers if not w.alive and w.host not in hosts and w.silent_for < JUST_GONE]
     then = [
@@ -255,9 +154,9 @@ def _fewer(workers: Sequence[WorkerFacts], alive: Sequence[WorkerFacts]) -> int:
 def _no_worker(rows: Rows) -> Finding:
     last = min(rows.workers, key=lambda worker: worker.silent_for, default=None)
     seen = f"The last worker, {last.name}, was seen {last.seen} ago: its log says why it stopped. " if last else ""
-    kept = f"{counted(rows.backlog.queued, 'image')} waiting. " if rows.backlog.queued else ""
+    waiting = f"{counted(rows.backlog.queued, 'image')} waiting. " if rows.backlog.queued else ""
     what = "No worker is running: uploads are kept and will be screened when one starts."
-    return Finding(Code.NO_WORKER, what, f"{kept}{seen}Start one with: pneumoscreen worker")
+    return Finding(Code.NO_WORKER, what, f"{waiting}{seen}Start one with: pneumoscreen worker")
 
 
 def _sweeper(settings: Settings, rows: Rows) -> Iterator[Finding]:
@@ -284,7 +183,7 @@ def _waiting(rows: Rows) -> Iterator[Finding]:
 
 
 def _models(facts: Facts, rows: Rows) -> Iterator[Finding]:
-    """The first of these explains those behind it."""
+    """At most one kind of finding: each explains those that are checked after it."""
     deployed = rows.deployed_sha256
     failing = [worker for worker in rows.alive if worker.model_problem]
     if not facts.has_checkpoint:

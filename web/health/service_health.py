@@ -1,7 +1,7 @@
-"""The one place that says how the service is: home, status, `/readyz` and `/metrics` all show its report.
+"""One report of how the service is, which the pages home and status, `/readyz` and `/metrics` all show.
 
-Each part is asked in a thread of its own and given up after two seconds, so that a report takes no longer when one
-hangs; answers are kept for a second, so that many who ask cost as much as one.
+Each part of the service is checked in a thread of its own and given up after two seconds, so that one that hangs does
+not hold up the report. A result is used for one second, so that many requests cost as much as one.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from core.errors import ModelInvalid, StorageUnavailable
 from core.probe import Probe
 from core.queue import takes_writes
 from core.settings import Settings
-from db import deployments, heartbeats, queries, workers
+from db import backlog, deployments, heartbeats, workers
 from db.session import Database, now
 from db.tables import Model, Worker
 from model import registry
 from services.storage import StorageGuard
 from storage.base import BlobStore
-from web.health.findings import ERRORS, STOP_SCREENING_ALONE, Facts, Finding, Rows, WorkerFacts, find
+from web.health.codes import ERRORS, STOP_SCREENING_ALONE
+from web.health.facts import Facts, Rows, WorkerFacts
+from web.health.findings import Finding, find
 
 LIMIT_S = 2.0
 FRESH_S = 1.0
@@ -37,17 +39,17 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Images are taken: a load balancer may send them here, though they may have to wait for a worker."""
+        """Uploads are accepted, so a load balancer may send them here. They may have to wait for a worker."""
         return not any(finding.code in ERRORS - STOP_SCREENING_ALONE for finding in self.findings)
 
     @property
     def works(self) -> bool:
-        """Images are taken and screened."""
+        """Uploads are accepted and screened."""
         return not any(finding.code in ERRORS for finding in self.findings)
 
 
 class ServiceHealth:
-    """One a web process, shared by its threads."""
+    """Makes the reports of one web process; shared by its threads."""
 
     def __init__(
         self, settings: Settings, database: Database, store: BlobStore, broker: redis.Redis, guard: StorageGuard
@@ -63,7 +65,7 @@ class ServiceHealth:
 
     def report(self) -> Report:
         for part in (self._guard, self._rows, self._broker, self._free, self._checkpoint):
-            part.start()  # all at once: two that hang cost no more than one
+            part.start()  # all at once: the report takes no longer if two of them hang
         facts = Facts(
             settings=self._settings,
             rows=self._ask_rows(),
@@ -92,23 +94,23 @@ class ServiceHealth:
         except StorageUnavailable as error:
             return error
         except SQLAlchemyError:
-            return None  # told as a database that is down
+            return None  # reported as a database that is down
         return None
 
     def _ask_free_bytes(self) -> int | None:
         try:
             return self._free.get()
         except (StorageUnavailable, TimeoutError):
-            return None  # told as a storage that is down
+            return None  # reported as a storage that is down
 
     def _ask_checkpoint(self) -> bool:
         try:
             return self._checkpoint.get()
         except (SQLAlchemyError, StorageUnavailable, TimeoutError):
-            return True  # told as a database or a storage that is down
+            return True  # reported as a database or a storage that is down
 
     def _find_checkpoint(self) -> bool:
-        """Whether the deployed model's is where workers look for it."""
+        """Whether workers can load the checkpoint of the deployed model."""
         with self._database.read() as session:
             primary = deployments.wanted(session).primary
         return bool(_shipped_sha256()) if primary is None else self._store.exists(primary)
@@ -118,17 +120,17 @@ class ServiceHealth:
             at = now(session)
             return Rows(
                 at=at,
-                backlog=queries.backlog(session, at),
+                backlog=backlog.read(session, at),
                 workers=_known_workers(session, at),
                 sweeper_seen_at=heartbeats.last_seen(session, heartbeats.SWEEPER),
-                images_per_s=queries.images_per_s(session, at),
+                images_per_s=backlog.images_per_s(session, at),
                 deployed_sha256=deployments.wanted(session).primary or _shipped_sha256(),
                 deployed_at=deployments.changed_at(session),
             )
 
 
 def _shipped_sha256() -> str:
-    """Of the model that comes with the release; empty if its file is damaged here."""
+    """The model that comes with the release; empty if its file is damaged."""
     try:
         return registry.shipped().sha256
     except ModelInvalid:
@@ -136,7 +138,7 @@ def _shipped_sha256() -> str:
 
 
 def _known_workers(session: Session, at: datetime) -> list[WorkerFacts]:
-    """Workers seen of late, the silent ones too."""
+    """Workers that were seen within the last hour, also those that are silent now."""
     rows = session.execute(
         select(Worker, Model.name)
         .join(Model, Model.sha256 == Worker.model_sha256)

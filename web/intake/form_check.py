@@ -1,4 +1,4 @@
-"""Checks the parts of an upload before a view sees them: what the form parser would drop in silence is told by name."""
+"""Checks the parts of an upload before a view sees them, since the form parser drops silently what it cannot use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _not_a_file(field: str) -> str:
 
 
 def _wrong_files(field: str) -> str:
-    """Several where one is taken, none, or some under another name."""
+    """Too many files, no file, or a file in a part of another name."""
     names = list(request.files)
     count = len(request.files.getlist(field))
     other = next((name for name in names if name != field), None)

@@ -1,4 +1,4 @@
-"""A multipart form read as its bytes arrive: the one parser, whoever feeds it. Files go straight into spools."""
+"""Reads a multipart form as its bytes arrive, and writes its files into spools. There is no other form parser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.spool import Spool
 
 
 class Spools(Protocol):
-    """`services.spools.Spools`."""
+    """What the reader needs of `services.spools.Spools`."""
 
     def new(self) -> Spool: ...
     def close(self) -> None: ...
@@ -23,9 +23,9 @@ Fields = list[tuple[str, str]]
 Files = list[tuple[str, FileStorage]]
 
 PIECE_BYTES = 256 * 1024
-"""As much is decoded at once; smaller pieces cost more than hashing and writing the files."""
+"""How much is decoded at once. Decoding smaller pieces takes longer than hashing and writing the files."""
 DECODER_BYTES = 500_000
-"""What the decoder may hold: a piece, and the rest of the one before. So it bounds the header of a part."""
+"""What the decoder may hold: a piece, and the rest of the one before. This also limits the header of a part."""
 _LAST_BACKSLASH = re.compile(rb'(?<!\\)(?:\\\\)*\\(?="[ \t]*(?:\r|\n|\Z|;[ \t]*(?:file)?name\*?=))')
 """A backslash in front of the quote that ends a name. Browsers write a quote as %22 and a backslash as it is (HTML
 Standard, multipart form data), and in Shift-JIS it is the second byte of many characters. Taken for an escape it would
@@ -33,7 +33,7 @@ join the name with all that follows."""
 
 
 class Decoder(MultipartDecoder):
-    """Costs a file whose name is not UTF-8 those bytes of its name; Werkzeug's gives the whole form up."""
+    """Replaces the bytes of a file name that are not UTF-8. Werkzeug's decoder gives up the whole form for them."""
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         valid = data.decode("utf-8", "replace").encode()
@@ -41,7 +41,10 @@ class Decoder(MultipartDecoder):
 
 
 class FormReader:
-    """Feed it the body piece by piece, then `finish`; `close` in any case. From any thread, one at a time."""
+    """Reads one form: call `feed` for each piece of the body, then `finish`; call `close` in any case.
+
+    Any thread may call it, one at a time.
+    """
 
     def __init__(self, boundary: bytes, spools: Spools, *, max_parts: int | None, max_fields_bytes: int) -> None:
         self.fields: Fields = []
@@ -55,7 +58,8 @@ class FormReader:
         self._value: list[bytes] = []
 
     def feed(self, data: bytes) -> None:
-        """
+        """Read the next piece of the body.
+
         Raises:
             RequestEntityTooLarge: too many parts, or too much in fields that are no files.
             StorageUnavailable: the storage takes nothing.
@@ -79,7 +83,7 @@ class FormReader:
         return ([], []) if self._damaged else (self.fields, self.files)
 
     def close(self) -> None:
-        """Remove what did not become a blob. Nothing waits for the garbage collector."""
+        """Remove the files that did not become blobs."""
         self._spools.close()
 
     def _decode(self, piece: bytes) -> None:

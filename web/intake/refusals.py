@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Flask, request
 
 REFUSAL = "pneumoscreen.refusal"
-"""In the environment: the exception that says why (`web.server`)."""
+"""Key of the WSGI environment under which `web.server` puts the exception that says why."""
 
 
 def install(app: Flask) -> None:
-    """Register after the numbering of requests and before all else."""
+    """Register after `request_ids` and before all other hooks."""
     app.before_request(_refuse)
 
 

@@ -1,4 +1,4 @@
-"""The request class: how much of a body each address takes, and multipart forms whose files go into spools."""
+"""Flask's request class here: it limits the body by endpoint, and writes the files of a form into spools."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from web.dependencies import dependencies
 from web.intake.multipart import PIECE_BYTES, FormReader
 
 FORM_READER = "pneumoscreen.form_reader"
-"""In the environment: the reader of a form that has arrived already (`web.server`)."""
+"""Key of the WSGI environment under which `web.server` puts the reader of a form that has arrived already."""
 MAX_FORM_BYTES = 256 * 1024
-"""Of a form, and of all fields together that are no files."""
+"""Of a form without files, and of all text fields of an upload together."""
 MAX_PUBLIC_BYTES = 16 * 1024
-"""Of whatever somebody may send who has not signed in: a name and a password."""
+"""Of a request of somebody who is not signed in: a name and a password."""
 MAX_JSON_BYTES = 2 * 1024 * 1024
-"""A thousand file names with their sha256."""
+"""Of a JSON body: a thousand file names with their sha256."""
 
 
 class UploadRequest(Request):
-    """Its `max_content_length` depends on who may send it and what it holds."""
+    """A request whose `max_content_length` depends on its endpoint and its media type."""
 
     _reader: FormReader | None = None
 
@@ -56,10 +56,13 @@ class UploadRequest(Request):
         raise NotImplementedError
 
     def prepare(self) -> FormReader | None:
-        """What to feed the body of an upload to; None: it is no upload. Refuses before the first byte is read.
+        """Check the request before the first byte of its body is read.
+
+        Returns:
+            The reader of an upload's body; None: the request is no upload.
 
         Raises:
-            RequestEntityTooLarge: it says that it is longer than allowed.
+            RequestEntityTooLarge: its Content-Length is larger than allowed.
             QueueFull, StorageFull, StorageUnavailable: there is no room.
         """
         if (self.content_length or 0) > self.max_content_length:
@@ -82,7 +85,7 @@ class UploadRequest(Request):
         self.__dict__["files"] = ImmutableMultiDict(files)
 
     def _read_all(self) -> FormReader:
-        """Of a server that hands over the body as a stream."""
+        """Read a form that a server gives as a stream, such as Flask's test client."""
         self._reader = self.prepare() or self._new_reader()
         stream = self._get_stream_for_parsing()
         while piece := stream.read(PIECE_BYTES):

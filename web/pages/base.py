@@ -29,7 +29,7 @@ STYLE_SHEETS = (
     "tokens", "base", "frame", "layout", "messages", "forms", "tables", "badges", "progress", "image", "pages",
     "narrow", "modes",
 )  # fmt: skip
-"""In `static/css/`. `tokens` comes first: it gives the order of their layers."""
+"""Files in `static/css/`. `tokens` comes first: it sets the order of the layers."""
 
 
 @blueprint.record_once
@@ -39,8 +39,8 @@ def _add_filters(state: Any) -> None:
 
 @blueprint.app_context_processor
 def _common() -> dict[str, Any]:
-    """Nothing here may touch the database: error pages show it while that is down."""
-    # The proxy asks the database only when a template looks at it.
+    """What every template may use. It must not read the database: error pages are shown while that is down."""
+    # `current_user` is a proxy, which reads the database only when a template uses it.
     return {
         "navigation": NAVIGATION,
         "style_sheets": STYLE_SHEETS,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.plural import counted
-from db.queries import Progress
+from db.progress import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority
 from db.tables import Image, Prediction
 from services import filenames
@@ -75,12 +75,12 @@ def kind_of_file(media_type: str) -> str:
 
 
 def prediction(image: Image) -> Prediction | None:
-    """The one of an image that is shown."""
+    """The prediction of an image that pages show."""
     return image.primary_prediction
 
 
 def progress_words(progress: Progress) -> str:
-    """'412 of 1,000 images finished, 3 failed'; of an upload that is not over, how much came."""
+    """'412 of 1,000 images finished, 3 failed'; while files are missing, how many were received."""
     came = progress.arrival
     if came.missing:
         received = f"{progress.total + came.rejected:,} of {counted(came.expected or 0, 'file')} received"
@@ -94,9 +94,9 @@ def progress_words(progress: Progress) -> str:
 
 
 def strip_parts(progress: Progress) -> list[dict[str, str | float]]:
-    """Where each state's part of the progress strip starts and how wide it is, in percent of the whole.
+    """The parts of the progress strip, one for each state: where it starts and how wide it is, in percent.
 
-    What has not come yet belongs to the whole: the strip of a job that lacks files is not full.
+    The whole includes files that were declared and have not come, so their strip is not full.
     """
     whole = progress.total + progress.arrival.missing
     parts: list[dict[str, str | float]] = []

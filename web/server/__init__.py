@@ -1,5 +1,6 @@
-"""The front of the web process: an event loop reads requests and writes answers, threads run Flask in between.
+"""The server in front of Flask: an event loop reads requests and writes answers, and threads run Flask in between.
 
-A thread is held only while there is work. Whoever sends or reads slowly costs a connection and a bounded buffer, and is
-ended when slower than the settings allow. `cli.web` starts it; nothing else of `web` imports it.
+A request takes a thread only while there is work. A client that sends or reads slowly takes a connection and a bounded
+buffer, and is disconnected when it is slower than the settings allow. `serve` starts it; nothing else in `web` imports
+this package.
 """

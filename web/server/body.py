@@ -1,4 +1,4 @@
-"""The body of a request as it arrives: in pieces, no longer than allowed, no slower than allowed."""
+"""The body of a request as it arrives, in pieces. It may be no longer, and come no more slowly, than allowed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Disconnected(Exception):
 
 
 class Body:
-    """Of one request."""
+    """The body of one request."""
 
     def __init__(self, receive: Receive, slowest: Rate) -> None:
         self._receive = receive
@@ -47,7 +47,7 @@ class Body:
                 parts, gathered = [], 0
 
     async def drop(self) -> None:
-        """Read what else comes, for a few seconds: to close on somebody who still sends may destroy the answer."""
+        """Read and ignore the rest for a few seconds: to close while the client sends may destroy the answer."""
         try:
             async with asyncio.timeout(LINGER_S):
                 while not self.complete:
@@ -56,7 +56,7 @@ class Body:
             return
 
     async def _next(self) -> bytes:
-        """What has arrived; the time in which the client was waited for counts, the service's own does not."""
+        """The next part that arrives. Only time spent waiting for the client counts against its rate."""
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import islice
 from typing import Protocol
 
-LOOKED_AT = 500
-"""Connections compared, of the oldest ones, when one has to go: a flood must not make each new one cost more."""
+CANDIDATES = 500
+"""How many of the oldest connections are compared to choose one to close: in a flood, each new one must stay cheap."""
 
 
 class Connection(Protocol):
     @property
     def waiting_since_s(self) -> float | None:
-        """Since when it waits for its client (the event loop's clock); None while the service works for it."""
+        """Since when it waits for its client, by the event loop's clock; None while its request is worked on."""
         ...
 
     @property
@@ -24,7 +24,7 @@ class Connection(Protocol):
 
 
 class Connections:
-    """Those of one web process, oldest first."""
+    """The connections of one web process, oldest first."""
 
     def __init__(self, at_most: int, at_most_per_address: int | None) -> None:
         self._at_most = at_most
@@ -36,10 +36,10 @@ class Connections:
         return len(self._all)
 
     def add(self, connection: Connection, address: str) -> bool:
-        """Whether there was room, or could be made.
+        """Add a connection, closing another one for it if there are too many; False if none could be closed.
 
-        The one that has waited longest for its client makes it; but first those that have only ever waited, so that
-        a crowd which connects again and again displaces itself and not those who work.
+        The connection that has waited longest for its client is closed, and first of all those that are not `proven`:
+        clients that only ever connect displace each other, and not clients that work.
         """
         same_address = self._of_address.get(address, {})
         too_many_of_address = self._at_most_per_address is not None and len(same_address) >= self._at_most_per_address
@@ -52,7 +52,7 @@ class Connections:
         return True
 
     def remove(self, connection: Connection) -> None:
-        """One that was never added is no error."""
+        """Remove a connection; one that was never added is ignored."""
         address = self._all.pop(connection, None)
         if address is not None:
             of_address = self._of_address[address]
@@ -61,8 +61,8 @@ class Connections:
                 del self._of_address[address]
 
     def _make_room(self, candidates: dict[Connection, None] | dict[Connection, str]) -> bool:
-        looked_at = list(islice(candidates, LOOKED_AT))
-        waiting = [(c.proven, since_s, c) for c in looked_at if (since_s := c.waiting_since_s) is not None]
+        oldest = list(islice(candidates, CANDIDATES))
+        waiting = [(c.proven, since_s, c) for c in oldest if (since_s := c.waiting_since_s) is not None]
         if not waiting:
             return False
         slowest = min(waiting, key=lambda entry: entry[:2])[2]

@@ -1,4 +1,4 @@
-"""The application that the event loop serves: Flask in threads, a thread for each step of a request."""
+"""The ASGI application: it reads requests in the event loop, and runs Flask in a thread for each of their steps."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ Result = TypeVar("Result")
 
 HEALTH = frozenset({"/healthz", "/readyz", "/metrics"})
 HEALTH_THREADS = 2
-"""For those alone: they answer though all other threads are busy."""
+"""Threads for these paths alone, so that they answer while all other threads are busy."""
 
 LONG_THREADS = 1
-"""For the blocks of answers that are made while they are sent. A CSV keeps a core busy for as long as its reader takes
-more of it; many of them share this thread, and leave the others to requests for which somebody waits.
+"""Threads for answers that are made while they are sent. A CSV keeps a core busy for as long as its client takes more
+of it: all of them share this thread, and leave the others to requests for which somebody waits.
 """
 
 
 class Front:
-    """One of each web process."""
+    """The application of one web process."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         sys.setswitchinterval(limits.SWITCH_S)
@@ -55,7 +55,7 @@ class Front:
 
 
 class Request:
-    """One request on its way. Its steps run in any thread, but in one context, as Flask keeps its own there."""
+    """One request. Its steps may run in different threads, but share one context, in which Flask keeps its state."""
 
     def __init__(self, front: Front, scope: Scope, receive: Receive, send: Send) -> None:
         self._front = front
@@ -100,7 +100,7 @@ class Request:
 
     async def _take_small(self, at_most_bytes: int) -> None:
         memory = self._front.memory
-        with memory.kept() as buffer:
+        with memory.buffer() as buffer:
             async for piece in self._body.pieces(lambda: 1, at_most_bytes):
                 memory.extend(buffer, piece)
             await self._call(gateway.with_body(self._environ, buffer))

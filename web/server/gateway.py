@@ -17,7 +17,7 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 FILE_BLOCK_BYTES = 256 * 1024
-"""Of a file that is sent: each block is a visit to a thread."""
+"""Of a file that is sent; a thread is called once for each block."""
 
 
 def environ(scope: Scope) -> Environ:
@@ -60,7 +60,10 @@ def _send_file(file: IO[bytes], _buffer_size: int = 0) -> FileWrapper:
 
 
 class Call:
-    """`start`, then `read` until it has `ended`; `close` if it is given up before. From any thread, one at a time."""
+    """One call of an application: `start`, then `read` until it has `ended`, or `close` to give it up.
+
+    Any thread may call it, one at a time.
+    """
 
     def __init__(self, application: Application, values: Environ) -> None:
         self._application = application
@@ -74,7 +77,7 @@ class Call:
 
     @property
     def is_long(self) -> bool:
-        """Nobody knows how much it will be, for it is made while it is sent."""
+        """Whether the answer is made while it is sent, so that nobody knows its length."""
         return self._missing_bytes is None and self.status == HTTPStatus.OK
 
     def start(self) -> bytes:
@@ -93,7 +96,7 @@ class Call:
         return block
 
     def close(self) -> None:
-        """What the application does after an answer; once."""
+        """Let the application clean up after its answer; a second call does nothing."""
         if not self.ended:
             self.ended = True
             close = getattr(self._answer, "close", None)

@@ -1,4 +1,4 @@
-"""What a client may cost the web process before it is told off."""
+"""Limits of what clients may take of the web process: bytes, requests and time."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from core.settings import Settings
 
 MAX_HEADER_BYTES = 64 * 1024
-"""Of a request's line and headers; also of whatever else comes in a row and is no part of a body."""
+"""Of a request's line and headers, and of anything else that comes before or after a body."""
 MAX_PIPELINED = 16
 """Requests that a client may send ahead on one connection."""
 SEND_BUFFER_BYTES = 64 * 1024
-"""Of an answer, in the kernel. Left alone it grows to megabytes, made for a reader who takes none of them."""
+"""The kernel's buffer for an answer. By default it grows to megabytes, also for a client that reads nothing."""
 SWITCH_S = 0.0005
-"""After how long the event loop gets Python's lock from a thread that computes; Python's own 5 ms would be three times
-of what an answer takes.
+"""After how long a thread that computes gives Python's lock to the event loop. By default it is 5 ms, three times as
+long as an answer takes.
 """
 IDLE_S = 5
 """How long a connection is kept open for the next request."""
 SMALLEST_PIECE_BYTES = 16 * 1024
-"""Of an upload that goes to a thread, when there are very many uploads."""
+"""Of an upload, for one call of a thread, when there are very many uploads."""
 BUFFERED_BYTES = 64_000_000
-"""Of all request bodies together that are in memory."""
+"""Of all request bodies in memory together."""
 LINGER_S = 5.0
-"""How long an unwanted body is read and dropped after the answer: closing at once could take the answer with it."""
+"""How long the rest of a refused body is read and ignored: closing at once could destroy the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +43,5 @@ def slowest(settings: Settings) -> Rate:
 
 
 def connections_per_address(settings: Settings) -> int | None:
-    """None behind a proxy, from whose address all connections come: there it is the proxy's to limit them."""
+    """None behind a proxy: all connections come from its address, and it has to limit its clients itself."""
     return None if settings.security.trusted_proxies else settings.web.connections_per_address

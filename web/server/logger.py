@@ -1,4 +1,4 @@
-"""Gunicorn's own lines, of its master too, in the form of all others."""
+"""Gunicorn's log, its master's too, in the format of the service's other lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory that request bodies may take, shared by all of a web process. For one thread, that of the event loop."""
+"""The memory that request bodies may take, in all of a web process. Only the event loop's thread may use it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ RETRY_AFTER_S = 5
 
 
 class Memory:
-    """Half is for forms and JSON, which are kept whole until their thread; half for the pieces of uploads."""
+    """One half is for forms and JSON, each kept whole until a thread takes it; the other for pieces of uploads."""
 
     def __init__(self, at_most_bytes: int = BUFFERED_BYTES) -> None:
         self._of_kind_bytes = at_most_bytes // 2
-        self._kept_bytes = 0
+        self._buffered_bytes = 0
         self._uploads = 0
 
     def piece_bytes(self) -> int:
@@ -27,7 +27,7 @@ class Memory:
 
     @contextmanager
     def upload(self) -> Iterator[None]:
-        """An upload that is read; it takes one piece at a time."""
+        """Count an upload for as long as its body is read; it takes one piece at a time."""
         self._uploads += 1
         try:
             yield
@@ -35,17 +35,17 @@ class Memory:
             self._uploads -= 1
 
     @contextmanager
-    def kept(self) -> Iterator[bytearray]:
-        """An empty buffer for one body, counted until the end: see `extend`."""
+    def buffer(self) -> Iterator[bytearray]:
+        """An empty buffer for one whole body; what `extend` adds to it counts until the end of the block."""
         buffer = bytearray()
         try:
             yield buffer
         finally:
-            self._kept_bytes -= len(buffer)
+            self._buffered_bytes -= len(buffer)
 
     def extend(self, buffer: bytearray, part: bytes) -> None:
         """Raises ServiceUnavailable: all bodies together would take too much."""
-        if self._kept_bytes + len(part) > self._of_kind_bytes:
+        if self._buffered_bytes + len(part) > self._of_kind_bytes:
             raise ServiceUnavailable("Too many requests are being sent at this moment.", retry_after=RETRY_AFTER_S)
         buffer += part
-        self._kept_bytes += len(part)
+        self._buffered_bytes += len(part)

@@ -15,7 +15,7 @@ from web.server.connections import Connections
 from web.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED, SEND_BUFFER_BYTES, Rate
 
 PROVEN = "pneumoscreen.proven"
-"""The extension of ASGI by which the application tells that the client may send what it sends."""
+"""The ASGI extension with which the application says that it has admitted the client's request."""
 
 
 class Limited(Protocol):
@@ -119,13 +119,13 @@ class LimitedProtocol(HttpToolsProtocol):
         return None if working else self._last_moved_s
 
     def evict(self) -> None:
-        """Close at once. Without the reset the kernel would keep what the client does not take, and keep trying."""
+        """Close at once, with a reset: else the kernel would go on trying to send what the client does not take."""
         connection = self.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
     def _prove(self) -> None:
-        """See `web.server.connections`."""
+        """Note that this client has been admitted or answered (`web.server.connections`)."""
         self.proven = True
 
     @property
@@ -150,7 +150,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _check_reader(self) -> None:
-        """End a client that takes its answer too slowly: it took less since the last look than the lowest rate."""
+        """Disconnect a client that has taken less of its answer since the last check than the lowest rate allows."""
         slowest = self._limits.slowest
         now_unsent = self.transport.get_write_buffer_size()
         took = self._unsent_bytes - now_unsent

@@ -15,4 +15,4 @@ def _of(*components: ModuleType) -> list[Row]:
 ROWS = _of(worker, web, sweeper, valkey, postgresql, storage, images, model, clock, messages)
 
 HALVES = (_of(worker, web, sweeper, model), _of(valkey, postgresql, storage, images, clock, messages))
-"""For two processes that test at the same time, each with a service of its own: ours, and what they stand on."""
+"""For two test processes at the same time, each with a service of its own: faults of our processes, and of servers."""

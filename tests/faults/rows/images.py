@@ -12,8 +12,8 @@ CUT = factories.jpeg(8, size_px=(400, 300))[:3000]
 """Its header is sound, so that it is accepted; its pixels are not all there."""
 
 
-def mates_unharmed(run: Run, rows: list[Image]) -> list[str]:
-    """Who shared a batch with the bad image must not be near the end of its attempts."""
+def batch_mates_are_screened(run: Run, rows: list[Image]) -> list[str]:
+    """An image that shared a batch with the bad one must not use up its attempts."""
     bad = {run.load.full_name(name) for name in ("poison.png", "crash.png", "cut.jpg")}
     worst = max(row.attempt for row in rows if row.filename not in bad)
     return [f"a good image needed {worst} attempts"] if worst > 2 else []
@@ -26,7 +26,7 @@ ROWS = [
         inject=nothing,
         files={"poison.png": GOOD + KILLS},
         fails={"poison.png": "attempts_exhausted"},
-        check=mates_unharmed,
+        check=batch_mates_are_screened,
     ),
     Row(
         "image that crashes the decoder",
@@ -34,7 +34,7 @@ ROWS = [
         inject=nothing,
         files={"crash.png": GOOD + CRASHES},
         fails={"crash.png": "worker_error"},
-        check=mates_unharmed,
+        check=batch_mates_are_screened,
         short_on="postgresql",
     ),
     Row(
@@ -43,6 +43,6 @@ ROWS = [
         inject=nothing,
         files={"cut.jpg": CUT},
         fails={"cut.jpg": "corrupt_image"},
-        check=mates_unharmed,
+        check=batch_mates_are_screened,
     ),
 ]

@@ -1,4 +1,4 @@
-"""Messages that are there twice, out of order, about nothing, or no messages at all."""
+"""Messages that come twice, out of order, about images that do not exist, or that nobody can read."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def malformed(run: Run) -> None:
 
 
 def same_workers(run: Run, _rows: list[Image]) -> list[str]:
-    """What nobody can read must not cost anybody a restart."""
+    """A message that nobody can read must not end a worker."""
     before, after = run.notes["pids"], [worker.pid for worker in run.stack.workers]
     return [] if before == after else [f"workers {before} became {after}"]
 

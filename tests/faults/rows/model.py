@@ -94,8 +94,8 @@ def under_load(run: Run) -> None:
     run.pause()
 
 
-def nothing_twice(run: Run, rows: list[Image]) -> list[str]:
-    """No image lost its lease for it, and the other model has screened some."""
+def changed_without_a_second_try(run: Run, rows: list[Image]) -> list[str]:
+    """No image was tried twice, and the other model has screened some."""
     again = sum(row.attempt != 1 for row in rows)
     with run.stack.database.read() as session:
         query = select(func.count()).select_from(Prediction).join(Image, Image.primary_prediction_id == Prediction.id)
@@ -130,7 +130,7 @@ def _wait_until_said(run: Run, event: str) -> None:
 
 
 def put_back(run: Run) -> None:
-    """What the sentence tells the operator to do: the shipped model again."""
+    """Deploy the shipped model again, as the message tells the operator."""
     deployments(run).activate("default")
     shipped = registry.shipped().sha256
     run.wait_until(lambda: _models(run) == {shipped} and not _problems(run), "both workers to run the shipped model")
@@ -155,5 +155,5 @@ ROWS = [
         Row(f"checkpoint {how}", "at a change of models", inject=at_switch(harm), restore=put_back)
         for how, harm in HARM.items()
     ),
-    Row("model activated", "under load", inject=under_load, restore=put_back, check=nothing_twice),
+    Row("model activated", "under load", inject=under_load, restore=put_back, check=changed_without_a_second_try),
 ]

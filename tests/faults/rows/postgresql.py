@@ -1,12 +1,11 @@
-"""PostgreSQL restarted, crashed, silent, hanging up, out of reach, or slow to write."""
+"""PostgreSQL restarted, crashed, paused, out of reach, slow to write, or with its connections cut."""
 
 from __future__ import annotations
 
 import time
 
-from sqlalchemy import text
-
 from tests.faults.matrix import Row, Run
+from tests.testing import slow_stamp
 from tests.testing.postgres import PostgresServer
 
 ONLY = ("postgresql",)
@@ -40,7 +39,7 @@ def pause(run: Run) -> None:
 
 
 def drop_packets(run: Run) -> None:
-    """Nothing passes between the service and the server, and nobody is told."""
+    """Nothing passes between service and server, and no connection is closed."""
     assert run.stack.link is not None
     run.stack.link.freeze()
     run.pause()
@@ -51,22 +50,13 @@ def let_pass(run: Run) -> None:
     run.stack.link.thaw()
 
 
-SLOW_STAMP = """
-CREATE FUNCTION slow_stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep({s}); RETURN NEW; END';
-CREATE TRIGGER slow_stamp BEFORE UPDATE OF published_at ON images FOR EACH ROW EXECUTE FUNCTION slow_stamp()
-"""
-
-
-def slow_stamp(run: Run) -> None:
-    """Whatever writes `published_at` holds its rows for long."""
-    with run.stack.database.begin() as session:
-        session.execute(text(SLOW_STAMP.format(s=STAMP_S)))
+def begin_slow_stamp(run: Run) -> None:
+    slow_stamp.begin(run.stack.database, STAMP_S)
     time.sleep(run.profile.spread_s)
 
 
-def quick_stamp(run: Run) -> None:
-    with run.stack.database.begin() as session:
-        session.execute(text("DROP TRIGGER slow_stamp ON images; DROP FUNCTION slow_stamp"))
+def end_slow_stamp(run: Run) -> None:
+    slow_stamp.end(run.stack.database)
 
 
 ROWS = [
@@ -93,5 +83,11 @@ ROWS = [
         databases=ONLY,
     ),
     Row("packets to PostgreSQL dropped", "under load", inject=drop_packets, restore=let_pass, databases=ONLY),
-    Row("stamp of a published image is slow", "under load", inject=slow_stamp, restore=quick_stamp, databases=ONLY),
+    Row(
+        "stamp of a published image is slow",
+        "under load",
+        inject=begin_slow_stamp,
+        restore=end_slow_stamp,
+        databases=ONLY,
+    ),
 ]

@@ -21,7 +21,7 @@ FOREIGN = b"an image of another hospital"
 
 
 def fill(run: Run) -> None:
-    """To the last byte; where no file system may be mounted, the web process may write no file instead."""
+    """Fill the disk to the last byte; where no file system may be mounted, forbid the web process to write files."""
     if not run.stack.on_tmpfs:
         for pid in run.stack.web.pids():
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
@@ -47,15 +47,15 @@ def _write_until_full(path: Path) -> None:
                     raise
 
 
-def take_away(run: Run) -> None:
-    """Nothing can be written (the share is not mounted); what is stored can still be read."""
+def make_unwritable(run: Run) -> None:
+    """Nothing can be written; what is stored can be read."""
     blobs = run.stack.settings.storage.blobs
     (blobs / "incoming").rename(blobs / "incoming.away")
     (blobs / "incoming").touch()  # else the store would make the folder again
     _wait_for_refusals(run)
 
 
-def bring_back(run: Run) -> None:
+def make_writable(run: Run) -> None:
     blobs = run.stack.settings.storage.blobs
     (blobs / "incoming").unlink()
     (blobs / "incoming.away").rename(blobs / "incoming")
@@ -67,8 +67,8 @@ def _wait_for_refusals(run: Run) -> None:
     time.sleep(run.profile.spread_s)
 
 
-def refused_politely(run: Run, _rows: list[Image]) -> list[str]:
-    """With a sentence that says what the operator has to look at."""
+def refused_with_a_reason(run: Run, _rows: list[Image]) -> list[str]:
+    """Every refusal says that the storage is the problem."""
     answers = set(run.load.ledger.refused.values())
     return [f"an answer that helps nobody: {text}" for text in answers if "storage_" not in text]
 
@@ -123,7 +123,7 @@ def _files(folder: Path) -> set[str]:
 
 def untouched(run: Run, rows: list[Image]) -> list[str]:
     """Nothing was written at the place of the folder, nothing removed, and no image lost a try to it."""
-    problems = refused_politely(run, rows)
+    problems = refused_with_a_reason(run, rows)
     if run.notes["before"] != run.notes["after"]:
         problems.append("what lay at the place of the blob folder was changed")
     return problems + [f"image {row.id} failed: {row.error_code}" for row in rows if row.error_code == "blob_missing"]
@@ -139,8 +139,14 @@ ROWS = [
         check=untouched,
         short_on="postgresql",
     ),
-    Row("disk full", "at upload", inject=fill, restore=make_room, check=refused_politely),
-    Row("blob store not writable", "at upload", inject=take_away, restore=bring_back, check=refused_politely),
+    Row("disk full", "at upload", inject=fill, restore=make_room, check=refused_with_a_reason),
+    Row(
+        "blob store not writable",
+        "at upload",
+        inject=make_unwritable,
+        restore=make_writable,
+        check=refused_with_a_reason,
+    ),
     Row(
         "blob store gives read errors",
         "at decoding",

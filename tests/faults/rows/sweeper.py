@@ -27,7 +27,7 @@ def two_sweepers(run: Run) -> None:
     run.notes["second"] = second
 
 
-def one_again(run: Run, _rows: list[Image]) -> list[str]:
+def second_sweeper_ends(run: Run, _rows: list[Image]) -> list[str]:
     """By now both have swept."""
     second = run.notes["second"]
     assert isinstance(second, Process)
@@ -41,7 +41,7 @@ ROWS = [
         "two sweepers at once",
         "a worker dies, Valkey is emptied",
         inject=two_sweepers,
-        check=one_again,
+        check=second_sweeper_ends,
         short_on="postgresql",
     ),
 ]

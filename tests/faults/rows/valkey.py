@@ -1,4 +1,4 @@
-"""Valkey killed, restarted, emptied, silent, hanging up, or full."""
+"""Valkey killed, restarted, emptied, paused, full, or with its connections cut."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cut(run: Run) -> None:
 
 
 def fill(run: Run) -> None:
-    """It answers and refuses every message; what was accepted meanwhile is screened all the same, and meanwhile."""
+    """It refuses every message; images that are accepted meanwhile are screened before it has room again."""
     run.notes["pids"] = [worker.pid for worker in run.stack.workers]
     run.stack.broker.config_set("maxmemory", 1)
     run.pause()

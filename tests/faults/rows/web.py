@@ -22,7 +22,7 @@ def kill_at(point: str) -> Row:
 def kill_mid_upload(run: Run) -> None:
     """Half a file has arrived, and is spooled, when the process dies."""
     data = factories.png(run.rng.getrandbits(32), size_px=(2400, 1800))
-    sent = data[: 4 * PIECE_BYTES]  # what is not yet a piece waits in the server
+    sent = data[: 4 * PIECE_BYTES]  # less than a piece waits in the server
     assert len(sent) < len(data)
     head = f'--b\r\nContent-Disposition: form-data; name="files"; filename="{run.load.full_name("half.png")}"\r\n\r\n'
     request = (

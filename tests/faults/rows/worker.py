@@ -43,19 +43,19 @@ def restart_all(run: Run) -> None:
     run.notes["statuses"] = statuses
 
 
-def in_order(run: Run, rows: list[Image]) -> list[str]:
+def nothing_tried_twice(run: Run, rows: list[Image]) -> list[str]:
     """A worker that is told to stop finishes its batch: nothing has to be done twice."""
     problems = [f"a worker ended with status {status}" for status in run.notes["statuses"] if status]  # type: ignore[attr-defined]
     again = sum(row.attempt != 1 for row in rows)
     return problems + ([f"{again} images were tried twice although workers stopped in order"] if again else [])
 
 
-def begin_to_starve(run: Run) -> None:
+def begin_out_of_memory(run: Run) -> None:
     run.stack.orders.begin("out_of_memory")
     time.sleep(run.profile.spread_s)
 
 
-def fell_behind(run: Run, rows: list[Image]) -> list[str]:
+def batch_was_halved(run: Run, rows: list[Image]) -> list[str]:
     again = sum(row.attempt != 1 for row in rows)
     return [f"{again} images were tried twice: the batch was not halved"] if again else []
 
@@ -79,14 +79,14 @@ def wake_all(run: Run) -> None:
 
 ROWS = [
     *(kill_at(point) for point in MOMENTS),
-    Row("SIGTERM worker", "in a batch", inject=terminate_one, check=in_order, short_on="postgresql"),
-    Row("rolling restart of all workers", "under load", inject=restart_all, check=in_order),
+    Row("SIGTERM worker", "in a batch", inject=terminate_one, check=nothing_tried_twice, short_on="postgresql"),
+    Row("rolling restart of all workers", "under load", inject=restart_all, check=nothing_tried_twice),
     Row(
         "out of memory",
         "in the forward pass of more than one image",
-        inject=begin_to_starve,
+        inject=begin_out_of_memory,
         restore=lambda run: run.stack.orders.end("out_of_memory"),
-        check=fell_behind,
+        check=batch_was_halved,
     ),
     Row("worker stopped past its lease", "in the forward pass", inject=stop_past_lease, restore=wake_all),
     Row("worker stopped past its lease", "with its transaction open", inject=stop_in_transaction, restore=wake_all),

@@ -26,10 +26,10 @@ def service_row() -> Row:
 
 
 def results(**rows: Row) -> Results:
-    found = Results()
+    measured = Results()
     for name, row in rows.items():
-        found.add(name, row, MACHINE, "3 files of test")
-    return found
+        measured.add(name, row, MACHINE, "3 files of test")
+    return measured
 
 
 def row(**figures: tuple[float, ...]) -> Row:

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from benchmarks.archive import Archive, fill
-from db import migrate, queries
+from db import migrate
+from db.listing import images
 from db.listing.filters import Filters
+from db.progress import progress_of
 from db.session import Database
 from db.states import Decision, ImageState
 from db.tables import Image, Job, Prediction
@@ -32,9 +34,9 @@ def test_it_fills_the_schema_of_today(filled: tuple[Database, Archive]) -> None:
     database, archive = filled
     with database.read() as session:
         assert session.scalars(select(func.count()).select_from(Image)).one() == ROWS
-        queued = queries.progress(session, session.get_one(Job, archive.queued_job))
+        queued = progress_of(session, session.get_one(Job, archive.queued_job))
         assert queued.counts[ImageState.QUEUED] == queued.total > 0
-        refused = queries.images(session, Filters(decision=Decision.REFUSED)).items
+        refused = images.page(session, Filters(decision=Decision.REFUSED)).items
         assert {image.decision for image in refused} == {Decision.REFUSED}
 
 

@@ -48,9 +48,9 @@ def test_what_cannot_be_measured_stops_nothing_and_is_told(tmp_path: Path) -> No
         row.add("ratio", 2.0)
         return {"sound": row}
 
-    found = results.Results()
+    measured = results.Results()
     phases = [("broken", broken), ("sound", sound)]
-    problems = bench.measure_all(phases, setup(tmp_path, said), found, tmp_path / "bench.json")
+    problems = bench.measure_all(phases, setup(tmp_path, said), measured, tmp_path / "bench.json")
 
     assert problems == ["broken: measure it first"]
     assert list(results.load(tmp_path / "bench.json").rows) == ["sound"]

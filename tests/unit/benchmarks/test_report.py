@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from benchmarks import report
 from benchmarks.spread import Spread
 from benchmarks.targets import Target
-from tests.testing.service import REPOSITORY
 from tests.unit.benchmarks.factories import results, row, service_row
 
 AT_LEAST = Target("decode", "ratio", "decode", 1.8)
@@ -30,9 +27,9 @@ def test_a_spread_shows_its_range_where_it_has_one() -> None:
 
 
 def test_targets_are_judged_by_the_median() -> None:
-    found = results(decode=row(ratio=(1.0, 1.9, 2.0)), latency=row(ratio=(2.4, 2.6, 2.7)))
+    measured = results(decode=row(ratio=(1.0, 1.9, 2.0)), latency=row(ratio=(2.4, 2.6, 2.7)))
 
-    lines = report.of_targets(found, [AT_LEAST, AT_MOST]).splitlines()
+    lines = report.of_targets(measured, [AT_LEAST, AT_MOST]).splitlines()
 
     assert lines[2] == "| decode | ≥ 1.8 | 1.90 (1.00–2.00) | yes |"
     assert lines[3] == "| latency | ≤ 2.5 | 2.60 (2.40–2.70) | **no** |"
@@ -52,41 +49,11 @@ def test_the_roofline_says_what_bounds_it_and_how_far() -> None:
 
 
 def test_rows_of_one_run_share_a_table_of_the_machine() -> None:
-    found = results(decode=row(ratio=(1.0,)), forward=row(ratio=(1.0,)))
-    found.add("upload", row(ratio=(1.0,)), {"processor": "Other CPU"}, "other files")
+    measured = results(decode=row(ratio=(1.0,)), forward=row(ratio=(1.0,)))
+    measured.add("upload", row(ratio=(1.0,)), {"processor": "Other CPU"}, "other files")
 
-    text = report.of_machine(found)
+    text = report.of_machine(measured)
 
     assert "rows decode, forward" in text
     assert "rows upload" in text
     assert text.count("| processor |") == 2
-
-
-def test_text_replaces_what_is_between_the_marks(tmp_path: Path) -> None:
-    document = tmp_path / "page.md"
-    document.write_text("a\n<!-- figures: make bench -->\nold\n<!-- end of figures -->\nb\n")
-
-    report.write_into(document, "figures", r"new \1")
-    report.write_into(document, "figures", "newer")
-
-    assert document.read_text() == ("a\n<!-- figures: make bench -->\n\nnewer\n\n<!-- end of figures -->\nb\n")
-
-
-def test_a_document_without_the_place_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "page.md").write_text("nothing")
-
-    with pytest.raises(ValueError, match="no place for figures"):
-        report.write_into(tmp_path / "page.md", "figures", "new")
-
-
-@pytest.mark.parametrize(
-    ("document", "name"),
-    [("performance.md", "figures"), ("performance.md", "figures of a GPU"), ("sizing.md", "sizing")],
-)
-def test_our_documents_have_their_places(tmp_path: Path, document: str, name: str) -> None:
-    copy = tmp_path / document
-    copy.write_text((REPOSITORY / "docs" / document).read_text())
-
-    report.write_into(copy, name, "written by the harness")
-
-    assert "written by the harness" in copy.read_text()

@@ -23,12 +23,12 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
 def test_a_row_measured_again_replaces_itself_alone(tmp_path: Path) -> None:
     made(decode=row(ratio=(1.0,)), forward=row(ratio=(2.0,))).save(tmp_path / "bench.json")
 
-    found = results.load(tmp_path / "bench.json")
-    found.add("decode", row(ratio=(3.0,)), MACHINE, "other files")
+    measured = results.load(tmp_path / "bench.json")
+    measured.add("decode", row(ratio=(3.0,)), MACHINE, "other files")
 
-    assert found.rows["decode"].figures["ratio"].median == 3.0
-    assert found.rows["forward"].figures["ratio"].median == 2.0
-    assert found.images == {"decode": "other files", "forward": "3 files of test"}
+    assert measured.rows["decode"].figures["ratio"].median == 3.0
+    assert measured.rows["forward"].figures["ratio"].median == 2.0
+    assert measured.images == {"decode": "other files", "forward": "3 files of test"}
 
 
 def test_no_file_is_no_results(tmp_path: Path) -> None:

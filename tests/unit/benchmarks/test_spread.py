@@ -34,10 +34,10 @@ def test_kinds_take_turns_and_none_is_always_first() -> None:
         order.append(name)
         return len(order)
 
-    found = alternate(3, {"a": lambda: kind("a"), "b": lambda: kind("b")})
+    measured = alternate(3, {"a": lambda: kind("a"), "b": lambda: kind("b")})
 
     assert order == ["a", "b", "b", "a", "a", "b"]
-    assert found == {"a": (1, 4, 5), "b": (2, 3, 6)}
+    assert measured == {"a": (1, 4, 5), "b": (2, 3, 6)}
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 50), (0.95, 95), (1.0, 100), (0.0, 1)])

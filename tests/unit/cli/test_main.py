@@ -153,7 +153,19 @@ def test_the_help_page_of_all_commands_imports_none_of_them() -> None:
         "print(sorted(name for name in sys.modules if name.startswith('cli.')))"
     )
 
-    assert out.splitlines()[-2:] == ["[]", "['cli.commands', 'cli.main']"]
+    assert out.splitlines()[-2:] == ["[]", "['cli.commands', 'cli.deferred', 'cli.main']"]
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_the_help_of_a_command_loads_nothing_of_what_it_needs_to_run(name: str) -> None:
+    out = run_python(
+        "import sys; from cli.main import app\n"
+        f"try: app(['{name}', '--help'], prog_name='pneumoscreen')\n"
+        "except SystemExit: pass\n"
+        f"print(sorted({HEAVY - {'pydantic'}} & set(sys.modules)))"  # typer itself imports pydantic for an option
+    )
+
+    assert out.splitlines()[-1] == "[]"
 
 
 def test_every_command_explains_itself_where_no_extra_is_installed() -> None:

@@ -36,9 +36,9 @@ def test_a_token_of_some_scopes(invoke: Invoke, store: Database) -> None:
     invoke("user", "add", "gateway", "--no-password")
     token = invoke("token", "create", "gateway", "--scope", "submit", "--scope", "read").stdout.strip()
     with store.read() as session:
-        found = users.check_token(session, token, now(session))
-        assert found is not None
-        assert users.scopes_of(found) == frozenset({Scope.READ, Scope.SUBMIT})
+        row = users.check_token(session, token, now(session))
+        assert row is not None
+        assert users.scopes_of(row) == frozenset({Scope.READ, Scope.SUBMIT})
     assert "read submit" in invoke("token", "list").stdout
     assert invoke("token", "create", "gateway", "--scope", "everything").exit_code == 2
 

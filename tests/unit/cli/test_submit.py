@@ -370,7 +370,7 @@ def test_rows_have_the_names_of_this_side(submit: Submit, folder: Path, tmp_path
 def test_an_image_that_was_deleted_meanwhile_is_a_failure(
     submit: Submit, service: FakeService, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.submit.watch", lambda *_: service.images.pop(0))
+    monkeypatch.setattr("client.watch.watch", lambda *_: service.images.pop(0))
 
     result = submit(folder)
 
@@ -424,7 +424,7 @@ def test_ctrl_c_says_that_it_can_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cli.submit.watch", interrupt)
+    monkeypatch.setattr("client.watch.watch", interrupt)
 
     result = submit(folder)
 

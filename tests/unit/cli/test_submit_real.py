@@ -20,11 +20,11 @@ from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.cli.conftest import Invoke
 from tests.unit.cli.fake_service import serving
-from web.services import Services
+from web.backends import Backends
 
 
 @pytest.fixture
-def url(app: Flask, eager: Services) -> Iterator[str]:
+def url(app: Flask, eager: Backends) -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     assert eager.settings.worker.batch_size == 4
     with serving(app) as url:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.testing.paths import REPOSITORY
 
 EVERY = ("web", "sweeper", "worker")
 CASES = [

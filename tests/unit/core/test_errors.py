@@ -14,7 +14,7 @@ STORED = {"core.errors", "worker.predict"}
 
 
 def every_error(base: type[PneumoscreenError] = PneumoscreenError) -> list[type[PneumoscreenError]]:
-    below = [found for kind in base.__subclasses__() for found in every_error(kind)]
+    below = [error for kind in base.__subclasses__() for error in every_error(kind)]
     return [kind for kind in [base, *below] if kind.__module__ in STORED]
 
 

@@ -33,10 +33,10 @@ def in_memory() -> Iterator[Celery]:
 def messages(app: Celery, queue: str) -> list[list[int]]:
     """Take all messages off `queue`: the ids of each."""
     with app.connection_for_read() as connection, connection.SimpleQueue(queue) as waiting:
-        found = [waiting.get_nowait() for _ in range(waiting.qsize())]
-    for message in found:
+        taken = [waiting.get_nowait() for _ in range(waiting.qsize())]
+    for message in taken:
         message.ack()
-    return [json.loads(message.body)[0][0] for message in found]
+    return [json.loads(message.body)[0][0] for message in taken]
 
 
 def app_at(url: str) -> Celery:

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db import claims, jobs
-from db.claims import Claim, Failed, Scored
+from db import claims, jobs, leases, outcomes
+from db.claims import Claim
+from db.outcomes import Failed, Scored
 from db.session import Database, now
 from db.states import Decision, Priority
 from db.tables import Image, Job, Prediction, User
@@ -48,7 +49,7 @@ class Desk:
     def finish(self, held: Sequence[Claim], *, worker: str = "w1", probability: float = 0.7) -> int:
         scored = [Scored(claim, probability, Decision.PNEUMONIA) for claim in held]
         with self.database.begin() as session:
-            return claims.finish(
+            return outcomes.finish(
                 session, scored, model_sha256=FAKE_SHA256, threshold=0.5, worker=worker, now=now(session)
             )
 
@@ -56,18 +57,18 @@ class Desk:
         code = code or ("storage_unavailable" if transient else "corrupt_image")
         failed = Failed(claim, code, "It is damaged.", transient)
         with self.database.begin() as session:
-            claims.fail(session, failed, worker=worker, max_attempts=MAX_ATTEMPTS, now=now(session))
+            outcomes.fail(session, failed, worker=worker, max_attempts=MAX_ATTEMPTS, now=now(session))
 
     def requeue_expired(self, *, after_s: float = LEASE_S + 1) -> tuple[int, int]:
         """What the sweeper does, `after_s` from now."""
         with self.database.begin() as session:
             at = now(session) + timedelta(seconds=after_s)
-            requeued, failed = claims.requeue_expired(session, max_attempts=MAX_ATTEMPTS, now=at)
+            requeued, failed = leases.requeue_expired(session, max_attempts=MAX_ATTEMPTS, now=at)
         return len(requeued), len(failed)
 
     def release(self, worker: str = "w1") -> int:
         with self.database.begin() as session:
-            return claims.release(session, worker=worker)
+            return leases.release(session, worker=worker)
 
     def cancel(self, job: Job) -> int:
         with self.database.begin() as session:

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text, update
 
-from db import jobs, migrate, queries, rejections
+from db import jobs, migrate, rejections
 from db.arrival import SILENT_FOR
-from db.queries import Progress
+from db.listing import jobs as job_list
+from db.progress import Progress, progress_of
 from db.rejections import NewRejection
 from db.retention import deletion
 from db.session import Database, now
@@ -57,7 +58,7 @@ def reject(database: Database, job: Job, *names: str) -> None:
 
 def progress(database: Database, job: Job) -> Progress:
     with database.read() as session:
-        return queries.progress(session, session.get_one(Job, job.id))
+        return progress_of(session, session.get_one(Job, job.id))
 
 
 def test_while_more_may_come_the_job_runs(database: Database, job: Job) -> None:
@@ -108,7 +109,7 @@ def test_a_declared_upload_is_listed_from_its_first_image_on(database: Database,
     empty = add_job(database, images=0)
     reject(database, empty, "a.txt")
     with database.read() as session:
-        assert [listed.id for listed in queries.jobs(session).items] == [job.id]
+        assert [listed.id for listed in job_list.page(session).items] == [job.id]
 
 
 def test_rejections_are_read_in_pages_and_erased_with_the_job(database: Database, job: Job) -> None:

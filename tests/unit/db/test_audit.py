@@ -20,7 +20,7 @@ def log(database: Database) -> Database:
     """Three entries, an hour apart."""
     with database.begin() as session:
         at = now(session) - timedelta(hours=3)
-        audit.record(session, ADA, Action.SAW, at, kind=Kind.IMAGE, object_id=7, detail="page")
+        audit.record(session, ADA, Action.VIEWED, at, kind=Kind.IMAGE, object_id=7, detail="page")
         session.flush()
         audit.record(session, CLI, Action.PURGED, at + timedelta(hours=1), kind=Kind.JOB, object_id=7)
         session.flush()
@@ -53,12 +53,12 @@ def test_an_entry_keeps_who_did_what_to_what(log: Database) -> None:
         (Filters(actor="eve"), []),
     ],
 )
-def test_the_log_is_narrowed_by_each_filter(log: Database, filters: Filters, actions: list[str]) -> None:
+def test_each_filter_selects_its_entries(log: Database, filters: Filters, actions: list[str]) -> None:
     with log.read() as session:
         assert [entry.action for entry in audit.entries(session, filters).items] == actions
 
 
-def test_the_log_is_narrowed_by_time_whose_end_is_exclusive(log: Database) -> None:
+def test_entries_are_filtered_by_a_time_whose_end_is_exclusive(log: Database) -> None:
     with log.read() as session:
         middle = audit.entries(session, Filters()).items[1].at
         until = audit.entries(session, Filters(until=middle)).items

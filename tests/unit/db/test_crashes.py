@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from db import claims
+from db import claims, leases
 from db.claims import Claim
 from db.session import now
 from db.states import Priority
@@ -107,7 +107,7 @@ def test_a_batch_is_failed_by_no_crash_however_few_attempts_there_are(desk: Desk
         desk.claim()
         with desk.database.begin() as session:
             session.execute(text("UPDATE images SET lease_expires_at = '2000-01-01' WHERE state = 'running'"))
-            requeued, failed = claims.requeue_expired(session, max_attempts=1, now=now(session))
+            requeued, failed = leases.requeue_expired(session, max_attempts=1, now=now(session))
         assert (len(requeued), len(failed)) == expected
     assert desk.states() == ["failed", "queued"]
 

@@ -1,4 +1,4 @@
-"""One archive does not starve the rest: the places of a batch are dealt out between the users whose images wait."""
+"""One archive does not starve the rest: the places of a batch are shared between the users whose images wait."""
 
 from __future__ import annotations
 

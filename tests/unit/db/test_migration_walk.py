@@ -12,7 +12,9 @@ from sqlalchemy import DateTime, bindparam, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import claims, migrate, queries
+from db import migrate, outcomes
+from db.dialect import Lock
+from db.listing import images
 from db.listing.filters import Filters
 from db.session import Database
 from db.states import Decision
@@ -57,11 +59,11 @@ def test_rows_of_every_revision_reach_the_newest(empty_database_url: str) -> Non
                     session.execute(text(statement).bindparams(AT))
             write_image(session, f"of-{revision}.png")
     with database.begin() as session:
-        claims.name_primary_predictions(session)  # as the sweeper does, for those of the release before
+        outcomes.name_primary_predictions(session)  # as the sweeper does, for those of the release before
     with database.read() as session:
-        images = queries.images(session, Filters(), limit=100).items
-        assert {image.filename for image in images} == {f"of-{revision}.png" for revision in REVISIONS}
-        for image in images:
+        rows = images.page(session, Filters(), limit=100).items
+        assert {image.filename for image in rows} == {f"of-{revision}.png" for revision in REVISIONS}
+        for image in rows:
             assert image.primary_prediction is not None
             assert image.primary_prediction.model.name == "newer model"
             assert image.primary_prediction.decision is Decision.PNEUMONIA
@@ -120,9 +122,9 @@ def test_what_a_worker_of_the_release_before_finishes_is_named_by_the_sweeper(de
     desk.finish(desk.claim())
     with desk.database.begin() as session:
         session.execute(text("UPDATE images SET primary_prediction_id = NULL"))
-        assert claims.name_primary_predictions(session, limit=2) == 2
-        assert claims.name_primary_predictions(session, limit=2) == 1
-        assert claims.name_primary_predictions(session, limit=2) == 0
+        assert outcomes.name_primary_predictions(session, limit=2) == 2
+        assert outcomes.name_primary_predictions(session, limit=2) == 1
+        assert outcomes.name_primary_predictions(session, limit=2) == 0
     assert all(image.primary_prediction_id for image in desk.images())
 
 
@@ -142,12 +144,12 @@ def test_whoever_waits_for_a_migration_holds_up_no_index_that_it_makes(
         migrate.upgrade(url, "0001")
         database = Database(url)
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as holder:
-            holder.execute(text("SELECT pg_advisory_lock(:key)"), {"key": migrate.LOCK_KEY})
+            holder.execute(text("SELECT pg_advisory_lock(:key)"), {"key": Lock.MIGRATIONS.value})
             other_host = threading.Thread(target=migrate.upgrade, args=(url,))
             other_host.start()
             assert waits.wait(60)
             holder.execute(text("CREATE INDEX CONCURRENTLY made ON images (id)"))
-            holder.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": migrate.LOCK_KEY})
+            holder.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": Lock.MIGRATIONS.value})
         other_host.join(120)
         assert migrate.current(url)[0] == REVISIONS[-1]
         database.dispose()

@@ -26,9 +26,9 @@ TABLES = set(Base.metadata.tables) | {"alembic_version"}
 
 def tables(url: str) -> set[str]:
     database = Database(url)
-    found = {name for name in inspect(database.engine).get_table_names() if is_modelled(name, "table", {})}
+    names = {name for name in inspect(database.engine).get_table_names() if is_modelled(name, "table", {})}
     database.dispose()
-    return found
+    return names
 
 
 def is_comparable(item: Any, _name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
@@ -95,7 +95,7 @@ def test_rows_of_before_are_kept_and_the_release_of_before_can_go_on_writing(emp
         session.execute(text(ROWS_OF_0001[2]).bindparams(AT))
         kept = session.scalars(select(Prediction)).one()
         assert (kept.probability, kept.decision) == (0.75, Decision.PNEUMONIA)
-        assert (kept.domain_score, kept.domain_limit, kept.reason, kept.cam) == (None, None, None, None)
+        assert (kept.ood_score, kept.ood_limit, kept.reason, kept.cam) == (None, None, None, None)
         assert [job.deleted_at for job in session.scalars(select(Job))] == [None, None]
         assert session.scalars(select(Token.scopes)).all() == [None]
         assert session.scalars(select(Image.crashes)).all() == [0]

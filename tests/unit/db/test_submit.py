@@ -107,9 +107,9 @@ def test_a_thousand_files_at_once_come_back_in_order(session: Session, ada: User
 
 def test_what_a_user_sent_before_is_known_by_its_hash(session: Session, ada: User) -> None:
     jobs.add_images(session, factories.job(session, ada), [new("first.png"), new("second.png")], now(session))
-    found = jobs.known(session, user_id=ada.id, sha256s=["a" * 64, "b" * 64])
-    assert list(found) == ["a" * 64]
-    assert (found["a" * 64].width_px, found["a" * 64].height_px) == (4, 5)
+    known = jobs.known(session, user_id=ada.id, sha256s=["a" * 64, "b" * 64])
+    assert list(known) == ["a" * 64]
+    assert (known["a" * 64].width_px, known["a" * 64].height_px) == (4, 5)
 
 
 def test_knowing_a_hash_gives_no_access_to_what_others_sent(session: Session, ada: User) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +16,9 @@ from core.errors import CorruptImage, PneumoscreenError, TooManyPixels, Unsuppor
 from imaging import segments
 from imaging.decode import decode
 from tests.testing import factories, hostile
+from tests.testing.paths import REPOSITORY
 from tests.unit.model.factories import encode, gradient
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 QUICK_S = 1.0
 ZEROS = zlib.compress(bytes(50_000_000), 9)
 TEXT = zlib.compress(bytes(1_000_000), 9)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
+from launcher import readiness
 from launcher.readiness import Progress, Readiness
 
 LOGS = Path("/data/logs")
@@ -17,6 +19,7 @@ LOGS = Path("/data/logs")
         (Readiness(False), {"web": True, "worker": True}, "web does not answer yet, worker loads its model"),
         (Readiness(True, True, True), {"web": True, "sweeper": True}, "web answers, sweeper runs"),
         (Readiness(True, True, False), {"web": True}, "web answers, but does not reach the queue"),
+        (Readiness(True, True, True, 1, paused=True), {"worker": True}, "worker waits for the image storage"),
         (Readiness(True, True, True), {"worker-1": True, "worker-2": False},
          "worker-1 loads its model, worker-2 ended and is started again"),
     ],
@@ -42,3 +45,14 @@ def test_it_is_said_every_few_seconds_and_not_at_once() -> None:
 def test_ready_is_a_worker_with_its_model() -> None:
     assert not Readiness(True, True, True).ready
     assert Readiness(True, True, True, workers=2).ready
+    assert not Readiness(True, True, True, workers=1, paused=True).ready, "it may have no model yet"
+
+
+@pytest.mark.parametrize(("problems", "paused"), [(["workers_paused"], True), (["worker_paused"], False), ([], False)])
+def test_paused_is_a_service_all_of_whose_workers_are(
+    monkeypatch: pytest.MonkeyPatch, problems: list[str], paused: bool
+) -> None:
+    body = {"database": True, "broker": True, "workers": 2, "problems": problems}
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(200, json=body))
+
+    assert readiness.ask("http://127.0.0.1:9") == Readiness(True, True, True, 2, paused)

@@ -39,9 +39,9 @@ def test_cuda_that_is_not_there() -> None:
 
 
 def test_int8_where_the_card_allows_it() -> None:
-    found = choice.choose("auto", quantised(validation=GOOD), cuda=False)
-    assert found.engine == "openvino-int8"
-    assert "agrees" in found.reason
+    chosen = choice.choose("auto", quantised(validation=GOOD), cuda=False)
+    assert chosen.engine == "openvino-int8"
+    assert "agrees" in chosen.reason
 
 
 def test_a_model_that_was_not_quantised_runs_in_float() -> None:
@@ -50,18 +50,18 @@ def test_a_model_that_was_not_quantised_runs_in_float() -> None:
 
 def test_a_model_that_an_earlier_version_quantised() -> None:
     card = quantised(ACTIVATIONS[5:], validation=GOOD)
-    found = choice.choose("auto", card, cuda=False)
-    assert found.engine == "openvino"
-    assert "earlier version" in found.reason
+    chosen = choice.choose("auto", card, cuda=False)
+    assert chosen.engine == "openvino"
+    assert "earlier version" in chosen.reason
     with pytest.raises(ConfigurationError, match="earlier version; use auto, or quantise"):
         choice.choose("openvino-int8", card, cuda=False)
 
 
 @pytest.mark.parametrize("bad", [{"equal_decisions": 0.99}, {"probability_change_p99": 0.021}])
 def test_a_model_that_strays_runs_in_float(bad: dict[str, float]) -> None:
-    found = choice.choose("auto", quantised(validation=GOOD.model_copy(update=bad)), cuda=False)
-    assert found.engine == "openvino"
-    assert "strays" in found.reason
+    chosen = choice.choose("auto", quantised(validation=GOOD.model_copy(update=bad)), cuda=False)
+    assert chosen.engine == "openvino"
+    assert "strays" in chosen.reason
 
 
 def test_nothing_measured_is_nothing_allowed() -> None:
@@ -77,9 +77,9 @@ def test_a_site_is_decided_by_its_own_images() -> None:
 
 def test_without_vnni_sums_could_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "has_vnni", lambda: False)
-    found = choice.choose("auto", quantised(validation=GOOD), cuda=False)
-    assert found.engine == "openvino"
-    assert "VNNI" in found.reason
+    chosen = choice.choose("auto", quantised(validation=GOOD), cuda=False)
+    assert chosen.engine == "openvino"
+    assert "VNNI" in chosen.reason
 
 
 @pytest.mark.parametrize(

@@ -125,17 +125,17 @@ def test_loading_an_entry_verifies_its_hash(tmp_path: Path) -> None:
 
 def test_the_map_is_exact(model: LoadedModel) -> None:
     """Its mean is the logit, and a cell is the head applied to that cell's features alone."""
-    found = model.predict(images(3))
-    assert found.cam.shape == (3, 7, 7)
-    assert found.cam.dtype == np.float16
-    logits = np.log(found.probability / (1 - found.probability))
-    assert found.cam.astype(np.float64).mean((1, 2)) == pytest.approx(logits, abs=2e-3)
+    predictions = model.predict(images(3))
+    assert predictions.cam.shape == (3, 7, 7)
+    assert predictions.cam.dtype == np.float16
+    logits = np.log(predictions.probability / (1 - predictions.probability))
+    assert predictions.cam.astype(np.float64).mean((1, 2)) == pytest.approx(logits, abs=2e-3)
     network = make_network()
     body = network.body
     with torch.inference_mode():
         last = torch.nn.Sequential(*list(body.children())[:-2])(network.normalise(torch.from_numpy(images(1))))
         cell = last[0, :, 2, 5] @ body.fc.weight[0] + body.fc.bias[0]
-    assert float(found.cam[0, 2, 5]) == pytest.approx(float(cell), abs=5e-3)
+    assert float(predictions.cam[0, 2, 5]) == pytest.approx(float(cell), abs=5e-3)
 
 
 def test_one_pass_agrees_with_the_plain_network() -> None:

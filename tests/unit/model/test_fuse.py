@@ -40,9 +40,9 @@ def images() -> NDArray[np.uint8]:
 def test_the_stem_is_exact_up_to_the_border(network: GrayResNet) -> None:
     body, gray = network.body, images()
     expected = body.bn1(body.conv1(network.normalise(torch.from_numpy(gray))))
-    found = apply(fuse(network).stem, torch.from_numpy(planes(gray)).float())
-    assert found.shape == expected.shape
-    assert torch.allclose(found, expected, atol=1e-4)
+    fused = apply(fuse(network).stem, torch.from_numpy(planes(gray)).float())
+    assert fused.shape == expected.shape
+    assert torch.allclose(fused, expected, atol=1e-4)
     # The border alone tells padding with black from padding with the mean.
     assert not torch.allclose(expected[:, :, 0], expected[:, :, 5], atol=0.1)
 
@@ -56,8 +56,8 @@ def test_a_block_is_exact(network: GrayResNet, number: int) -> None:
         torch.manual_seed(2)
         value = torch.rand(1, ours.first.weight.shape[1], 14, 14)
     side = value if ours.shortcut is None else apply(ours.shortcut, value)
-    found = (apply(ours.second, apply(ours.first, value).relu()) + side).relu()
-    assert torch.allclose(found, block(value), atol=1e-4)
+    fused = (apply(ours.second, apply(ours.first, value).relu()) + side).relu()
+    assert torch.allclose(fused, block(value), atol=1e-4)
 
 
 def test_the_head_gives_the_map(network: GrayResNet) -> None:

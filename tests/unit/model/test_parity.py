@@ -53,13 +53,13 @@ def decisions(predictions: Predictions, model: LoadedModel) -> list[str]:
 
 def test_same_answers_on_synthetic_images(model: LoadedModel, reference: LoadedModel) -> None:
     images = synthetic(6)
-    expected, found = reference.predict(images), model.predict(images)
+    expected, predictions = reference.predict(images), model.predict(images)
     close = CLOSE[model.engine.name]
-    assert found.probability.dtype == found.ood_score.dtype == np.float32
-    assert found.cam.dtype == np.float16
-    assert found.probability == pytest.approx(expected.probability, abs=close)
-    assert found.ood_score == pytest.approx(expected.ood_score, abs=10 * close, rel=10 * close)
-    assert found.cam.astype(float) == pytest.approx(expected.cam.astype(float), abs=50 * close + 0.01)
+    assert predictions.probability.dtype == predictions.ood_score.dtype == np.float32
+    assert predictions.cam.dtype == np.float16
+    assert predictions.probability == pytest.approx(expected.probability, abs=close)
+    assert predictions.ood_score == pytest.approx(expected.ood_score, abs=10 * close, rel=10 * close)
+    assert predictions.cam.astype(float) == pytest.approx(expected.cam.astype(float), abs=50 * close + 0.01)
     assert model.ood_limit == reference.ood_limit
     assert model.threshold == reference.threshold
 
@@ -69,10 +69,10 @@ def test_same_answers_on_x_rays(model: LoadedModel, reference: LoadedModel, shar
     folders = [shared_data / its for its in ("originals/NORMAL", "originals/PNEUMONIA", "adult_chest", "not_chest")]
     files = [file for folder in folders for file in sorted(folder.rglob("*.*"))[-4:]]
     images = np.stack([read(file.read_bytes()) for file in files])
-    expected, found = reference.predict(images), model.predict(images)
+    expected, predictions = reference.predict(images), model.predict(images)
     assert {"normal", "pneumonia", "refused"} <= set(decisions(expected, reference))
-    assert decisions(found, model) == decisions(expected, reference)
-    assert np.quantile(np.abs(found.probability - expected.probability), 0.9) <= CLOSE[model.engine.name]
+    assert decisions(predictions, model) == decisions(expected, reference)
+    assert np.quantile(np.abs(predictions.probability - expected.probability), 0.9) <= CLOSE[model.engine.name]
 
 
 def test_a_batch_equals_its_images(model: LoadedModel) -> None:

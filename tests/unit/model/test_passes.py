@@ -44,10 +44,10 @@ def images(count: int) -> NDArray[np.uint8]:
 def test_the_next_stream_is_filled_before_the_first_is_read_out() -> None:
     notes: list[str] = []
     streams = [Stream("a", notes), Stream("b", notes)]
-    found = passes.run(images(10), streams, [1, 4])
+    output = passes.run(images(10), streams, [1, 4])
     assert notes == ["a starts", "b starts", "a ends", "a starts", "b ends", "a ends"]
     assert (streams[0].sizes, streams[1].sizes) == ([(4, 4), (2, 4)], [(4, 4)])
-    assert found.cam[:, 0, 0] * 255 == pytest.approx(np.arange(10))
+    assert output.cam[:, 0, 0] * 255 == pytest.approx(np.arange(10))
 
 
 def test_a_rest_takes_the_smallest_size_that_holds_it() -> None:
@@ -64,9 +64,9 @@ def test_a_rest_takes_the_smallest_size_that_holds_it() -> None:
 )
 def test_every_image_comes_back_once_and_in_order(count: int, sizes: list[int], streams: int) -> None:
     made = [Stream(str(number), []) for number in range(streams)]
-    found = passes.run(images(count), made, sizes)
-    assert found.cam[:, 0, 0] * 255 == pytest.approx(np.arange(count))
-    assert len(found.features) == len(found.cam) == count
+    output = passes.run(images(count), made, sizes)
+    assert output.cam[:, 0, 0] * 255 == pytest.approx(np.arange(count))
+    assert len(output.features) == len(output.cam) == count
     assert all(size in sizes and size >= part for stream in made for part, size in stream.sizes)
 
 

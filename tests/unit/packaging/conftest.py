@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.testing.paths import REPOSITORY
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository's root."""
-    return Path(__file__).parents[3]
+    return REPOSITORY
 
 
 @pytest.fixture(scope="session")

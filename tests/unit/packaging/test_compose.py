@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from cli.web import OPEN_FILES
 from core.settings import PREFIX, variables
 from tests.testing.settings import make_settings
+from web.server.serve import OPEN_FILES
 
 OURS = {"web", "sweeper", "worker", "worker-cpu", "migrate"}
 
 
 @pytest.fixture(scope="module")
 def services(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = compose["services"]
-    return found
+    by_name: dict[str, dict[str, Any]] = compose["services"]
+    return by_name
 
 
 def _setting_variables(services: dict[str, dict[str, Any]]) -> Iterator[tuple[str, object]]:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from sqlalchemy import select
 
-from core.errors import ModelInvalid, StorageMissing
+from core.errors import BlobDamaged, ModelInvalid, StorageMissing
 from db import deployments, stores
 from db.retention import erasure
 from db.session import Database, now
@@ -134,6 +135,18 @@ def test_an_image_of_the_same_bytes_that_is_deleted_leaves_the_checkpoint(
         blobs.ask_removal(session, [sha256], now(session))
     erasure.erase(database, store)
     assert store.exists(sha256)
+
+
+def test_a_checkpoint_whose_bytes_the_store_finds_damaged_is_told_as_such(blob_root: Path) -> None:
+    """An object store checks what it hands out itself; a worker must not wait for it as for a store that is away."""
+
+    class Damaged(LocalBlobStore):
+        def open(self, sha256: str) -> BinaryIO:
+            raise BlobDamaged("The image storage gave other bytes than were stored.")
+
+    fetching = checkpoints.fetched(Damaged(blob_root), "a" * 64)
+    with pytest.raises(ModelInvalid, match="is damaged in the image storage; import it again"), fetching:
+        pass
 
 
 def test_what_is_no_checkpoint_is_refused_and_leaves_nothing(

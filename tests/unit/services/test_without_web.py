@@ -13,8 +13,8 @@ from db.session import Database
 from db.tables import Image, Job
 from services.caller import Caller
 from storage.local import LocalBlobStore
-from tests.conftest import REPOSITORY
 from tests.testing import factories
+from tests.testing.paths import REPOSITORY
 
 RECEIVER = """
 import json, sys

@@ -12,7 +12,7 @@ import obstore
 import pytest
 from pydantic import SecretStr
 
-from core.errors import BlobMissing, ConfigurationError, StorageUnavailable
+from core.errors import BlobDamaged, BlobMissing, ConfigurationError, StorageUnavailable
 from core.settings import Settings
 from storage import marker
 from storage.base import BlobStore
@@ -175,7 +175,7 @@ def test_other_bytes_than_were_stored_are_not_handed_out(server: ObjectServer, t
     store = open_store(s3_settings(server, tmp_path))
     sha256 = put(store, b"the right bytes")
     server.overwrite(sha256, b"other bytes")
-    with pytest.raises(StorageUnavailable, match="other bytes than were stored"):
+    with pytest.raises(BlobDamaged, match="other bytes than were stored"):
         store.open(sha256)
 
 

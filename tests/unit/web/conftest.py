@@ -21,7 +21,7 @@ from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.visitor import Visitor
-from web.services import Services
+from web.backends import Backends
 
 AddJob = Callable[..., int]
 
@@ -41,20 +41,20 @@ def reader(stranger: Visitor) -> Visitor:
 
 
 @pytest.fixture
-def add_job(services: Services, token: str) -> AddJob:
+def add_job(backends: Backends, token: str) -> AddJob:
     """Adds a job of `ada`; each image is (file name, state) or (file name, probability). Returns the job's id.
 
-    With `domain_score`, predictions have it with a limit of 1, above which they are refused, and a map.
+    With `ood_score`, predictions have it with a limit of 1, above which they are refused, and a map.
     """
 
     def add(
         *images: tuple[str, ImageState | float],
         name: str = "ward 3",
         sent_hours_ago: float = 0,
-        domain_score: float | None = None,
+        ood_score: float | None = None,
         error_code: str = "corrupt_image",
     ) -> int:
-        with services.database.begin() as session:
+        with backends.database.begin() as session:
             at = now(session) - timedelta(hours=sent_hours_ago)
             owner = session.scalars(select(User.id)).first()
             assert owner is not None
@@ -64,12 +64,10 @@ def add_job(services: Services, token: str) -> AddJob:
                 for i, (file, _) in enumerate(images)
             ]
             for row, (_, outcome) in zip(jobs.add_images(session, job, new, at), images, strict=True):
-                _finish(session, row, outcome, domain_score, error_code)
+                _finish(session, row, outcome, ood_score, error_code)
             return job.id
 
-    def _finish(
-        session: Session, row: Image, outcome: ImageState | float, domain_score: float | None, code: str
-    ) -> None:
+    def _finish(session: Session, row: Image, outcome: ImageState | float, ood_score: float | None, code: str) -> None:
         row.state = outcome if isinstance(outcome, ImageState) else ImageState.DONE
         if row.state not in (ImageState.QUEUED, ImageState.RUNNING):
             row.finished_at = row.created_at
@@ -84,10 +82,10 @@ def add_job(services: Services, token: str) -> AddJob:
                 decision=Decision.PNEUMONIA if outcome >= 0.5 else Decision.NORMAL,
                 created_at=row.created_at,
             )
-            if domain_score is not None:
-                prediction.domain_score, prediction.domain_limit = domain_score, 1.0
+            if ood_score is not None:
+                prediction.ood_score, prediction.ood_limit = ood_score, 1.0
                 prediction.cam = cam.pack(np.pad(np.full((2, 2), 3, np.float16), (2, 3), constant_values=-3))
-                if domain_score > 1:
+                if ood_score > 1:
                     prediction.decision, prediction.reason = Decision.REFUSED, "It looks like a hand."
             session.add(prediction)
             session.flush()
@@ -97,20 +95,20 @@ def add_job(services: Services, token: str) -> AddJob:
 
 
 @pytest.fixture
-def worker(services: Services) -> str:
+def worker(backends: Backends) -> str:
     """The name of a worker that is alive, with the deployed model; the sweeper runs as well."""
-    deploy(services)
-    with services.database.begin() as session:
+    deploy(backends)
+    with backends.database.begin() as session:
         at = now(session)
         workers.register(session, name="gpu-1", engine="fake", model_sha256=FAKE_SHA256, now=at)
         heartbeats.beat(session, heartbeats.SWEEPER, at)
     return "gpu-1"
 
 
-def deploy(services: Services, sha256: str = FAKE_SHA256) -> None:
+def deploy(backends: Backends, sha256: str = FAKE_SHA256) -> None:
     """Make the model of this hash the one in use, since an hour ago; something lies in the store under its name."""
-    (services.settings.storage.blobs / sha256[:2] / sha256).touch()
-    with services.database.begin() as session:
+    (backends.settings.storage.blobs / sha256[:2] / sha256).touch()
+    with backends.database.begin() as session:
         factories.model(session, sha256, "of-this-site")
         deployments.deploy(session, sha256, by="ada", now=now(session) - timedelta(hours=1))
 

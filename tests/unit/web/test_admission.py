@@ -24,7 +24,7 @@ from storage.spool import Spool
 from tests.testing import factories
 from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor
-from web.services import Services
+from web.backends import Backends
 
 LIMIT, RESERVE = 10, 4
 MakeJob = Callable[..., int]
@@ -41,11 +41,11 @@ def _never_stale(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def queued(services: Services, token: str) -> MakeJob:
+def queued(backends: Backends, token: str) -> MakeJob:
     """`queued(count, priority)`: a job of the signed-in user with that many queued images; its id."""
 
     def make(count: int, priority: Priority = Priority.BULK) -> int:
-        with services.database.begin() as session:
+        with backends.database.begin() as session:
             owner = session.scalars(select(User.id)).one()
             job, _ = jobs.create(session, user_id=owner, name="x", priority=priority, client_key=None, now=now(session))
             factories.images(session, job, count)
@@ -59,9 +59,9 @@ def send(client: FlaskClient, job_id: int, *data: bytes) -> TestResponse:
     return client.post(f"/api/v1/jobs/{job_id}/images", data={"files": parts})
 
 
-def left(services: Services) -> list[str]:
+def left(backends: Backends) -> list[str]:
     """Blobs and spools on the disk."""
-    return [path.name for path in services.settings.storage.blobs.glob("*/*")]
+    return [path.name for path in backends.settings.storage.blobs.glob("*/*")]
 
 
 def assert_full(answer: TestResponse, status: int, code: str) -> int:
@@ -71,11 +71,11 @@ def assert_full(answer: TestResponse, status: int, code: str) -> int:
 
 
 def test_bulk_images_are_turned_away_when_only_the_reserve_is_left(
-    client: FlaskClient, services: Services, queued: MakeJob
+    client: FlaskClient, backends: Backends, queued: MakeJob
 ) -> None:
     job_id = queued(LIMIT - RESERVE)
     assert assert_full(send(client, job_id, factories.png()), 429, "queue_full") == module.UNKNOWN_WAIT_S
-    assert left(services) == []
+    assert left(backends) == []
 
 
 def test_the_same_goes_before_the_bytes_for_files_by_their_hash(client: FlaskClient, queued: MakeJob) -> None:
@@ -97,7 +97,7 @@ def test_the_reserve_ends_too(client: FlaskClient, queued: MakeJob) -> None:
 def test_an_archive_sent_as_urgent_does_not_take_the_reserve(
     client: FlaskClient, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "URGENT_EACH", 2)
+    monkeypatch.setattr(module, "INTERACTIVE_EACH", 2)
     job_id = queued(2, Priority.INTERACTIVE)
     queued(LIMIT - RESERVE - 2)
     assert_full(send(client, job_id, factories.png()), 429, "queue_full")
@@ -108,15 +108,15 @@ def test_below_the_limit_everything_is_taken(client: FlaskClient, queued: MakeJo
 
 
 def test_a_disk_that_would_be_too_full_takes_nothing(
-    client: FlaskClient, services: Services, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: services.settings.limits.min_free_disk_bytes + 100)
+    monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: backends.settings.limits.min_free_disk_bytes + 100)
     assert assert_full(send(client, queued(0), factories.png()), 507, "storage_full") == 60
-    assert left(services) == []
+    assert left(backends) == []
 
 
 def test_a_disk_that_fills_up_costs_the_files_without_space_and_no_other(
-    client: FlaskClient, services: Services, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small, large, last = factories.png(1), factories.png(2, size_px=(300, 300)), factories.png(3)
     whole = Spool.write
@@ -131,11 +131,11 @@ def test_a_disk_that_fills_up_costs_the_files_without_space_and_no_other(
     first, second, third = answer.get_json()["images"]
     assert answer.status_code == 201
     assert (first["state"], second["error"]["code"], third["state"]) == ("queued", "storage_full", "queued")
-    assert sorted(left(services)) == sorted([first["sha256"], third["sha256"]])
+    assert sorted(left(backends)) == sorted([first["sha256"], third["sha256"]])
 
 
 def test_a_disk_without_space_for_the_last_step_leaves_nothing_behind(
-    client: FlaskClient, services: Services, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -144,12 +144,12 @@ def test_a_disk_without_space_for_the_last_step_leaves_nothing_behind(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         assert_full(send(client, job_id, factories.png()), 507, "storage_full")
-    assert left(services) == []
+    assert left(backends) == []
     assert client.get(f"/api/v1/jobs/{job_id}").get_json()["total"] == 0
 
 
 def test_a_later_file_without_space_leaves_those_before_it_alone(
-    client: FlaskClient, services: Services, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, queued: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = iter([10**12, 0])
     monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: next(free))

@@ -19,7 +19,7 @@ from db.session import now
 from db.states import ImageState, Priority
 from db.tables import Image, Job
 from tests.testing import factories
-from web.services import Services
+from web.backends import Backends
 
 File = tuple[str, bytes]
 
@@ -175,7 +175,7 @@ def test_an_image_that_has_not_changed_is_not_sent_again(client: FlaskClient) ->
     assert client.get(f"/api/v1/images/{image_id}", headers={"If-None-Match": etag}).status_code == 304
 
 
-def test_a_screened_image_carries_its_prediction_and_model(client: FlaskClient, eager: Services) -> None:
+def test_a_screened_image_carries_its_prediction_and_model(client: FlaskClient, eager: Backends) -> None:
     job_id = new_job(client)
     upload(client, job_id, ("a.png", factories.png(brightness=0.7)))
     (image,) = client.get(f"/api/v1/jobs/{job_id}/images").get_json()["items"]
@@ -186,7 +186,7 @@ def test_a_screened_image_carries_its_prediction_and_model(client: FlaskClient, 
     assert eager.settings.worker.batch_size == 4
 
 
-def test_a_refused_image_carries_score_limit_and_reason(client: FlaskClient, eager: Services) -> None:
+def test_a_refused_image_carries_score_limit_and_reason(client: FlaskClient, eager: Backends) -> None:
     sent = upload(client, new_job(client), ("white.png", factories.png(brightness=1.2))).get_json()
     image_id = sent["images"][0]["id"]
     prediction = client.get(f"/api/v1/images/{image_id}").get_json()["prediction"]
@@ -195,7 +195,7 @@ def test_a_refused_image_carries_score_limit_and_reason(client: FlaskClient, eag
     assert "can't judge it" in prediction["reason"]
 
 
-def test_the_map_of_a_screened_image_is_a_picture_that_is_sent_once(client: FlaskClient, eager: Services) -> None:
+def test_the_map_of_a_screened_image_is_a_picture_that_is_sent_once(client: FlaskClient, eager: Backends) -> None:
     _, (image_id,) = uploaded(client)
     first = client.get(f"/api/v1/images/{image_id}/cam")
     assert (first.status_code, first.mimetype) == (200, "image/png")
@@ -210,7 +210,7 @@ def test_an_image_without_a_map_is_404(client: FlaskClient) -> None:
         assert_problem(client.get(path), 404, "not_found")
 
 
-def test_an_image_that_failed_carries_code_and_sentence(client: FlaskClient, eager: Services) -> None:
+def test_an_image_that_failed_carries_code_and_sentence(client: FlaskClient, eager: Backends) -> None:
     job_id = new_job(client)
     (item,) = upload(client, job_id, ("a.png", factories.png()[:100])).get_json()["images"]
     body = client.get(f"/api/v1/images/{item['id']}").get_json()
@@ -250,9 +250,9 @@ def test_a_file_that_the_client_has_is_not_sent_again(client: FlaskClient) -> No
     assert (response.status_code, response.data) == (304, b"")
 
 
-def test_a_file_missing_from_the_storage_is_404_with_its_own_code(client: FlaskClient, services: Services) -> None:
+def test_a_file_missing_from_the_storage_is_404_with_its_own_code(client: FlaskClient, backends: Backends) -> None:
     _, (image_id,) = uploaded(client)
-    services.store.delete(client.get(f"/api/v1/images/{image_id}").get_json()["sha256"])
+    backends.store.delete(client.get(f"/api/v1/images/{image_id}").get_json()["sha256"])
     assert_problem(client.get(f"/api/v1/images/{image_id}/file"), 404, "blob_missing")
 
 
@@ -265,7 +265,7 @@ def test_the_images_of_a_job_come_in_the_order_of_upload_and_in_pages(client: Fl
     assert second["next_cursor"] is None
 
 
-def test_images_are_narrowed_by_state(client: FlaskClient) -> None:
+def test_images_are_filtered_by_state(client: FlaskClient) -> None:
     job_id, ids = uploaded(client, 2)
     url = f"/api/v1/jobs/{job_id}/images?state="
     assert [item["id"] for item in client.get(url + "queued").get_json()["items"]] == ids
@@ -291,7 +291,7 @@ def test_results_of_all_jobs_come_newest_first(client: FlaskClient) -> None:
         ("to=2999-01-01", 2),
     ],
 )
-def test_results_are_narrowed_by_each_filter(client: FlaskClient, query: str, count: int) -> None:
+def test_results_are_filtered(client: FlaskClient, query: str, count: int) -> None:
     uploaded(client, 2)
     assert len(client.get(f"/api/v1/results?{query}").get_json()["items"]) == count
 
@@ -335,9 +335,9 @@ def test_a_retry_queues_what_was_cancelled_and_opens_the_job_again(client: Flask
     assert upload(client, job_id, ("new.png", factories.png(9))).status_code == 201
 
 
-def test_a_retry_queues_what_it_can_help(client: FlaskClient, services: Services) -> None:
+def test_a_retry_queues_what_it_can_help(client: FlaskClient, backends: Backends) -> None:
     job_id, (image_id,) = uploaded(client, 1)
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         image = session.get_one(Image, image_id)
         image.state, image.error_code, image.error_message = ImageState.FAILED, "out_of_memory", "Too little memory."
     assert client.get(f"/api/v1/images/{image_id}").get_json()["error"]["retry_helps"] is True
@@ -345,7 +345,7 @@ def test_a_retry_queues_what_it_can_help(client: FlaskClient, services: Services
     assert client.get(f"/api/v1/jobs/{job_id}").get_json()["counts"]["queued"] == 1
 
 
-def test_a_retry_says_how_many_it_cannot_help(client: FlaskClient, eager: Services) -> None:
+def test_a_retry_says_how_many_it_cannot_help(client: FlaskClient, eager: Backends) -> None:
     job_id = new_job(client)
     (received,) = upload(client, job_id, ("a.png", factories.png()[:100])).get_json()["images"]
     assert client.get(f"/api/v1/images/{received['id']}").get_json()["error"]["retry_helps"] is False
@@ -366,8 +366,8 @@ def test_one_image_is_retried_by_itself(client: FlaskClient) -> None:
 
 def known(client: FlaskClient, job_id: int, wanted: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     body = {"images": [{"filename": filename, "sha256": sha256} for filename, sha256 in wanted]}
-    found: list[dict[str, Any]] = client.post(f"/api/v1/jobs/{job_id}/images/known", json=body).get_json()["images"]
-    return found
+    answers: list[dict[str, Any]] = client.post(f"/api/v1/jobs/{job_id}/images/known", json=body).get_json()["images"]
+    return answers
 
 
 def test_bytes_sent_before_need_not_be_sent_again(client: FlaskClient) -> None:
@@ -380,17 +380,17 @@ def test_bytes_sent_before_need_not_be_sent_again(client: FlaskClient) -> None:
     assert client.get(f"/api/v1/images/{new['id']}").get_json()["width_px"] == 9
 
 
-def test_bytes_that_left_the_storage_have_to_be_sent_again(client: FlaskClient, services: Services) -> None:
+def test_bytes_that_left_the_storage_have_to_be_sent_again(client: FlaskClient, backends: Backends) -> None:
     _, (image_id,) = uploaded(client)
     sha256 = client.get(f"/api/v1/images/{image_id}").get_json()["sha256"]
-    services.store.delete(sha256)
+    backends.store.delete(sha256)
     assert known(client, new_job(client), [("again.png", sha256)])[0]["missing"]
 
 
-def test_what_another_user_sent_is_not_known(client: FlaskClient, services: Services) -> None:
+def test_what_another_user_sent_is_not_known(client: FlaskClient, backends: Backends) -> None:
     data = factories.png()
     upload(client, new_job(client), ("a.png", data))
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         bob = users.create_token(session, factories.user(session, "bob"), now=now(session))
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {bob}"
     assert known(client, new_job(client), [("a.png", hashlib.sha256(data).hexdigest())])[0]["missing"]
@@ -410,8 +410,8 @@ def test_a_list_of_known_files_that_makes_no_sense_is_422(client: FlaskClient, i
     assert_problem(response, 422, "invalid_request")
 
 
-def test_a_job_finished_some_time_ago_says_when(client: FlaskClient, services: Services) -> None:
-    with services.database.begin() as session:
+def test_a_job_finished_some_time_ago_says_when(client: FlaskClient, backends: Backends) -> None:
+    with backends.database.begin() as session:
         owner = factories.user(session, "bob")
         at = now(session) - timedelta(days=1)
         job, _ = jobs.create(session, user_id=owner.id, name="old", priority=Priority.BULK, client_key=None, now=at)

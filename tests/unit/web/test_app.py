@@ -13,14 +13,14 @@ from core.errors import ConfigurationError
 from core.settings import Settings
 from tests.testing.settings import change
 from web.app import create_app
-from web.services import Services, connect_all
+from web.backends import Backends, connect_all
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 15])
-def test_without_a_key_worth_its_name_it_does_not_start(services: Services, key: str) -> None:
-    weak = change(services.settings, secret_key=SecretStr(key))
+def test_without_a_key_worth_its_name_it_does_not_start(backends: Backends, key: str) -> None:
+    weak = change(backends.settings, secret_key=SecretStr(key))
     with pytest.raises(ConfigurationError, match="PNEUMOSCREEN_SECRET_KEY"):
-        create_app(weak, services)
+        create_app(weak, backends)
 
 
 def test_the_real_services_are_made_without_contacting_any(settings: Settings) -> None:
@@ -108,6 +108,6 @@ def test_every_answer_carries_the_headers_that_keep_browsers_from_harm(app: Flas
         assert "Strict-Transport-Security" not in response.headers
 
 
-def test_hsts_is_sent_where_the_pages_are_used_over_https_only(settings: Settings, services: Services) -> None:
-    app = create_app(change(settings, cookie_secure=True), services)
+def test_hsts_is_sent_where_the_pages_are_used_over_https_only(settings: Settings, backends: Backends) -> None:
+    app = create_app(change(settings, cookie_secure=True), backends)
     assert app.test_client().get("/healthz").headers["Strict-Transport-Security"] == "max-age=31536000"

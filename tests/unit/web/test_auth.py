@@ -14,7 +14,7 @@ from db.session import now
 from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.unit.web.visitor import Visitor
-from web.services import Services
+from web.backends import Backends
 
 
 def whoami(app: Flask, authorization: str | None) -> int:
@@ -40,20 +40,20 @@ def test_a_token_with_a_wrong_end_is_401(app: Flask, token: str) -> None:
     assert whoami(app, f"Bearer {token[:-1]}") == 401
 
 
-def test_an_expired_token_is_401(app: Flask, services: Services) -> None:
-    with services.database.begin() as session:
+def test_an_expired_token_is_401(app: Flask, backends: Backends) -> None:
+    with backends.database.begin() as session:
         expired = users.create_token(session, factories.user(session), now=now(session), days=-1)
     assert whoami(app, f"Bearer {expired}") == 401
 
 
-def test_the_token_of_a_disabled_user_is_401(app: Flask, services: Services, token: str) -> None:
-    with services.database.begin() as session:
+def test_the_token_of_a_disabled_user_is_401(app: Flask, backends: Backends, token: str) -> None:
+    with backends.database.begin() as session:
         users.find(session, "ada").disabled_at = now(session)
     assert whoami(app, f"Bearer {token}") == 401
 
 
-def test_a_revoked_token_is_401(app: Flask, services: Services, token: str) -> None:
-    with services.database.begin() as session:
+def test_a_revoked_token_is_401(app: Flask, backends: Backends, token: str) -> None:
+    with backends.database.begin() as session:
         users.revoke_tokens(session, users.find(session, "ada"))
     assert whoami(app, f"Bearer {token}") == 401
 
@@ -109,8 +109,8 @@ def test_a_header_that_is_no_token_does_not_stand_for_the_csrf_token(signed_in: 
     assert page.status_code == 400
 
 
-def test_a_token_counts_before_the_cookie_beside_it(signed_in: FlaskClient, services: Services) -> None:
-    with services.database.begin() as session:
+def test_a_token_counts_before_the_cookie_beside_it(signed_in: FlaskClient, backends: Backends) -> None:
+    with backends.database.begin() as session:
         other = users.create_token(session, factories.user(session, "bob"), now=now(session))
     headers = {"Authorization": f"Bearer {other}"}
     assert signed_in.get("/api/v1/whoami", headers=headers).get_json()["name"] == "bob"
@@ -118,20 +118,20 @@ def test_a_token_counts_before_the_cookie_beside_it(signed_in: FlaskClient, serv
 
 
 def test_a_wrong_csrf_token_in_a_header_is_refused_before_the_body_is_read(
-    signed_in: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    signed_in: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(services.store), "spool", lambda *_: pytest.fail("bytes were stored"))
+    monkeypatch.setattr(type(backends.store), "spool", lambda *_: pytest.fail("bytes were stored"))
     body = {"file": (io.BytesIO(factories.png()), "x.png")}
     assert signed_in.post("/api/v1/images", data=body, headers={"X-CSRFToken": "forged"}).status_code == 400
 
 
 def test_a_stranger_who_posts_is_asked_to_sign_in_before_anything_is_read(
-    browser: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    browser: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spool(*_: object) -> None:
         pytest.fail("bytes of a stranger were stored")
 
-    monkeypatch.setattr(type(services.store), "spool", spool)
+    monkeypatch.setattr(type(backends.store), "spool", spool)
     response = browser.post("/api/v1/images", data={"file": (io.BytesIO(factories.png()), "x.png")})
     assert response.status_code == 401
 
@@ -141,8 +141,8 @@ def test_signing_in_is_protected_against_forgery_too(browser: FlaskClient) -> No
     assert response.status_code == 400
 
 
-def test_a_disabled_user_is_nobody_even_while_the_session_has_a_row(signed_in: FlaskClient, services: Services) -> None:
-    with services.database.begin() as session:
+def test_a_disabled_user_is_nobody_even_while_the_session_has_a_row(signed_in: FlaskClient, backends: Backends) -> None:
+    with backends.database.begin() as session:
         users.find(session, "ada").disabled_at = now(session)
     assert signed_in.get("/api/v1/whoami").status_code == 401
 

@@ -17,7 +17,7 @@ from db import claims
 from db.listing import export
 from db.session import now
 from tests.testing import factories
-from web.services import Services
+from web.backends import Backends
 
 
 def send(client: FlaskClient, *files: tuple[str, bytes]) -> int:
@@ -37,7 +37,7 @@ def test_an_empty_list_is_a_header_alone(client: FlaskClient) -> None:
     assert client.get("/api/v1/results?format=csv").get_data(as_text=True) == ",".join(COLUMNS) + "\r\n"
 
 
-def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Services) -> None:
+def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Backends) -> None:
     job_id = send(client, ("a.png", factories.png(brightness=0.7)))
     client.post("/api/v1/images/1/review", json={"opinion": "agree", "note": "left base"})
     (line,) = table(client, f"/api/v1/jobs/{job_id}/images?format=csv")
@@ -60,7 +60,7 @@ def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Service
     assert eager.celery.conf.task_always_eager
 
 
-def test_a_failed_image_tells_its_reason(client: FlaskClient, eager: Services) -> None:
+def test_a_failed_image_tells_its_reason(client: FlaskClient, eager: Backends) -> None:
     job_id = send(client, ("a.png", factories.png()[:100]))
     (line,) = table(client, f"/api/v1/jobs/{job_id}/images?format=csv")
     assert (line["state"], line["decision"], line["probability"]) == ("failed", "", "")
@@ -75,15 +75,15 @@ def test_a_name_that_a_spreadsheet_would_run_is_quoted(client: FlaskClient) -> N
     assert line["filename"].startswith("'=cmd|")
 
 
-def test_commas_quotes_and_umlauts_survive(client: FlaskClient, services: Services) -> None:
+def test_commas_quotes_and_umlauts_survive(client: FlaskClient, backends: Backends) -> None:
     name = 'Müller, "Anna".png'
     with_name = send(client, ("x.png", factories.png()))
-    rename(services, name)
+    rename(backends, name)
     assert table(client, f"/api/v1/jobs/{with_name}/images?format=csv")[0]["filename"] == name
 
 
-def rename(services: Services, name: str) -> None:
-    with services.database.begin() as session:
+def rename(backends: Backends, name: str) -> None:
+    with backends.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET filename = ?", (name,))
 
 
@@ -103,10 +103,10 @@ def test_the_filters_apply_and_the_page_size_does_not(client: FlaskClient) -> No
 
 
 def test_a_long_list_is_sent_in_pieces_as_it_is_read(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "CSV_CHUNK", 10)
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         job = factories.job(session, factories.user(session, "bob"))
         factories.images(session, job, 35)
     response = client.get(f"/api/v1/jobs/{job.id}/images?format=csv")
@@ -117,16 +117,16 @@ def test_a_long_list_is_sent_in_pieces_as_it_is_read(
 
 
 def test_a_reader_who_stops_holds_no_connection_to_the_database(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "CSV_CHUNK", 10)
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         job = factories.job(session, factories.user(session, "bob"))
         factories.images(session, job, 35)
     response = client.get(f"/api/v1/jobs/{job.id}/images?format=csv")
     pieces = response.iter_encoded()
     assert next(pieces).count(b"\r\n") == 11
-    assert cast(QueuePool, services.database.engine.pool).checkedout() == 0
+    assert cast(QueuePool, backends.database.engine.pool).checkedout() == 0
     assert b"".join(pieces).count(b"\r\n") == 25
 
 
@@ -140,9 +140,9 @@ def test_a_job_that_is_not_there_is_404_and_no_empty_file(client: FlaskClient) -
     assert client.get("/api/v1/jobs/404/images?format=csv").status_code == 404
 
 
-def test_a_cancelled_image_has_a_line_too(client: FlaskClient, services: Services) -> None:
+def test_a_cancelled_image_has_a_line_too(client: FlaskClient, backends: Backends) -> None:
     job_id = send(client, ("a.png", factories.png()))
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         held = claims.claim(session, worker="w", limit=1, lease_s=9, now=now(session))
     assert len(held) == 1
     assert table(client, f"/api/v1/jobs/{job_id}/images?format=csv")[0]["state"] == "running"

@@ -14,7 +14,7 @@ from db.tables import Image, Job
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
-from web.services import Services
+from web.backends import Backends
 
 
 def send(client: FlaskClient, seed: int = 0) -> int:
@@ -24,19 +24,19 @@ def send(client: FlaskClient, seed: int = 0) -> int:
     return job_id
 
 
-def blobs(services: Services) -> int:
-    return len(list(services.settings.storage.blobs.glob("??/*")))
+def blobs(backends: Backends) -> int:
+    return len(list(backends.settings.storage.blobs.glob("??/*")))
 
 
-def test_a_job_is_deleted_with_the_bytes_that_no_other_needs(client: FlaskClient, services: Services) -> None:
+def test_a_job_is_deleted_with_the_bytes_that_no_other_needs(client: FlaskClient, backends: Backends) -> None:
     first, second, other = send(client, 1), send(client, 1), send(client, 2)
     assert client.delete(f"/api/v1/jobs/{first}").status_code == 204
-    assert blobs(services) == 2
+    assert blobs(backends) == 2
     assert client.delete(f"/api/v1/jobs/{second}").status_code == 204
-    assert blobs(services) == 1
+    assert blobs(backends) == 1
     assert [job["id"] for job in client.get("/api/v1/jobs").get_json()["items"]] == [other]
     assert send(client, 1) > other  # the same bytes again, from nothing
-    assert blobs(services) == 2
+    assert blobs(backends) == 2
 
 
 PATHS = ("/jobs/1", "/images/1", "/api/v1/jobs/1", "/api/v1/jobs/1/images", "/api/v1/images/1", "/api/v1/images/1/file")
@@ -44,7 +44,7 @@ PATHS = ("/jobs/1", "/images/1", "/api/v1/jobs/1", "/api/v1/jobs/1/images", "/ap
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_being_erased_is_out_of_sight_at_once(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, path: str
+    client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     send(client)
     with client.get(path) as response:
@@ -55,33 +55,33 @@ def test_what_is_being_erased_is_out_of_sight_at_once(
     assert client.get("/api/v1/results").get_json()["items"] == []
     assert client.post("/api/v1/jobs/1/retry").status_code == 404
     assert client.delete("/api/v1/jobs/1").status_code == 404
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(func.count()).select_from(Image)).one() == 1
 
 
 def test_a_storage_that_refuses_leaves_the_bytes_to_the_sweeper(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise StorageUnavailable("The disk is read-only.")
 
     send(client)
     with monkeypatch.context() as patch:
-        patch.setattr(type(services.store), "delete", fail)
+        patch.setattr(type(backends.store), "delete", fail)
         assert client.delete("/api/v1/jobs/1").status_code == 204
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(func.count()).select_from(Job)).one() == 0
-    assert blobs(services) == 1
+    assert blobs(backends) == 1
     send(client, 2)
     client.delete("/api/v1/jobs/2")
-    assert blobs(services) == 0
+    assert blobs(backends) == 0
 
 
 def test_bytes_that_went_between_upload_and_row_are_asked_for_again(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = send(client)
-    put = type(services.store).put
+    put = type(backends.store).put
 
     def put_and_lose(store: object, spool: object) -> str:
         sha256: str = put(store, spool)  # type: ignore[arg-type]
@@ -89,13 +89,13 @@ def test_bytes_that_went_between_upload_and_row_are_asked_for_again(
         return sha256
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(services.store), "put", put_and_lose)
+        patch.setattr(type(backends.store), "put", put_and_lose)
         sent = client.post("/api/v1/images", data={"file": (io.BytesIO(factories.png()), "a.png")})
     assert (sent.status_code, sent.headers["Retry-After"]) == (503, "5")
     assert "send it again" in sent.get_json()["detail"]
     again = send(client)
     assert client.get(f"/api/v1/jobs/{again}").get_json()["total"] == 1
-    assert blobs(services) == 1
+    assert blobs(backends) == 1
 
 
 def test_the_page_asks_before_it_deletes(reader: Visitor, add_job: AddJob) -> None:

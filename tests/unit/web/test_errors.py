@@ -16,16 +16,16 @@ from db.session import Database
 from tests.testing.postgres import PostgresServer
 from tests.unit.web.visitor import Visitor
 from web.app import create_app
+from web.backends import Backends
 from web.problems import invalid_request, problem
-from web.services import Services
 
 
 @pytest.fixture
-def down(services: Services, tmp_path: Path) -> Iterator[FlaskClient]:
+def down(backends: Backends, tmp_path: Path) -> Iterator[FlaskClient]:
     """A client whose server has lost its database."""
     database = Database(f"sqlite:///{tmp_path}/no/such/folder/x.db")
-    values = {name: getattr(services, name) for name in Services.__slots__} | {"database": database}
-    client = create_app(services.settings, Services(**values)).test_client()
+    values = {name: getattr(backends, name) for name in Backends.__slots__} | {"database": database}
+    client = create_app(backends.settings, Backends(**values)).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = "Bearer any"
     yield client
     database.dispose()
@@ -59,7 +59,7 @@ def test_a_request_that_is_too_large_says_how_large_one_may_be(app: Flask, reade
 def test_a_crash_tells_the_client_nothing_of_its_cause(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("db.queries.jobs", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("db.listing.jobs.page", lambda *_, **__: 1 / 0)
     app.testing = False
     response = client.get("/api/v1/jobs")
     assert (response.status_code, response.get_json()["code"]) == (500, "internal_server_error")
@@ -118,12 +118,12 @@ def test_under_api_every_error_is_a_problem_document(client: FlaskClient) -> Non
     ],
 )
 def test_a_nul_in_a_value_is_no_crash_on_postgresql(
-    services: Services, postgresql: PostgresServer, migrated_postgresql: str, token: str, path: str, body: object
+    backends: Backends, postgresql: PostgresServer, migrated_postgresql: str, token: str, path: str, body: object
 ) -> None:
     database = Database(postgresql.new_database(migrated_postgresql))
-    copy_users(services.database, database)
-    values = {name: getattr(services, name) for name in Services.__slots__} | {"database": database}
-    client = create_app(services.settings, Services(**values)).test_client()
+    copy_users(backends.database, database)
+    values = {name: getattr(backends, name) for name in Backends.__slots__} | {"database": database}
+    client = create_app(backends.settings, Backends(**values)).test_client()
     response = client.open(
         path, method="POST" if body else "GET", json=body, headers={"Authorization": f"Bearer {token}"}
     )
@@ -155,13 +155,13 @@ def copy_users(source: Database, target: Database) -> None:
     ],
     ids=lambda given: type(given).__name__,
 )
-def test_an_error_of_the_domain_has_its_status_and_time_to_come_back(
+def test_an_error_of_the_application_has_its_status_and_time_to_come_back(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, error: errors.PneumoscreenError, status: int, retry_after: str
 ) -> None:
     def refuse(*_: object, **__: object) -> NoReturn:
         raise error
 
-    monkeypatch.setattr("db.queries.jobs", refuse)
+    monkeypatch.setattr("db.listing.jobs.page", refuse)
     program, person = client.get("/api/v1/jobs"), client.get("/jobs")
     assert program.get_json()["code"] == error.code
     for response in (program, person):
@@ -175,7 +175,7 @@ def test_an_error_that_no_client_can_help_is_a_fault_of_the_server(
     def refuse(*_: object, **__: object) -> NoReturn:
         raise errors.ConfigurationError("The folder /srv/secret is wrong.")
 
-    monkeypatch.setattr("db.queries.jobs", refuse)
+    monkeypatch.setattr("db.listing.jobs.page", refuse)
     response = client.get("/api/v1/jobs")
     assert response.status_code == 500
     assert "secret" not in response.get_data(as_text=True)

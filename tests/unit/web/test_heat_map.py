@@ -14,10 +14,10 @@ from web import heat_map
 
 def cells(value: float = 0.0, **at: float) -> bytes:
     """A map of one value, but for `r<row>c<column>`."""
-    found = np.full((7, 7), value, np.float16)
-    for name, its in at.items():
-        found[int(name[1]), int(name[3])] = its
-    return pack(found)
+    cam = np.full((7, 7), value, np.float16)
+    for name, strength in at.items():
+        cam[int(name[1]), int(name[3])] = strength
+    return pack(cam)
 
 
 def alpha(cam: bytes, threshold: float = 0.5) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -27,9 +27,9 @@ def alpha(cam: bytes, threshold: float = 0.5) -> np.ndarray[tuple[int, ...], np.
 
 
 def test_a_strong_cell_is_opaque_where_it_lies() -> None:
-    found = alpha(cells(r1c5=4.0))
-    assert found[48, 176] > 0.9 * 255 * heat_map.OPACITY
-    assert found[200, 20] == 0
+    opacity = alpha(cells(r1c5=4.0))
+    assert opacity[48, 176] > 0.9 * 255 * heat_map.OPACITY
+    assert opacity[200, 20] == 0
 
 
 @pytest.mark.parametrize("value", [0.0, -5.0])

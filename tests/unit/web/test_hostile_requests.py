@@ -15,7 +15,7 @@ from tests.testing.factories import png
 from tests.testing.postgres import PostgresServer
 from tests.unit.web.test_errors import copy_users
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 GOOD = (b'form-data; name="files"; filename="good.png"', png())
 ONE = (b'form-data; name="file"; filename="one.png"', png())
@@ -29,16 +29,16 @@ def multipart(*parts: tuple[bytes, bytes]) -> bytes:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def sender(
-    request: pytest.FixtureRequest, services: Services, client: FlaskClient, token: str
+    request: pytest.FixtureRequest, backends: Backends, client: FlaskClient, token: str
 ) -> Iterator[FlaskClient]:
     """A client of the service on each database, with job 1."""
-    database = services.database
+    database = backends.database
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgresql")
         database = Database(server.new_database(request.getfixturevalue("migrated_postgresql")))
-        copy_users(services.database, database)
-        values = {name: getattr(services, name) for name in Services.__slots__} | {"database": database}
-        client = create_app(services.settings, Services(**values)).test_client()
+        copy_users(backends.database, database)
+        values = {name: getattr(backends, name) for name in Backends.__slots__} | {"database": database}
+        client = create_app(backends.settings, Backends(**values)).test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     assert client.post("/api/v1/jobs", json={"name": "ward"}).status_code == 201
     yield client
@@ -59,13 +59,13 @@ def sender(
     ],
 )
 def test_a_wrong_part_is_named_and_nothing_is_kept(
-    client: FlaskClient, services: Services, path: str, parts: list[tuple[bytes, bytes]], named: str
+    client: FlaskClient, backends: Backends, path: str, parts: list[tuple[bytes, bytes]], named: str
 ) -> None:
     client.post("/api/v1/jobs", json={})
     response = client.post(f"/api/v1{path}", data=multipart(*parts), content_type="multipart/form-data; boundary=B")
     assert (response.status_code, response.mimetype) == (422, "application/problem+json")
     assert named in response.get_json()["detail"]
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Image)).all() == []
 
 
@@ -105,7 +105,7 @@ def test_a_name_that_is_hard_to_store_costs_no_file_beside_it(sender: FlaskClien
     ],
 )
 def test_a_name_that_is_not_utf_8_costs_its_bytes_and_no_file(
-    client: FlaskClient, services: Services, name: bytes, kept: str
+    client: FlaskClient, backends: Backends, name: bytes, kept: str
 ) -> None:
     client.post("/api/v1/jobs", json={})
     odd = (b'form-data; name="files"; filename="' + name + b'"', png(1))
@@ -113,7 +113,7 @@ def test_a_name_that_is_not_utf_8_costs_its_bytes_and_no_file(
     response = client.post("/api/v1/jobs/1/images", data=body, content_type="multipart/form-data; boundary=B")
     assert response.status_code == 201, response.text
     assert [answer["filename"] for answer in response.get_json()["images"]] == ["good.png", kept, "größer.png"]
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Image.filename).order_by(Image.id)).all() == ["good.png", kept, "größer.png"]
 
 

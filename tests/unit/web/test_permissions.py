@@ -20,8 +20,8 @@ from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.visitor import Page
 from web import permissions
+from web.backends import Backends
 from web.permissions import Permission
-from web.services import Services
 
 EVERYBODY = "nobody disabled owner clinician operator admin read submit review manage"
 SIGNED_IN = "owner clinician operator admin read submit review manage"
@@ -91,9 +91,9 @@ one scope."""
 
 
 @pytest.fixture
-def tokens(services: Services) -> dict[str, str]:
+def tokens(backends: Backends) -> dict[str, str]:
     """An API token of each, by who it is; `nobody` has none."""
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         people = {
             "owner": factories.user(session, "owner", Role.CLINICIAN),
             "clinician": factories.user(session, "clinician", Role.CLINICIAN),
@@ -110,15 +110,15 @@ def tokens(services: Services) -> dict[str, str]:
 
 
 def clients(app: Flask, tokens: Mapping[str, str]) -> dict[str, FlaskClient]:
-    found = {name: app.test_client() for name in EVERYBODY.split()}
+    clients = {name: app.test_client() for name in EVERYBODY.split()}
     for name, token in tokens.items():
-        found[name].environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-    return found
+        clients[name].environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return clients
 
 
-def add_job(services: Services, owner: str) -> tuple[int, int]:
+def add_job(backends: Backends, owner: str) -> tuple[int, int]:
     """A job of this user with one image; the ids of both."""
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         job = factories.job(session, users.find(session, owner))
         (image,) = factories.images(session, job, 1, prefix=f"{job.id}")
         return job.id, image.id
@@ -142,9 +142,9 @@ def refused(response: TestResponse) -> bool:
     return stranger or response.status_code == 403
 
 
-def test_everybody_may_exactly_what_the_table_says(app: Flask, services: Services, tokens: dict[str, str]) -> None:
+def test_everybody_may_exactly_what_the_table_says(app: Flask, backends: Backends, tokens: dict[str, str]) -> None:
     asking = clients(app, tokens)
-    job_id, image_id = add_job(services, "owner")
+    job_id, image_id = add_job(backends, "owner")
     served = dict(routes(app))
     assert served.keys() == ALLOWED.keys()
     for route, rule in served.items():
@@ -156,11 +156,11 @@ def test_everybody_may_exactly_what_the_table_says(app: Flask, services: Service
             response.close()
             assert refused(response) == (name not in ALLOWED[route].split()), f"{name}: {route}: {response.status}"
             if response.status_code in {204, 303} and "delete" in route.lower():
-                job_id, image_id = add_job(services, "owner")
+                job_id, image_id = add_job(backends, "owner")
 
 
-def test_a_refusal_says_what_is_lacking(app: Flask, services: Services, tokens: dict[str, str]) -> None:
-    job_id, _ = add_job(services, "owner")
+def test_a_refusal_says_what_is_lacking(app: Flask, backends: Backends, tokens: dict[str, str]) -> None:
+    job_id, _ = add_job(backends, "owner")
     asking = clients(app, tokens)
 
     def detail(name: str, path: str, method: str = "GET") -> str:
@@ -177,9 +177,9 @@ def test_a_refusal_says_what_is_lacking(app: Flask, services: Services, tokens: 
     assert (page.status, "may not read the audit log" in page.text) == (403, True)
 
 
-def test_an_operator_sees_images_of_own_jobs_alone(app: Flask, services: Services, tokens: dict[str, str]) -> None:
-    theirs, their_image = add_job(services, "owner")
-    ours, our_image = add_job(services, "operator")
+def test_an_operator_sees_images_of_own_jobs_alone(app: Flask, backends: Backends, tokens: dict[str, str]) -> None:
+    theirs, their_image = add_job(backends, "owner")
+    ours, our_image = add_job(backends, "operator")
     operator = clients(app, tokens)["operator"]
     assert operator.get(f"/api/v1/images/{our_image}").status_code == 200
     assert operator.get(f"/api/v1/images/{their_image}").status_code == 403
@@ -194,9 +194,9 @@ def test_an_operator_sees_images_of_own_jobs_alone(app: Flask, services: Service
     ("name", "offered"), [("owner", {"cancel", "delete"}), ("clinician", set()), ("operator", {"cancel"})]
 )
 def test_a_page_offers_what_its_reader_may(
-    app: Flask, services: Services, tokens: dict[str, str], name: str, offered: set[str]
+    app: Flask, backends: Backends, tokens: dict[str, str], name: str, offered: set[str]
 ) -> None:
-    job_id, _ = add_job(services, "owner")
+    job_id, _ = add_job(backends, "owner")
     page = Page(clients(app, tokens)[name].get(f"/jobs/{job_id}"))
     actions = {form["action"].rpartition("/")[2] for form in page.all("form") if form["method"] == "post"}
     assert actions - {"logout"} == offered
@@ -227,12 +227,12 @@ def test_what_does_not_exist_is_not_found(app: Flask, tokens: dict[str, str], im
 
 
 def test_somebody_who_may_not_send_has_nothing_stored(
-    app: Flask, services: Services, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    app: Flask, backends: Backends, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spool(*_: object) -> None:
         pytest.fail("bytes of somebody who may not send were stored")
 
-    monkeypatch.setattr(type(services.store), "spool", spool)
-    job_id, _ = add_job(services, "owner")
+    monkeypatch.setattr(type(backends.store), "spool", spool)
+    job_id, _ = add_job(backends, "owner")
     files = {"files": (factories.png(), hashlib.sha256().hexdigest())}
     assert clients(app, tokens)["clinician"].post(f"/api/v1/jobs/{job_id}/images", data=files).status_code == 403

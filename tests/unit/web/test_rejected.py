@@ -12,7 +12,7 @@ from sqlalchemy import select
 from db.tables import Job, Rejection
 from tests.testing.factories import png
 from tests.unit.web.visitor import Visitor
-from web.services import Services
+from web.backends import Backends
 
 
 def new_job(client: FlaskClient, expected: int | None) -> int:
@@ -51,8 +51,8 @@ def test_rejected_files_are_listed_and_in_the_csv(client: FlaskClient) -> None:
         ("ward/note.txt", "rejected"),
     ]
     assert rows[2]["error"] == "Not a JPEG or PNG image: this looks like a text file."
-    narrowed = client.get(f"/api/v1/jobs/{job_id}/images?format=csv&state=queued").text
-    assert "rejected" not in narrowed
+    filtered = client.get(f"/api/v1/jobs/{job_id}/images?format=csv&state=queued").text
+    assert "rejected" not in filtered
 
 
 def test_a_repaired_file_is_no_longer_rejected(client: FlaskClient) -> None:
@@ -79,18 +79,18 @@ def test_a_senseless_declaration_is_refused(client: FlaskClient, expected: objec
     assert client.post("/api/v1/jobs", json={"expected_images": expected}).status_code == 422
 
 
-def test_the_form_without_scripts_keeps_what_was_rejected(reader: Visitor, services: Services) -> None:
+def test_the_form_without_scripts_keeps_what_was_rejected(reader: Visitor, backends: Backends) -> None:
     reader.post("/", {}, [("a.png", png()), ("note.txt", b"hello")])
     page = reader.get("/jobs/1")
     assert "Rejected files" in page.text
     assert "note.txt" in page.text
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert [row.filename for row in session.scalars(select(Rejection))] == ["note.txt"]
 
 
-def test_no_job_and_no_name_is_kept_when_nothing_was_accepted(reader: Visitor, services: Services) -> None:
+def test_no_job_and_no_name_is_kept_when_nothing_was_accepted(reader: Visitor, backends: Backends) -> None:
     assert reader.post("/", {}, [("note.txt", b"hello")]).status == 422
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Job)).all() == []
         assert session.scalars(select(Rejection)).all() == []
 

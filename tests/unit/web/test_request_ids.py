@@ -11,17 +11,17 @@ from flask.testing import FlaskClient
 from tests.testing.factories import jpeg
 from tests.testing.settings import change
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 
 def number(client: FlaskClient, sent: str = "") -> str:
     return client.get("/healthz", headers={"X-Request-ID": sent} if sent else {}).headers["X-Request-ID"]
 
 
-def behind_a_proxy(services: Services) -> FlaskClient:
-    values = {name: getattr(services, name) for name in Services.__slots__}
-    settings = change(services.settings, trusted_proxies=1)
-    return create_app(settings, Services(**values | {"settings": settings})).test_client()
+def behind_a_proxy(backends: Backends) -> FlaskClient:
+    values = {name: getattr(backends, name) for name in Backends.__slots__}
+    settings = change(backends.settings, trusted_proxies=1)
+    return create_app(settings, Backends(**values | {"settings": settings})).test_client()
 
 
 def test_requests_have_different_numbers(client: FlaskClient) -> None:
@@ -32,13 +32,13 @@ def test_a_number_from_outside_is_not_believed(client: FlaskClient) -> None:
     assert number(client, "0123456789abcdef") != "0123456789abcdef"
 
 
-def test_a_trusted_proxy_names_the_request(services: Services) -> None:
-    assert number(behind_a_proxy(services), "0123456789abcdef") == "0123456789abcdef"
+def test_a_trusted_proxy_names_the_request(backends: Backends) -> None:
+    assert number(behind_a_proxy(backends), "0123456789abcdef") == "0123456789abcdef"
 
 
 @pytest.mark.parametrize("sent", ["short", "Anna Mueller 1960", "a" * 65, "abcdefgh\u00e9"])
-def test_a_proxy_cannot_write_a_sentence_into_the_log(services: Services, sent: str) -> None:
-    assert number(behind_a_proxy(services), sent) != sent
+def test_a_proxy_cannot_write_a_sentence_into_the_log(backends: Backends, sent: str) -> None:
+    assert number(behind_a_proxy(backends), sent) != sent
 
 
 def test_an_error_tells_its_number(browser: FlaskClient) -> None:

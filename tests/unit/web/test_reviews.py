@@ -10,14 +10,14 @@ from db.states import ImageState
 from db.tables import AuditEntry, Review
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
-from web.services import Services
+from web.backends import Backends
 
 
 def review(client: FlaskClient, **body: object) -> int:
     return client.post("/api/v1/images/1/review", json=body).status_code
 
 
-def test_the_last_review_is_part_of_the_image(client: FlaskClient, add_job: AddJob, services: Services) -> None:
+def test_the_last_review_is_part_of_the_image(client: FlaskClient, add_job: AddJob, backends: Backends) -> None:
     add_job(("a.png", 0.9))
     assert client.get("/api/v1/images/1").get_json()["review"] is None
     assert review(client, opinion="disagree", note="  motion\n blur ") == 201
@@ -25,7 +25,7 @@ def test_the_last_review_is_part_of_the_image(client: FlaskClient, add_job: AddJ
     assert (said["opinion"], said["note"], said["reviewer"]) == ("disagree", "motion blur", "ada")
     review(client, opinion="unsure")
     assert client.get("/api/v1/results").get_json()["items"][0]["review"]["opinion"] == "unsure"
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Review.opinion).order_by(Review.id)).all() == ["disagree", "unsure"]
         entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "reviewed")).all()
     assert [(e.object_kind, e.object_id, e.detail) for e in entries] == [

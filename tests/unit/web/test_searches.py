@@ -17,7 +17,7 @@ from tests.conftest import PASSWORD
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Page, Visitor
-from web.services import Services
+from web.backends import Backends
 
 PLANTED = "Mustermann-Erika"
 
@@ -31,7 +31,7 @@ def addresses(page: Page) -> list[str]:
 def test_a_planted_name_is_in_no_address_log_or_audit_entry(
     reader: Visitor,
     add_job: AddJob,
-    services: Services,
+    backends: Backends,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_planted_name_is_in_no_address_log_or_audit_entry(
     assert len(visited) > 20
     assert not [address for address in visited if "ustermann" in address]
     assert "ustermann" not in f"{events} {caplog.text}"
-    with services.database.read() as database:
+    with backends.database.read() as database:
         assert "ustermann" not in str([vars(entry) for entry in database.scalars(select(AuditEntry))])
 
 
@@ -83,10 +83,10 @@ def test_a_stranger_with_a_name_in_the_address_is_not_sent_on_with_it(stranger: 
 
 
 def test_a_search_of_somebody_else_or_of_long_ago_asks_to_type_it_again(
-    reader: Visitor, app: Flask, services: Services
+    reader: Visitor, app: Flask, backends: Backends
 ) -> None:
     path = reader.post("/history", {"filename": PLANTED}).location
-    with services.database.begin() as database:
+    with backends.database.begin() as database:
         factories.user(database, "bob", password=PASSWORD)
     other = Visitor(app.test_client())
     other.sign_in("bob", PASSWORD)
@@ -115,9 +115,9 @@ def test_a_key_that_does_not_work_is_422(client: FlaskClient, query: str) -> Non
     assert client.get(f"/api/v1/results?{query}").status_code == 422
 
 
-def test_a_key_is_its_users_alone(client: FlaskClient, services: Services) -> None:
+def test_a_key_is_its_users_alone(client: FlaskClient, backends: Backends) -> None:
     key = client.post("/api/v1/searches", json={"filename": PLANTED}).get_json()["search"]
-    with services.database.begin() as database:
+    with backends.database.begin() as database:
         token = users.create_token(database, factories.user(database, "bob"), now=now(database))
     answer = client.get(f"/api/v1/results?search={key}", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 422

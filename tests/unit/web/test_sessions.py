@@ -18,7 +18,7 @@ from tests.conftest import PASSWORD
 from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 
 def cookie(client: FlaskClient) -> str:
@@ -37,34 +37,34 @@ def signed_in(client: FlaskClient) -> bool:
     return client.get("/api/v1/whoami").status_code == 200
 
 
-def rows(services: Services) -> list[BrowserSession]:
-    with services.database.read() as database:
+def rows(backends: Backends) -> list[BrowserSession]:
+    with backends.database.read() as database:
         return list(database.scalars(select(BrowserSession)))
 
 
-def age(services: Services, hours: float, *columns: str) -> None:
+def age(backends: Backends, hours: float, *columns: str) -> None:
     """Move these times of all sessions back."""
-    with services.database.begin() as database:
+    with backends.database.begin() as database:
         for row in database.scalars(select(BrowserSession)):
             for column in columns:
                 setattr(row, column, getattr(row, column) - timedelta(hours=hours))
 
 
-def test_the_cookie_holds_an_id_and_nothing_else(reader: Visitor, services: Services) -> None:
+def test_the_cookie_holds_an_id_and_nothing_else(reader: Visitor, backends: Backends) -> None:
     assert len(cookie(reader.client)) == 43
-    assert cookie(reader.client) not in str([vars(row) for row in rows(services)])
+    assert cookie(reader.client) not in str([vars(row) for row in rows(backends)])
 
 
-def test_signing_out_ends_copies_of_the_cookie_too(reader: Visitor, services: Services) -> None:
+def test_signing_out_ends_copies_of_the_cookie_too(reader: Visitor, backends: Backends) -> None:
     thief = copy_of(reader.client)
     assert signed_in(thief)
     reader.post("/logout", {})
     assert not signed_in(thief)
     assert cookie(reader.client) == ""
-    assert rows(services) == []
+    assert rows(backends) == []
 
 
-def test_an_answer_in_flight_brings_no_session_back(reader: Visitor, app: Flask, services: Services) -> None:
+def test_an_answer_in_flight_brings_no_session_back(reader: Visitor, app: Flask, backends: Backends) -> None:
     """Its request was signed in when it came; the sign-out is finished before its answer goes out."""
     in_flight = copy_of(reader.client)
 
@@ -78,7 +78,7 @@ def test_an_answer_in_flight_brings_no_session_back(reader: Visitor, app: Flask,
     assert response.status_code == 200
     assert "Set-Cookie" not in response.headers
     assert not signed_in(in_flight)
-    assert rows(services) == []
+    assert rows(backends) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/history", "/api/v1/jobs", "/nothing", "/healthz"])
@@ -86,12 +86,12 @@ def test_no_answer_but_that_of_a_sign_in_sets_the_cookie_again(reader: Visitor, 
     assert "Set-Cookie" not in reader.client.get(path).headers
 
 
-def test_a_stranger_gets_a_cookie_with_a_form_alone_and_no_row(browser: FlaskClient, services: Services) -> None:
+def test_a_stranger_gets_a_cookie_with_a_form_alone_and_no_row(browser: FlaskClient, backends: Backends) -> None:
     assert "Set-Cookie" not in browser.get("/healthz").headers
     assert "Set-Cookie" not in browser.get("/jobs").headers
     assert "Set-Cookie" in browser.get("/login").headers
     assert "Set-Cookie" not in browser.get("/login").headers
-    assert rows(services) == []
+    assert rows(backends) == []
 
 
 def test_signing_in_gives_a_new_id(stranger: Visitor) -> None:
@@ -102,82 +102,82 @@ def test_signing_in_gives_a_new_id(stranger: Visitor) -> None:
     assert not signed_in(planted)
 
 
-def test_signing_in_again_ends_the_session_of_before(reader: Visitor, services: Services) -> None:
+def test_signing_in_again_ends_the_session_of_before(reader: Visitor, backends: Backends) -> None:
     before = copy_of(reader.client)
     reader.post("/login", {"name": "ada", "password": PASSWORD})
     assert signed_in(reader.client)
     assert not signed_in(before)
-    assert len(rows(services)) == 1
+    assert len(rows(backends)) == 1
 
 
-def test_a_session_that_is_not_used_ends(reader: Visitor, services: Services) -> None:
-    age(services, 11.9, "seen_at")
+def test_a_session_that_is_not_used_ends(reader: Visitor, backends: Backends) -> None:
+    age(backends, 11.9, "seen_at")
     assert signed_in(reader.client)
-    age(services, 12.1, "seen_at")
+    age(backends, 12.1, "seen_at")
     assert not signed_in(reader.client)
 
 
-def test_a_session_ends_in_any_case(reader: Visitor, services: Services) -> None:
-    age(services, 24.1, "created_at", "expires_at")
+def test_a_session_ends_in_any_case(reader: Visitor, backends: Backends) -> None:
+    age(backends, 24.1, "created_at", "expires_at")
     assert not signed_in(reader.client)
 
 
-def test_reading_writes_the_session_once_a_minute_at_most(reader: Visitor, services: Services) -> None:
+def test_reading_writes_the_session_once_a_minute_at_most(reader: Visitor, backends: Backends) -> None:
     written: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if statement.startswith("UPDATE sessions"):
             written.append(statement)
 
-    event.listen(services.database.engine, "before_cursor_execute", note)
+    event.listen(backends.database.engine, "before_cursor_execute", note)
     for _ in range(5):
         reader.get("/jobs")
     assert written == []
-    age(services, 0.05, "seen_at")
+    age(backends, 0.05, "seen_at")
     written.clear()
     for _ in range(5):
         reader.get("/jobs")
     assert len(written) == 1
 
 
-def test_a_page_that_renews_itself_does_not_keep_a_session_alive(reader: Visitor, services: Services) -> None:
-    age(services, 1, "seen_at")
-    before = rows(services)[0].seen_at
+def test_a_page_that_renews_itself_does_not_keep_a_session_alive(reader: Visitor, backends: Backends) -> None:
+    age(backends, 1, "seen_at")
+    before = rows(backends)[0].seen_at
     reader.client.get("/jobs", headers={"X-Unattended": "1"})
-    assert rows(services)[0].seen_at == before
+    assert rows(backends)[0].seen_at == before
     reader.client.get("/jobs")
-    assert rows(services)[0].seen_at > before
+    assert rows(backends)[0].seen_at > before
 
 
-def test_a_new_password_ends_all_sessions(reader: Visitor, services: Services) -> None:
-    with services.database.begin() as database:
+def test_a_new_password_ends_all_sessions(reader: Visitor, backends: Backends) -> None:
+    with backends.database.begin() as database:
         users.set_password(database, users.find(database, "ada"), "another long password")
     assert not signed_in(reader.client)
 
 
 @pytest.mark.parametrize("change", ["password", "disable"])
 def test_a_sign_in_in_flight_does_not_outlive_the_change_of_its_password(
-    stranger: Visitor, services: Services, monkeypatch: pytest.MonkeyPatch, change: str
+    stranger: Visitor, backends: Backends, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     check = users.check_password
 
     def slowly(database: Session, name: str, password: str) -> User | None:
-        found = check(database, name, password)
-        with services.database.begin() as other:
+        user = check(database, name, password)
+        with backends.database.begin() as other:
             if change == "password":
                 users.set_password(other, users.find(other, "ada"), "another long password")
             else:
                 users.disable(other, users.find(other, "ada"), now(other))
-        return found
+        return user
 
     monkeypatch.setattr(users, "check_password", slowly)
     assert stranger.sign_in("ada", PASSWORD).status == 401
-    assert rows(services) == []
+    assert rows(backends) == []
 
 
-def test_messages_live_in_the_session_and_are_shown_once(reader: Visitor, services: Services) -> None:
+def test_messages_live_in_the_session_and_are_shown_once(reader: Visitor, backends: Backends) -> None:
     reader.post("/", {"name": "x"}, [("a.txt", b"text")])
-    with services.database.begin() as database:
+    with backends.database.begin() as database:
         database.execute(update(BrowserSession).values(data={"_flashes": [["good", "It worked."]]}))
     assert "It worked." in reader.get("/jobs").text
     assert "It worked." not in reader.get("/jobs").text
@@ -194,8 +194,8 @@ def test_a_browser_without_cookies_is_told_so(app: Flask, token: str) -> None:
     assert token
 
 
-def test_where_https_is_demanded_it_says_that(services: Services, token: str) -> None:
-    secure = replace(services, settings=change(services.settings, cookie_secure=True))
+def test_where_https_is_demanded_it_says_that(backends: Backends, token: str) -> None:
+    secure = replace(backends, settings=change(backends.settings, cookie_secure=True))
     page = Visitor(create_app(secure.settings, secure).test_client(use_cookies=False)).sign_in("ada", PASSWORD)
     assert (page.status, "open its address with https:// in front" in page.text) == (400, True)
     assert token

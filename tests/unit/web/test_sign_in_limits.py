@@ -14,15 +14,15 @@ from tests.conftest import PASSWORD
 from tests.testing.settings import change
 from tests.unit.web.visitor import Visitor
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 LIMIT = PER_NAME_AND_ADDRESS.failures
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, services: Services) -> list[datetime]:
+def clock(monkeypatch: pytest.MonkeyPatch, backends: Backends) -> list[datetime]:
     """The one element is the time, for what is counted."""
-    with services.database.read() as session:
+    with backends.database.read() as session:
         time = [now(session)]
     monkeypatch.setattr("web.pages.sign_in.view.now", lambda _: time[0])
     return time
@@ -58,9 +58,9 @@ def test_the_password_is_not_even_looked_at(
 
 
 def test_tokens_and_open_sessions_go_on(
-    reader: Visitor, client: FlaskClient, clock: list[datetime], services: Services
+    reader: Visitor, client: FlaskClient, clock: list[datetime], backends: Backends
 ) -> None:
-    guesser = Visitor(create_app(services.settings, services).test_client())
+    guesser = Visitor(create_app(backends.settings, backends).test_client())
     statuses = [guesser.sign_in("ada", "wrong").status for _ in range(LIMIT + 1)]
     assert statuses[-1] == 429
     assert reader.get("/jobs").status == 200
@@ -69,11 +69,11 @@ def test_tokens_and_open_sessions_go_on(
 
 @pytest.mark.parametrize(("proxies", "shut_out"), [(0, True), (1, False)])
 def test_addresses_behind_a_proxy_are_told_apart_only_if_it_is_trusted(
-    services: Services, token: str, clock: list[datetime], proxies: int, shut_out: bool
+    backends: Backends, token: str, clock: list[datetime], proxies: int, shut_out: bool
 ) -> None:
     assert token
-    settings = change(services.settings, trusted_proxies=proxies)
-    visitor = Visitor(create_app(settings, services).test_client())
+    settings = change(backends.settings, trusted_proxies=proxies)
+    visitor = Visitor(create_app(settings, backends).test_client())
     visitor.client.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.5"
     for _ in range(LIMIT):
         visitor.sign_in("ada", "wrong")

@@ -16,17 +16,17 @@ from storage import marker
 from storage.local import LocalBlobStore
 from storage.spool import Spool
 from tests.testing import factories
-from web.services import Services
+from web.backends import Backends
 
 PNG = factories.png(size_px=(9, 8))
 
 
 @pytest.fixture
-def root(services: Services) -> Iterator[Path]:
+def root(backends: Backends) -> Iterator[Path]:
     """The blob folder; its marker is put back at the end."""
-    path = services.settings.storage.blobs / marker.NAME
+    path = backends.settings.storage.blobs / marker.NAME
     before = path.read_bytes()
-    yield services.settings.storage.blobs
+    yield backends.settings.storage.blobs
     path.write_bytes(before)
 
 
@@ -38,14 +38,14 @@ def files(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("*") if path.is_file())
 
 
-def count(services: Services, table: type[Image | Job]) -> int:
-    with services.database.read() as session:
+def count(backends: Backends, table: type[Image | Job]) -> int:
+    with backends.database.read() as session:
         return session.scalars(select(func.count()).select_from(table)).one()
 
 
 @pytest.mark.parametrize(("left", "code"), [(None, "storage_missing"), ("2" * 32, "storage_foreign")])
 def test_nothing_is_taken_and_nothing_written(
-    client: FlaskClient, services: Services, root: Path, monkeypatch: pytest.MonkeyPatch, left: str | None, code: str
+    client: FlaskClient, backends: Backends, root: Path, monkeypatch: pytest.MonkeyPatch, left: str | None, code: str
 ) -> None:
     spools: list[int] = []
     monkeypatch.setattr(LocalBlobStore, "spool", lambda _store, size: spools.append(size))
@@ -56,7 +56,7 @@ def test_nothing_is_taken_and_nothing_written(
     response = send(client)
     assert (response.status_code, response.get_json()["code"]) == (503, code)
     assert int(response.headers["Retry-After"]) > 0
-    assert (spools, files(root), count(services, Job)) == ([], before, 0)
+    assert (spools, files(root), count(backends, Job)) == ([], before, 0)
 
 
 def test_known_images_are_not_looked_for_in_it(client: FlaskClient, root: Path) -> None:
@@ -68,7 +68,7 @@ def test_known_images_are_not_looked_for_in_it(client: FlaskClient, root: Path) 
 
 
 def test_a_store_that_vanishes_while_the_bytes_come_leaves_no_row(
-    client: FlaskClient, services: Services, root: Path, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put = LocalBlobStore.put
 
@@ -79,12 +79,12 @@ def test_a_store_that_vanishes_while_the_bytes_come_leaves_no_row(
 
     monkeypatch.setattr(LocalBlobStore, "put", put_and_vanish)
     assert send(client).status_code == 503
-    assert (count(services, Job), count(services, Image)) == (0, 0)
+    assert (count(backends, Job), count(backends, Image)) == (0, 0)
 
 
-def test_bytes_of_a_missing_store_are_not_called_missing(client: FlaskClient, services: Services, root: Path) -> None:
+def test_bytes_of_a_missing_store_are_not_called_missing(client: FlaskClient, backends: Backends, root: Path) -> None:
     image = send(client).get_json()
-    services.store.delete(image["sha256"])
+    backends.store.delete(image["sha256"])
     assert client.get(f"/api/v1/images/{image['id']}/file").status_code == 404
     (root / marker.NAME).unlink()
     response = client.get(f"/api/v1/images/{image['id']}/file")
@@ -92,11 +92,11 @@ def test_bytes_of_a_missing_store_are_not_called_missing(client: FlaskClient, se
 
 
 def test_a_job_deleted_meanwhile_keeps_its_bytes_until_the_store_is_back(
-    client: FlaskClient, services: Services, root: Path
+    client: FlaskClient, backends: Backends, root: Path
 ) -> None:
     image = send(client).get_json()
     (root / marker.NAME).write_bytes(marker.write("2" * 32))
     assert client.delete(f"/api/v1/jobs/{image['job_id']}").status_code == 204
-    assert services.store.exists(image["sha256"])
-    with services.database.read() as session:
+    assert backends.store.exists(image["sha256"])
+    with backends.database.read() as session:
         assert session.scalars(select(BlobRemoval.removed_at)).all() == [None]

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from db.tables import Image, Job
 from tests.testing import factories
-from web.services import Services
+from web.backends import Backends
 
 PNG = factories.png(size_px=(9, 8))
 
@@ -31,9 +31,9 @@ def all_hang(*_: Any, **__: Any) -> NoReturn:
     raise PoolTimeout("QueuePool limit reached")
 
 
-def rows(services: Services) -> tuple[int, int]:
+def rows(backends: Backends) -> tuple[int, int]:
     """Jobs and images."""
-    with services.database.read() as session:
+    with backends.database.read() as session:
         jobs, images = (session.scalars(select(func.count()).select_from(table)).one() for table in (Job, Image))
         return jobs, images
 
@@ -49,32 +49,32 @@ def many(client: FlaskClient) -> TestResponse:
 
 @pytest.mark.parametrize("how", [gone, too_slow, all_hang])
 def test_one_image_whose_row_cannot_be_written_leaves_no_job(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, how: Any
+    client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch, how: Any
 ) -> None:
     monkeypatch.setattr("db.jobs.add_images", how)
     assert single(client).status_code == 503
-    assert rows(services) == (0, 0)
+    assert rows(backends) == (0, 0)
 
 
 def test_a_form_whose_rows_cannot_be_written_leaves_no_job(
-    browser: FlaskClient, client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    browser: FlaskClient, client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("db.jobs.add_images", gone)
     token = client.environ_base["HTTP_AUTHORIZATION"]
     form = {"files": [(io.BytesIO(PNG), "child.png")]}
     assert client.post("/", data=form, headers={"Authorization": token}).status_code == 503
-    assert rows(services) == (0, 0)
+    assert rows(backends) == (0, 0)
 
 
 @pytest.mark.parametrize("send", [single, many])
 def test_images_that_are_committed_are_accepted_although_their_lost_message_cannot_be_noted(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch, send: Any
+    client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch, send: Any
 ) -> None:
     monkeypatch.setattr("core.queue.publish", lambda *_: [])
     monkeypatch.setattr("db.jobs.unpublish", gone)
     assert send(client).status_code in (201, 202)
-    assert rows(services) == (1, 1)
-    with services.database.read() as session:
+    assert rows(backends) == (1, 1)
+    with backends.database.read() as session:
         (stamp,) = session.scalars(select(Image.published_at))
         assert stamp is not None  # as if the message had got lost, for which the sweeper looks too
 
@@ -82,14 +82,14 @@ def test_images_that_are_committed_are_accepted_although_their_lost_message_cann
 def test_one_image_that_is_committed_is_accepted_although_it_cannot_be_read_back(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("db.queries.image", gone)
+    monkeypatch.setattr("db.listing.images.get", gone)
     response = single(client)
     assert (response.status_code, response.get_json()["state"]) == (202, "queued")
 
 
 def test_a_job_whose_progress_cannot_be_read_is_not_made(
-    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("db.queries.progress", gone)
+    monkeypatch.setattr("services.jobs.progress_of", gone)
     assert client.post("/api/v1/jobs", json={"priority": "bulk"}).status_code == 503
-    assert rows(services) == (0, 0)
+    assert rows(backends) == (0, 0)

@@ -29,7 +29,7 @@ from storage.spool import Spool
 from tests.testing import factories
 from tests.testing.settings import change
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 PNG = factories.png(size_px=(9, 8))
 LIMIT = 50_000
@@ -51,27 +51,27 @@ def send(client: FlaskClient, job_id: int, *files: tuple[str, bytes]) -> TestRes
     return client.post(f"/api/v1/jobs/{job_id}/images", data={"files": parts})
 
 
-def count(services: Services, table: type[Image | Job]) -> int:
-    with services.database.read() as session:
+def count(backends: Backends, table: type[Image | Job]) -> int:
+    with backends.database.read() as session:
         return session.scalars(select(func.count()).select_from(table)).one()
 
 
-def spools(services: Services) -> list[str]:
+def spools(backends: Backends) -> list[str]:
     """What is left of uploads on the disk."""
-    return [path.name for path in (services.settings.storage.blobs / "incoming").iterdir()]
+    return [path.name for path in (backends.settings.storage.blobs / "incoming").iterdir()]
 
 
-def blobs(services: Services) -> list[str]:
-    return [path.name for path in services.settings.storage.blobs.glob("??/*")]
+def blobs(backends: Backends) -> list[str]:
+    return [path.name for path in backends.settings.storage.blobs.glob("??/*")]
 
 
-def unpublished(services: Services) -> int:
-    with services.database.read() as session:
+def unpublished(backends: Backends) -> int:
+    with backends.database.read() as session:
         return session.scalars(select(func.count()).select_from(Image).where(Image.published_at.is_(None))).one()
 
 
 def test_a_body_that_is_cut_off_holds_no_spool_open(
-    client: FlaskClient, job_id: int, services: Services, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, job_id: int, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[Spool] = []  # as a traceback somewhere would hold them
 
@@ -89,7 +89,7 @@ def test_a_body_that_is_cut_off_holds_no_spool_open(
         headers={"Content-Length": str(len(body))},
     )
     assert [spool.closed for spool in held] == [True]
-    assert spools(services) == []
+    assert spools(backends) == []
 
 
 def test_files_are_answered_in_the_order_sent_each_by_itself(client: FlaskClient, job_id: int) -> None:
@@ -114,12 +114,12 @@ def test_files_are_answered_in_the_order_sent_each_by_itself(client: FlaskClient
     ],
 )
 def test_a_file_that_is_refused_leaves_neither_row_nor_blob_nor_spool(
-    client: FlaskClient, services: Services, job_id: int, data: bytes, code: str
+    client: FlaskClient, backends: Backends, job_id: int, data: bytes, code: str
 ) -> None:
     (answer,) = send(client, job_id, ("x.png", data)).get_json()["images"]
     assert answer["error"]["code"] == code
     assert answer["error"]["message"].endswith(".")
-    assert (count(services, Image), blobs(services), spools(services)) == (0, [], [])
+    assert (count(backends, Image), blobs(backends), spools(backends)) == (0, [], [])
 
 
 def test_a_file_that_is_too_large_does_not_cut_off_the_next(client: FlaskClient, job_id: int) -> None:
@@ -128,27 +128,27 @@ def test_a_file_that_is_too_large_does_not_cut_off_the_next(client: FlaskClient,
     assert answers[1]["state"] == "queued"
 
 
-def test_the_bytes_are_kept_once_whatever_their_names(client: FlaskClient, services: Services, job_id: int) -> None:
+def test_the_bytes_are_kept_once_whatever_their_names(client: FlaskClient, backends: Backends, job_id: int) -> None:
     first, second = send(client, job_id, ("a.png", PNG), ("b.png", PNG)).get_json()["images"]
     assert first["id"] != second["id"]
-    assert blobs(services) == [first["sha256"]]
-    assert spools(services) == []
+    assert blobs(backends) == [first["sha256"]]
+    assert spools(backends) == []
 
 
-def test_sending_a_file_again_gives_the_same_image(client: FlaskClient, services: Services, job_id: int) -> None:
+def test_sending_a_file_again_gives_the_same_image(client: FlaskClient, backends: Backends, job_id: int) -> None:
     first = send(client, job_id, ("a.png", PNG)).get_json()
     assert send(client, job_id, ("a.png", PNG)).get_json() == first
-    assert count(services, Image) == 1
+    assert count(backends, Image) == 1
 
 
-def test_an_accepted_image_is_rung_for(client: FlaskClient, services: Services, job_id: int) -> None:
+def test_an_accepted_image_is_rung_for(client: FlaskClient, backends: Backends, job_id: int) -> None:
     send(client, job_id, ("a.png", PNG))
-    assert unpublished(services) == 0
+    assert unpublished(backends) == 0
 
 
-def app_of(services: Services, **changed: Any) -> Flask:
-    values = {name: getattr(services, name) for name in Services.__slots__} | changed
-    return create_app(services.settings, Services(**values))
+def app_of(backends: Backends, **changed: Any) -> Flask:
+    values = {name: getattr(backends, name) for name in Backends.__slots__} | changed
+    return create_app(backends.settings, Backends(**values))
 
 
 def of(app: Flask, client: FlaskClient) -> FlaskClient:
@@ -158,12 +158,12 @@ def of(app: Flask, client: FlaskClient) -> FlaskClient:
     return other
 
 
-def test_a_broker_that_is_down_fails_no_upload(client: FlaskClient, services: Services, job_id: int) -> None:
+def test_a_broker_that_is_down_fails_no_upload(client: FlaskClient, backends: Backends, job_id: int) -> None:
     url = SecretStr("redis+socket:///nowhere/absent.sock")
-    celery = make_celery(change(services.settings, redis_url=url))
-    down = of(app_of(services, celery=celery), client)
+    celery = make_celery(change(backends.settings, redis_url=url))
+    down = of(app_of(backends, celery=celery), client)
     assert send(down, job_id, ("a.png", PNG)).get_json()["images"][0]["state"] == "queued"
-    assert unpublished(services) == 1
+    assert unpublished(backends) == 1
 
 
 def full(*_: Any) -> None:
@@ -171,7 +171,7 @@ def full(*_: Any) -> None:
 
 
 def test_a_full_disk_is_507_with_no_row_and_nothing_left(
-    client: FlaskClient, services: Services, job_id: int, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, backends: Backends, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as disk:
         disk.setattr("storage.local.os.fsync", full)
@@ -179,27 +179,27 @@ def test_a_full_disk_is_507_with_no_row_and_nothing_left(
     assert (response.status_code, response.get_json()["code"]) == (507, "storage_full")
     assert response.headers["Retry-After"] == "60"
     assert "no space" in response.get_json()["detail"]
-    assert (count(services, Image), blobs(services), spools(services)) == (0, [], [])
+    assert (count(backends, Image), blobs(backends), spools(backends)) == (0, [], [])
 
 
-def test_a_storage_that_takes_no_file_is_503(client: FlaskClient, services: Services, job_id: int) -> None:
-    incoming = services.settings.storage.blobs / "incoming"
+def test_a_storage_that_takes_no_file_is_503(client: FlaskClient, backends: Backends, job_id: int) -> None:
+    incoming = backends.settings.storage.blobs / "incoming"
     incoming.rmdir()
     incoming.touch()  # no folder can be made here
     response = send(client, job_id, ("a.png", PNG))
     incoming.unlink()
     incoming.mkdir()
     assert (response.status_code, response.get_json()["code"]) == (503, "storage_unavailable")
-    assert count(services, Image) == 0
+    assert count(backends, Image) == 0
 
 
 def test_a_request_that_is_too_large_is_413_and_leaves_nothing(
-    client: FlaskClient, services: Services, job_id: int
+    client: FlaskClient, backends: Backends, job_id: int
 ) -> None:
     response = send(client, job_id, *((f"{n}.png", PNG + bytes(LIMIT)) for n in range(5)))
     assert (response.status_code, response.mimetype) == (413, "application/problem+json")
     assert response.get_json()["code"] == "request_too_large"
-    assert (count(services, Image), spools(services)) == (0, [])
+    assert (count(backends, Image), spools(backends)) == (0, [])
 
 
 def aborted(client: FlaskClient, path: str, field: str) -> TestResponse:
@@ -215,12 +215,12 @@ def aborted(client: FlaskClient, path: str, field: str) -> TestResponse:
 
 @pytest.mark.parametrize("path", ["/api/v1/jobs/1/images", "/api/v1/images"])
 def test_an_upload_that_breaks_off_leaves_nothing(
-    client: FlaskClient, services: Services, job_id: int, path: str
+    client: FlaskClient, backends: Backends, job_id: int, path: str
 ) -> None:
     response = aborted(client, path, "file" if path.endswith("v1/images") else "files")
     assert job_id == 1
     assert 400 <= response.status_code < 500
-    assert (count(services, Image), blobs(services), spools(services)) == (0, [], [])
+    assert (count(backends, Image), blobs(backends), spools(backends)) == (0, [], [])
 
 
 def test_a_form_without_files_is_422(client: FlaskClient, job_id: int) -> None:
@@ -228,23 +228,23 @@ def test_a_form_without_files_is_422(client: FlaskClient, job_id: int) -> None:
     assert (response.status_code, response.get_json()["code"]) == (422, "invalid_request")
 
 
-def test_files_for_a_job_that_is_not_there_are_404_and_leave_no_spool(client: FlaskClient, services: Services) -> None:
+def test_files_for_a_job_that_is_not_there_are_404_and_leave_no_spool(client: FlaskClient, backends: Backends) -> None:
     assert send(client, 404, ("a.png", PNG)).status_code == 404
-    assert (count(services, Image), spools(services)) == (0, [])
+    assert (count(backends, Image), spools(backends)) == (0, [])
 
 
 def single(client: FlaskClient, filename: str, data: bytes) -> TestResponse:
     return client.post("/api/v1/images", data={"file": (io.BytesIO(data), filename)})
 
 
-def test_one_image_becomes_an_interactive_job_of_its_own(client: FlaskClient, services: Services) -> None:
+def test_one_image_becomes_an_interactive_job_of_its_own(client: FlaskClient, backends: Backends) -> None:
     response = single(client, "child.png", PNG)
     body = response.get_json()
     assert response.status_code == 202
     assert response.headers["Location"] == f"/api/v1/images/{body['id']}"
     job = client.get(f"/api/v1/jobs/{body['job_id']}").get_json()
     assert (job["priority"], job["total"], job["name"]) == ("interactive", 1, "1 image")
-    assert spools(services) == []
+    assert spools(backends) == []
 
 
 @pytest.mark.parametrize(
@@ -257,12 +257,12 @@ def test_one_image_becomes_an_interactive_job_of_its_own(client: FlaskClient, se
     ],
 )
 def test_one_image_that_is_refused_leaves_no_job(
-    client: FlaskClient, services: Services, data: bytes, status: int, code: str
+    client: FlaskClient, backends: Backends, data: bytes, status: int, code: str
 ) -> None:
     response = single(client, "x.png", data)
     assert (response.status_code, response.get_json()["code"]) == (status, code)
     assert response.mimetype == "application/problem+json"
-    assert (count(services, Job), blobs(services), spools(services)) == (0, [], [])
+    assert (count(backends, Job), blobs(backends), spools(backends)) == (0, [], [])
 
 
 ODD_NAMES = [
@@ -291,13 +291,13 @@ def test_a_name_is_stored_as_it_was_sent(client: FlaskClient, job_id: int, name:
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
 def test_a_name_that_submit_sends_is_the_same_by_form_and_by_json(
-    client: FlaskClient, services: Services, job_id: int, name: str
+    client: FlaskClient, backends: Backends, job_id: int, name: str
 ) -> None:
     request = httpx.Request("POST", "http://x", files={"files": (sendable(name), PNG)})
     client.post(f"/api/v1/jobs/{job_id}/images", data=request.read(), content_type=request.headers["Content-Type"])
     wanted = {"images": [{"filename": sendable(name), "sha256": hashlib.sha256(PNG).hexdigest()}]}
     client.post(f"/api/v1/jobs/{job_id}/images/known", json=wanted)
-    assert count(services, Image) == 1
+    assert count(backends, Image) == 1
 
 
 def test_what_no_database_holds_of_a_name_is_replaced(client: FlaskClient, job_id: int) -> None:
@@ -307,14 +307,14 @@ def test_what_no_database_holds_of_a_name_is_replaced(client: FlaskClient, job_i
     assert answer["filename"] == "a\ufffdb.png"
 
 
-def test_no_file_name_reaches_the_log_or_a_url(client: FlaskClient, services: Services, job_id: int) -> None:
+def test_no_file_name_reaches_the_log_or_a_url(client: FlaskClient, backends: Backends, job_id: int) -> None:
     with structlog.testing.capture_logs() as events:
         send(client, job_id, ("mueller-anna.png", PNG), ("mueller-anna.txt", b"x"))
         response = single(client, "mueller-anna.png", PNG)
         single(client, "mueller-anna.png", b"x")
     assert "mueller" not in str(events)
     assert "mueller" not in response.headers["Location"]
-    assert not [name for name in blobs(services) if "mueller" in name]
+    assert not [name for name in blobs(backends) if "mueller" in name]
 
 
 def test_a_crash_is_logged_without_the_file_name(
@@ -332,18 +332,18 @@ def test_a_crash_is_logged_without_the_file_name(
     assert "mueller" not in str(events) + response.get_data(as_text=True) + caplog.text
 
 
-def test_a_broker_is_not_asked_for_anything_by_an_upload(client: FlaskClient, services: Services, job_id: int) -> None:
+def test_a_broker_is_not_asked_for_anything_by_an_upload(client: FlaskClient, backends: Backends, job_id: int) -> None:
     server = fakeredis.FakeServer()
     server.connected = False
-    down = of(app_of(services, broker=fakeredis.FakeRedis(server=server)), client)
+    down = of(app_of(backends, broker=fakeredis.FakeRedis(server=server)), client)
     assert send(down, job_id, ("a.png", PNG)).status_code == 201
 
 
-def test_five_hundred_files_in_one_request_are_taken(client: FlaskClient, services: Services, job_id: int) -> None:
+def test_five_hundred_files_in_one_request_are_taken(client: FlaskClient, backends: Backends, job_id: int) -> None:
     small = factories.png(size_px=(2, 2))
     answers = send(client, job_id, *((f"{number}.png", small) for number in range(500))).get_json()["images"]
     assert [answer["filename"] for answer in answers] == [f"{number}.png" for number in range(500)]
-    assert (count(services, Image), spools(services)) == (500, [])
+    assert (count(backends, Image), spools(backends)) == (500, [])
 
 
 @pytest.mark.parametrize("job_id", [2**63, 10**40])

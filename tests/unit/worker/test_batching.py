@@ -323,4 +323,4 @@ def test_a_model_without_ood_statistics_still_gives_probabilities(
     screen(source, pool, network)
     (batch,) = source.outcomes
     assert levels([batch]) == [[1, 2]]
-    assert [found.ood_score for _, found in batch if isinstance(found, Prediction)] == [None, None]
+    assert [outcome.ood_score for _, outcome in batch if isinstance(outcome, Prediction)] == [None, None]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +12,13 @@ from core.engines import EngineName
 from core.errors import ConfigurationError, ModelInvalid
 from db import workers
 from db.session import now
-from db.tables import Image, Prediction, Worker
+from db.tables import Image, Prediction
 from model import registry
 from model.loaded import LoadedModel
-from model.registry import DEFAULT, Entry
+from model.registry import Entry
 from services.deployments import Deployments
-from tests.testing.fakes import FakeEngine, fake_model
-from tests.unit.worker.conftest import Submit, pngs, states
-from web.services import Services
+from tests.unit.worker.conftest import Submit, listed, pngs, states
+from web.backends import Backends
 from worker.deployed_model import RETRY_S, DeployedModel
 from worker.heartbeat import Heartbeat
 from worker.pipeline import Pipeline
@@ -40,66 +37,30 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Models are loaded without their network; the hashes in the order in which that happened."""
-    made: list[str] = []
-
-    def load(entry: Entry, _engine: EngineName) -> LoadedModel:
-        made.append(entry.sha256)
-        return fake_model(FakeEngine(), name=entry.name, sha256=entry.sha256)
-
-    monkeypatch.setattr("worker.deployed_model.loaded.load", load)
-    return made
+def deployed(backends: Backends, clock: Clock) -> DeployedModel:
+    return DeployedModel(backends.database, backends.store, "torch-cpu", clock)
 
 
 @pytest.fixture
-def deployed(services: Services, clock: Clock) -> DeployedModel:
-    return DeployedModel(services.database, services.store, "torch-cpu", clock)
-
-
-@pytest.fixture
-def worker(services: Services, deployed: DeployedModel, loads: list[str]) -> Iterator[Pipeline]:
-    pipeline = Pipeline(services.settings, services.database, services.store, deployed.load, "w1", deployed)
+def worker(backends: Backends, deployed: DeployedModel, loads: list[str]) -> Iterator[Pipeline]:
+    pipeline = Pipeline(backends.settings, backends.database, backends.store, deployed.load, "w1", deployed)
     yield pipeline
     pipeline.close()
 
 
 @pytest.fixture
-def heartbeat(services: Services, worker: Pipeline) -> Heartbeat:
-    heartbeat = Heartbeat(services.settings, services.database, worker)
+def heartbeat(backends: Backends, worker: Pipeline) -> Heartbeat:
+    heartbeat = Heartbeat(backends.settings, backends.database, worker)
     model = worker.model
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         workers.register(session, name="w1", engine="fake", model_sha256=model.sha256, now=now(session))
     return heartbeat
 
 
-@pytest.fixture
-def service(services: Services) -> Deployments:
-    return Deployments(services.database, services.store)
-
-
-@pytest.fixture
-def other(service: Deployments, tmp_path: Path) -> str:
-    """A checkpoint that is in the store and not deployed: one bit of one weight is another."""
-    path = tmp_path / "other.safetensors"
-    shutil.copyfile(DEFAULT, path)
-    with path.open("r+b") as file:
-        file.seek(-1, 2)
-        last = file.read(1)[0]
-        file.seek(-1, 2)
-        file.write(bytes([last ^ 1]))
-    return service.import_(path).sha256
-
-
-def row(services: Services) -> Worker:
-    with services.database.read() as session:
-        return session.scalars(select(Worker)).one()
-
-
-def hashes(services: Services) -> list[str]:
+def hashes(backends: Backends) -> list[str]:
     """Of the model of each image's primary prediction, by image."""
     query = select(Prediction.model_sha256).join(Image, Image.primary_prediction_id == Prediction.id)
-    with services.database.read() as session:
+    with backends.database.read() as session:
         return list(session.scalars(query.order_by(Image.id)))
 
 
@@ -110,7 +71,7 @@ def test_the_shipped_model_screens_while_nothing_is_deployed(worker: Pipeline, h
 
 
 def test_what_is_screened_before_and_after_a_change_keeps_the_hash_of_its_model(
-    services: Services, submit: Submit, worker: Pipeline, heartbeat: Heartbeat, service: Deployments, other: str
+    backends: Backends, submit: Submit, worker: Pipeline, heartbeat: Heartbeat, service: Deployments, other: str
 ) -> None:
     shipped = registry.shipped().sha256
     for model, expected in ((None, [shipped]), (other, [shipped, other]), ("default", [shipped, other, shipped])):
@@ -119,13 +80,13 @@ def test_what_is_screened_before_and_after_a_change_keeps_the_hash_of_its_model(
         heartbeat.beat()
         submit(*pngs(1, first_seed=len(expected)))
         worker.drain()
-        assert hashes(services) == expected
+        assert hashes(backends) == expected
         heartbeat.beat()
-        assert (row(services).model_sha256, row(services).model_problem) == (expected[-1], None)
+        assert (listed(backends).model_sha256, listed(backends).model_problem) == (expected[-1], None)
 
 
 def test_a_change_in_the_middle_of_a_job_splits_no_batch_and_loses_none(
-    services: Services,
+    backends: Backends,
     submit: Submit,
     worker: Pipeline,
     heartbeat: Heartbeat,
@@ -144,16 +105,16 @@ def test_a_change_in_the_middle_of_a_job_splits_no_batch_and_loses_none(
 
     monkeypatch.setattr(worker._leased, "store", activate_after_two)
     assert worker.drain() == 30
-    made_by = hashes(services)
-    assert states(services) == ["done"] * 30
+    made_by = hashes(backends)
+    assert states(backends) == ["done"] * 30
     changed_at = made_by.index(other)
-    assert changed_at % services.settings.worker.batch_size == 0
+    assert changed_at % backends.settings.worker.batch_size == 0
     assert made_by == [registry.shipped().sha256] * changed_at + [other] * (30 - changed_at)
     assert 0 < changed_at < 30
 
 
 def test_a_checkpoint_that_is_missing_changes_nothing_and_is_said_and_tried_again(
-    services: Services,
+    backends: Backends,
     submit: Submit,
     worker: Pipeline,
     heartbeat: Heartbeat,
@@ -163,40 +124,40 @@ def test_a_checkpoint_that_is_missing_changes_nothing_and_is_said_and_tried_agai
     loads: list[str],
 ) -> None:
     service.activate(other)
-    path = services.settings.storage.blobs / other[:2] / other
+    path = backends.settings.storage.blobs / other[:2] / other
     content = path.read_bytes()
     path.unlink()
     heartbeat.beat()
     submit(*pngs(2))
     worker.drain()
     heartbeat.beat()
-    assert hashes(services) == [registry.shipped().sha256] * 2
-    assert row(services).model_sha256 == registry.shipped().sha256
+    assert hashes(backends) == [registry.shipped().sha256] * 2
+    assert listed(backends).model_sha256 == registry.shipped().sha256
     problem = f"It cannot load the model {other[:12]}: The checkpoint of the model {other[:12]} is not in the image "
-    assert (row(services).model_problem or "").startswith(problem)
+    assert (listed(backends).model_problem or "").startswith(problem)
     path.write_bytes(content)
     worker.change_model()
     assert loads == [registry.shipped().sha256]  # not yet: each try takes time
     clock.now_s += RETRY_S
     worker.change_model()
     heartbeat.beat()
-    assert (row(services).model_sha256, row(services).model_problem) == (other, None)
+    assert (listed(backends).model_sha256, listed(backends).model_problem) == (other, None)
 
 
 def test_going_back_ends_the_trouble_at_once(
-    services: Services, worker: Pipeline, heartbeat: Heartbeat, service: Deployments, other: str
+    backends: Backends, worker: Pipeline, heartbeat: Heartbeat, service: Deployments, other: str
 ) -> None:
     service.activate(other)
-    (services.settings.storage.blobs / other[:2] / other).write_bytes(b"damaged")
+    (backends.settings.storage.blobs / other[:2] / other).write_bytes(b"damaged")
     heartbeat.beat()
     worker.change_model()
     heartbeat.beat()
-    assert "is damaged in the image storage" in (row(services).model_problem or "")
+    assert "is damaged in the image storage" in (listed(backends).model_problem or "")
     service.activate("default")
     heartbeat.beat()
     worker.change_model()
     heartbeat.beat()
-    assert row(services).model_problem is None
+    assert listed(backends).model_problem is None
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("The engine cannot run it."), RuntimeError("a library's bug")])
@@ -221,9 +182,9 @@ def test_an_engine_that_fails_on_it_changes_nothing(
 
 
 def test_a_worker_whose_first_model_is_missing_does_not_take_another(
-    services: Services, worker: Pipeline, service: Deployments, other: str
+    backends: Backends, worker: Pipeline, service: Deployments, other: str
 ) -> None:
     service.activate(other)
-    (services.settings.storage.blobs / other[:2] / other).unlink()
+    (backends.settings.storage.blobs / other[:2] / other).unlink()
     with pytest.raises(ModelInvalid, match="is not in the image storage; import it again"):
         _ = worker.model

@@ -11,13 +11,13 @@ import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from db import claims, workers
+from db import leases, workers
 from db.session import Database, now
 from tests.testing.fakes import FAKE_SHA256, FakeEngine, fake_model
 from tests.testing.polling import wait_until
 from tests.testing.settings import change
 from tests.unit.worker.conftest import Submit, pngs, rows, states
-from web.services import Services
+from web.backends import Backends
 from worker.heartbeat import Heartbeat
 from worker.pipeline import Pipeline
 
@@ -37,8 +37,8 @@ class Flaky(Database):
 
 
 @pytest.fixture
-def flaky(services: Services) -> Iterator[Flaky]:
-    database = Flaky(services.settings.storage.database)
+def flaky(backends: Backends) -> Iterator[Flaky]:
+    database = Flaky(backends.settings.storage.database)
     with database.begin() as session:
         workers.register(session, name="w1", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
     yield database
@@ -51,84 +51,85 @@ def gate() -> threading.Event:
 
 
 @pytest.fixture
-def held(services: Services, flaky: Flaky, gate: threading.Event) -> Iterator[Pipeline]:
+def held(backends: Backends, flaky: Flaky, gate: threading.Event) -> Iterator[Pipeline]:
     """A worker with short leases whose forward pass lasts until the gate opens."""
-    settings = change(services.settings, lease_s=0.4, heartbeat_s=0.02)
-    pipeline = Pipeline(settings, flaky, services.store, lambda: fake_model(FakeEngine(gate=gate)), "w1")
+    settings = change(backends.settings, lease_s=2.0, heartbeat_s=0.05)
+    pipeline = Pipeline(settings, flaky, backends.store, lambda: fake_model(FakeEngine(gate=gate)), "w1")
     yield pipeline
     pipeline.close()
 
 
 @pytest.fixture
-def heartbeat(services: Services, flaky: Flaky, held: Pipeline) -> Iterator[Heartbeat]:
-    heartbeat = Heartbeat(change(services.settings, heartbeat_s=0.02), flaky, held)
+def heartbeat(backends: Backends, flaky: Flaky, held: Pipeline) -> Iterator[Heartbeat]:
+    held.load_model()
+    heartbeat = Heartbeat(change(backends.settings, heartbeat_s=0.02), flaky, held)
     yield heartbeat
     heartbeat.stop()
 
 
-def requeue_expired(services: Services) -> tuple[int, int]:
-    with services.database.begin() as session:
-        requeued, failed = claims.requeue_expired(session, max_attempts=3, now=now(session))
+def requeue_expired(backends: Backends) -> tuple[int, int]:
+    with backends.database.begin() as session:
+        requeued, failed = leases.requeue_expired(session, max_attempts=3, now=now(session))
     return len(requeued), len(failed)
 
 
 def test_a_forward_pass_longer_than_its_lease_loses_nothing(
-    services: Services, submit: Submit, held: Pipeline, heartbeat: Heartbeat, gate: threading.Event
+    backends: Backends, submit: Submit, held: Pipeline, heartbeat: Heartbeat, gate: threading.Event
 ) -> None:
     submit(*pngs(3))
     heartbeat.start()
     thread = threading.Thread(target=held.drain)
     thread.start()
-    wait_until(lambda: states(services) == ["running"] * 3)
-    first = rows(services)[0].lease_expires_at
+    wait_until(lambda: states(backends) == ["running"] * 3)
+    first = rows(backends)[0].lease_expires_at
     assert first is not None
-    wait_until(lambda: now_of(services) > first)  # the lease of the claim is over
-    assert requeue_expired(services) == (0, 0)
+    wait_until(lambda: now_of(backends) > first)  # the lease of the claim is over
+    assert requeue_expired(backends) == (0, 0)
     gate.set()
     thread.join()
-    assert states(services) == ["done"] * 3
+    assert states(backends) == ["done"] * 3
 
 
-def now_of(services: Services) -> datetime:
-    with services.database.read() as session:
+def now_of(backends: Backends) -> datetime:
+    with backends.database.read() as session:
         return now(session)
 
 
 def test_without_a_heartbeat_the_lease_runs_out(
-    services: Services, submit: Submit, held: Pipeline, gate: threading.Event
+    backends: Backends, submit: Submit, held: Pipeline, gate: threading.Event
 ) -> None:
     submit(*pngs(1))
     thread = threading.Thread(target=held.drain)
     thread.start()
-    wait_until(lambda: requeue_expired(services) == (1, 0))
+    wait_until(lambda: requeue_expired(backends) == (1, 0))
     gate.set()
     thread.join()
-    assert states(services) == ["queued"]
+    assert states(backends) == ["queued"]
 
 
 def test_a_beat_tells_what_the_worker_has_done(
-    services: Services, submit: Submit, held: Pipeline, heartbeat: Heartbeat, gate: threading.Event
+    backends: Backends, submit: Submit, held: Pipeline, heartbeat: Heartbeat, gate: threading.Event
 ) -> None:
     gate.set()
     submit(*pngs(5))
     held.drain()
     heartbeat.beat()
-    with services.database.read() as session:
+    with backends.database.read() as session:
         (worker,) = workers.alive(session, now(session))
     assert (worker.name, worker.batches, worker.images) == ("w1", 2, 5)
 
 
 def test_a_database_that_does_not_answer_costs_a_beat_and_not_the_heartbeat(
-    services: Services, flaky: Flaky, heartbeat: Heartbeat
+    backends: Backends, flaky: Flaky, heartbeat: Heartbeat
 ) -> None:
     flaky.failures = 3
     heartbeat.start()
     wait_until(lambda: flaky.failed == 3)
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE workers SET seen_at = '2000-01-01'")
 
     def alive() -> bool:
-        with services.database.read() as session:
+        with backends.database.read() as session:
             return bool(workers.alive(session, now(session)))
 
     wait_until(alive)

@@ -18,7 +18,7 @@ from db.tables import AuditEntry, Base, BlobRemoval, BrowserSession, Image, Job,
 from storage import marker
 from tests.testing import factories
 from tests.testing.settings import change
-from web.services import Services
+from web.backends import Backends
 from worker.janitor import REFUSED_S, ROUND_S, Janitor
 
 DAY_S = 24 * 3600.0
@@ -32,26 +32,26 @@ def time_s() -> list[float]:
 
 
 @pytest.fixture
-def make(services: Services, time_s: list[float]) -> Callable[[int], Janitor]:
+def make(backends: Backends, time_s: list[float]) -> Callable[[int], Janitor]:
     def janitor(retention_days: int = 0) -> Janitor:
-        settings = change(services.settings, retention_days=retention_days)
-        return Janitor(settings, services.database, services.store, lambda: time_s[0])
+        settings = change(backends.settings, retention_days=retention_days)
+        return Janitor(settings, backends.database, backends.store, lambda: time_s[0])
 
     return janitor
 
 
-def stored(services: Services, content: bytes, *, age_s: float) -> str:
+def stored(backends: Backends, content: bytes, *, age_s: float) -> str:
     """A blob without a row; its sha256."""
-    spool = services.store.spool(100)
+    spool = backends.store.spool(100)
     spool.write(content)
-    sha256 = services.store.put(spool)
-    path = services.settings.storage.blobs / sha256[:2] / sha256
+    sha256 = backends.store.put(spool)
+    path = backends.settings.storage.blobs / sha256[:2] / sha256
     os.utime(path, (time.time() - age_s,) * 2)
     return sha256
 
 
-def old_job(services: Services, *, days: int) -> int:
-    with services.database.begin() as session:
+def old_job(backends: Backends, *, days: int) -> int:
+    with backends.database.begin() as session:
         job = factories.job(session, factories.user(session))
         (image,) = factories.images(session, job, 1)
         job.created_at = image.created_at = image.finished_at = now(session) - timedelta(days=days)
@@ -59,8 +59,8 @@ def old_job(services: Services, *, days: int) -> int:
         return job.id
 
 
-def count(services: Services, table: type[Base]) -> int:
-    with services.database.read() as session:
+def count(backends: Backends, table: type[Base]) -> int:
+    with backends.database.read() as session:
         return session.scalars(select(func.count()).select_from(table)).one()
 
 
@@ -71,99 +71,99 @@ def whole_round(janitor: Janitor, time_s: list[float]) -> None:
 
 
 def test_in_an_hour_it_removes_what_a_crash_left_a_day_ago(
-    services: Services, make: Callable[..., Janitor], time_s: list[float]
+    backends: Backends, make: Callable[..., Janitor], time_s: list[float]
 ) -> None:
-    left = stored(services, CONTENT, age_s=DAY_S + 60)
-    young = stored(services, b"an upload that is still under way", age_s=DAY_S - 60)
-    spool = services.store.spool(100)
+    left = stored(backends, CONTENT, age_s=DAY_S + 60)
+    young = stored(backends, b"an upload that is still under way", age_s=DAY_S - 60)
+    spool = backends.store.spool(100)
     os.utime(spool.path, (time.time() - DAY_S - 60,) * 2)
     whole_round(make(), time_s)
-    assert not services.store.exists(left)
-    assert services.store.exists(young)
+    assert not backends.store.exists(left)
+    assert backends.store.exists(young)
     assert not spool.path.exists()
     spool.close()
 
 
 def test_bytes_that_a_row_names_stay_however_old(
-    services: Services, make: Callable[..., Janitor], time_s: list[float]
+    backends: Backends, make: Callable[..., Janitor], time_s: list[float]
 ) -> None:
-    sha256 = stored(services, CONTENT, age_s=400 * DAY_S)
-    old_job(services, days=400)
-    with services.database.begin() as session:
+    sha256 = stored(backends, CONTENT, age_s=400 * DAY_S)
+    old_job(backends, days=400)
+    with backends.database.begin() as session:
         session.scalars(select(Image)).one().sha256 = sha256
     whole_round(make(), time_s)
-    assert services.store.exists(sha256)
+    assert backends.store.exists(sha256)
 
 
-def test_old_jobs_are_purged_only_if_the_operator_said_when(services: Services, make: Callable[..., Janitor]) -> None:
-    job_id = old_job(services, days=31)
+def test_old_jobs_are_purged_only_if_the_operator_said_when(backends: Backends, make: Callable[..., Janitor]) -> None:
+    job_id = old_job(backends, days=31)
     make(0).step()
-    assert (count(services, Job), count(services, AuditEntry)) == (1, 0)
+    assert (count(backends, Job), count(backends, AuditEntry)) == (1, 0)
     make(32).step()
-    assert count(services, Job) == 1
+    assert count(backends, Job) == 1
     make(30).step()
-    assert (count(services, Job), count(services, Image)) == (0, 0)
-    with services.database.read() as session:
+    assert (count(backends, Job), count(backends, Image)) == (0, 0)
+    with backends.database.read() as session:
         entry = session.scalars(select(AuditEntry)).one()
     assert (entry.actor, entry.action, entry.object_id) == ("(sweeper)", "purged", job_id)
 
 
-def test_a_deletion_that_was_cut_off_goes_on(services: Services, make: Callable[..., Janitor]) -> None:
-    job_id = old_job(services, days=1)
-    with services.database.begin() as session:
+def test_a_deletion_that_was_cut_off_goes_on(backends: Backends, make: Callable[..., Janitor]) -> None:
+    job_id = old_job(backends, days=1)
+    with backends.database.begin() as session:
         session.get_one(Job, job_id).deleted_at = now(session)
     make().step()
-    assert (count(services, Job), count(services, Image)) == (0, 0)
+    assert (count(backends, Job), count(backends, Image)) == (0, 0)
 
 
-def test_sessions_and_searches_that_are_over_are_dropped(services: Services, make: Callable[..., Janitor]) -> None:
-    with services.database.begin() as session:
+def test_sessions_and_searches_that_are_over_are_dropped(backends: Backends, make: Callable[..., Janitor]) -> None:
+    with backends.database.begin() as session:
         user, at = factories.user(session), now(session)
         for ago in (timedelta(hours=1), timedelta(hours=25)):
-            sessions.start(session, user, sessions.limits(services.settings), at - ago)
+            sessions.start(session, user, sessions.limits(backends.settings), at - ago)
             searches.keep(session, user.id, "mustermann", at - ago)
     make().step()
-    assert (count(services, BrowserSession), count(services, Search)) == (1, 1)
+    assert (count(backends, BrowserSession), count(backends, Search)) == (1, 1)
 
 
 def test_a_storage_that_refuses_stops_nothing(
-    services: Services, make: Callable[..., Janitor], monkeypatch: pytest.MonkeyPatch, time_s: list[float]
+    backends: Backends, make: Callable[..., Janitor], monkeypatch: pytest.MonkeyPatch, time_s: list[float]
 ) -> None:
     def fail(*_: object) -> None:
         raise StorageUnavailable("The disk is gone.")
 
-    left = stored(services, CONTENT, age_s=2 * DAY_S)
+    left = stored(backends, CONTENT, age_s=2 * DAY_S)
     janitor = make()
     with monkeypatch.context() as patch:
-        patch.setattr(type(services.store), "delete", fail)
+        patch.setattr(type(backends.store), "delete", fail)
         whole_round(janitor, time_s)
-        assert services.store.exists(left)
+        assert backends.store.exists(left)
     time_s[0] += REFUSED_S
     janitor.step()
-    assert not services.store.exists(left)
+    assert not backends.store.exists(left)
 
 
 @pytest.mark.parametrize("left", [None, "2" * 32])
 def test_nothing_is_done_in_a_store_that_is_missing_or_not_ours(
-    services: Services, make: Callable[..., Janitor], time_s: list[float], left: str | None
+    backends: Backends, make: Callable[..., Janitor], time_s: list[float], left: str | None
 ) -> None:
-    path = services.settings.storage.blobs / marker.NAME
+    path = backends.settings.storage.blobs / marker.NAME
     ours = path.read_bytes()
-    orphan = stored(services, CONTENT, age_s=DAY_S + 60)
-    spool = services.store.spool(100)
+    orphan = stored(backends, CONTENT, age_s=DAY_S + 60)
+    spool = backends.store.spool(100)
     os.utime(spool.path, (time.time() - DAY_S - 60,) * 2)
     path.unlink() if left is None else path.write_bytes(marker.write(left))
     janitor = make(1)
     try:
         whole_round(janitor, time_s)
-        assert services.store.exists(orphan)
+        assert backends.store.exists(orphan)
         assert spool.path.exists()
-        with services.database.read() as session:
+        with backends.database.read() as session:
             assert session.scalars(select(BlobRemoval.sha256)).all() == []
     finally:
         path.write_bytes(ours)
     time_s[0] += REFUSED_S
     whole_round(janitor, time_s)
-    assert not services.store.exists(orphan)
+    assert not backends.store.exists(orphan)
     assert not spool.path.exists()
     spool.close()

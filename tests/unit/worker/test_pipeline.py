@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
 from core.settings import Settings
-from db import claims, previews
+from db import claims, leases, outcomes, previews
 from db.session import now
 from db.states import Priority
 from imaging import cam
@@ -33,7 +33,7 @@ from tests.testing.fakes import FAKE_SHA256, FakeEngine, Floats, fake_model
 from tests.testing.polling import wait_until
 from tests.testing.settings import change
 from tests.unit.worker.conftest import Submit, pngs, rows, states
-from web.services import Services
+from web.backends import Backends
 from worker import outage
 from worker.pipeline import Pipeline
 
@@ -41,17 +41,17 @@ Make = Callable[..., Pipeline]
 
 
 @pytest.fixture
-def make(services: Services, engine: FakeEngine, request: pytest.FixtureRequest) -> Make:
-    """`make(engine=, model=, settings=, store=)`: another worker on the same services."""
+def make(backends: Backends, engine: FakeEngine, request: pytest.FixtureRequest) -> Make:
+    """`make(engine=, model=, settings=, store=)`: another worker on the same backends."""
 
     def _make(
         name: str = "w2",
         engine: FakeEngine = engine,
         model: LoadedModel | None = None,
-        settings: Settings = services.settings,
+        settings: Settings = backends.settings,
         store: LocalBlobStore | None = None,
     ) -> Pipeline:
-        made = Pipeline(settings, services.database, store or services.store, lambda: model or fake_model(engine), name)
+        made = Pipeline(settings, backends.database, store or backends.store, lambda: model or fake_model(engine), name)
         request.addfinalizer(made.close)
         return made
 
@@ -59,65 +59,65 @@ def make(services: Services, engine: FakeEngine, request: pytest.FixtureRequest)
 
 
 def test_every_queued_image_is_screened_and_written_down(
-    services: Services, submit: Submit, pipeline: Pipeline
+    backends: Backends, submit: Submit, pipeline: Pipeline
 ) -> None:
     submit(*pngs(6))
     assert pipeline.drain() == 6
-    assert states(services) == ["done"] * 6
-    assert [len(row.predictions) for row in rows(services)] == [1] * 6
+    assert states(backends) == ["done"] * 6
+    assert [len(row.predictions) for row in rows(backends)] == [1] * 6
 
 
 def test_probability_decision_threshold_and_model_are_kept(
-    services: Services, submit: Submit, pipeline: Pipeline
+    backends: Backends, submit: Submit, pipeline: Pipeline
 ) -> None:
     submit(factories.png(brightness=0.3), factories.png(brightness=0.7))
     pipeline.drain()
-    healthy, ill = (row.predictions[0] for row in rows(services))
+    healthy, ill = (row.predictions[0] for row in rows(backends))
     assert (healthy.decision, ill.decision) == ("normal", "pneumonia")
     assert healthy.probability == pytest.approx(0.3, abs=0.02)
     assert ill.probability == pytest.approx(0.7, abs=0.02)
     assert (ill.threshold, ill.model_sha256) == (0.5, FAKE_SHA256)
 
 
-def test_domain_score_map_and_refusal_are_kept(services: Services, submit: Submit, make: Make) -> None:
+def test_ood_score_map_and_refusal_are_kept(backends: Backends, submit: Submit, make: Make) -> None:
     submit(factories.png(brightness=0.3), factories.png(brightness=0.95))
     make(model=fake_model(ood_limit=0.5)).drain()
-    known, odd = (row.predictions[0] for row in rows(services))
-    assert (known.decision, known.reason, known.domain_limit) == ("normal", None, 0.5)
-    assert (odd.decision, odd.domain_limit) == ("refused", 0.5)
+    known, odd = (row.predictions[0] for row in rows(backends))
+    assert (known.decision, known.reason, known.ood_limit) == ("normal", None, 0.5)
+    assert (odd.decision, odd.ood_limit) == ("refused", 0.5)
     assert odd.probability == pytest.approx(0.95, abs=0.03)
     assert "too unlike the frontal chest X-rays" in str(odd.reason)
     assert cam.unpack(known.cam or b"").mean() == pytest.approx(known.probability, abs=1e-3)
 
 
-def test_notes_box_and_a_picture_for_the_page_are_kept(services: Services, submit: Submit, pipeline: Pipeline) -> None:
+def test_notes_box_and_a_picture_for_the_page_are_kept(backends: Backends, submit: Submit, pipeline: Pipeline) -> None:
     film = factories.radiograph(size_px=(300, 240))
     plain, deep = io.BytesIO(), io.BytesIO()
     PIL.Image.fromarray(np.pad(film, 20, constant_values=255)).save(plain, "PNG")
     PIL.Image.fromarray(film.astype(np.uint16) * 16).save(deep, "PNG")
     submit(plain.getvalue(), deep.getvalue(), *pngs(1))
     pipeline.drain()
-    bordered, sixteen, small = rows(services)
+    bordered, sixteen, small = rows(backends)
     assert bordered.predictions[0].box == [340, 280, 20, 20, 320, 260]
     assert [row.predictions[0].notes for row in (bordered, sixteen)] == [None, None]
     assert "The picture is small (24 × 20 px)" in (small.predictions[0].notes or "")
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert not previews.has(session, bordered.sha256)  # a browser shows it as it is
         jpeg = previews.picture(session, sixteen.sha256)
     assert np.asarray(PIL.Image.open(io.BytesIO(jpeg or b""))).mean() > 40
 
 
-def test_a_model_without_statistics_refuses_nothing(services: Services, submit: Submit, make: Make) -> None:
+def test_a_model_without_statistics_refuses_nothing(backends: Backends, submit: Submit, make: Make) -> None:
     submit(factories.png(brightness=0.95))
     make(model=fake_model(ood_limit=None)).drain()
-    found = rows(services)[0].predictions[0]
-    assert (found.decision, found.domain_score, found.domain_limit) == ("pneumonia", None, None)
+    prediction = rows(backends)[0].predictions[0]
+    assert (prediction.decision, prediction.ood_score, prediction.ood_limit) == ("pneumonia", None, None)
 
 
-def test_an_image_at_the_threshold_is_pneumonia(services: Services, submit: Submit, make: Make) -> None:
+def test_an_image_at_the_threshold_is_pneumonia(backends: Backends, submit: Submit, make: Make) -> None:
     submit(*pngs(1))
     make(model=fake_model(threshold=0.0)).drain()
-    assert rows(services)[0].predictions[0].decision == "pneumonia"
+    assert rows(backends)[0].predictions[0].decision == "pneumonia"
 
 
 def test_many_single_doorbells_make_few_batches(submit: Submit, pipeline: Pipeline, engine: FakeEngine) -> None:
@@ -171,7 +171,7 @@ def test_interactive_images_do_not_preempt_one_another(submit: Submit, make: Mak
     assert engine.order == [[0.3] * 4, [0.3] * 4, [0.6] * 2]
 
 
-def test_a_worker_that_is_stopping_lets_nothing_preempt(submit: Submit, make: Make, services: Services) -> None:
+def test_a_worker_that_is_stopping_lets_nothing_preempt(submit: Submit, make: Make, backends: Backends) -> None:
     submit(*pngs(8, brightness=0.3))
 
     def arrive() -> None:
@@ -182,37 +182,37 @@ def test_a_worker_that_is_stopping_lets_nothing_preempt(submit: Submit, make: Ma
     worker = make(engine=engine)
     worker.drain()
     assert engine.order == [[0.3] * 4, [0.3] * 4]
-    assert states(services)[-1] == "queued"
+    assert states(backends)[-1] == "queued"
 
 
-def test_a_suspect_is_tried_with_nothing_else_under_way(services: Services, submit: Submit, make: Make) -> None:
+def test_a_suspect_is_tried_with_nothing_else_under_way(backends: Backends, submit: Submit, make: Make) -> None:
     submit(*pngs(3, brightness=0.6))
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         claims.claim(session, worker="killed", limit=3, lease_s=0.001, now=now(session) - timedelta(seconds=1))
-        claims.requeue_expired(session, max_attempts=3, now=now(session))
+        leases.requeue_expired(session, max_attempts=3, now=now(session))
     submit(*pngs(6, brightness=0.3))
     running: list[int] = []
 
     class Noting(FakeEngine):
         def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
-            running.append(states(services).count("running"))
+            running.append(states(backends).count("running"))
             return super().forward(pixels)
 
     noting = Noting()
     make(engine=noting).drain()
     assert noting.batch_sizes == [1, 1, 1, 4, 2]
     assert running[:3] == [1, 1, 1]
-    assert states(services) == ["done"] * 9
+    assert states(backends) == ["done"] * 9
 
 
 def test_urgent_images_do_not_share_a_pass_with_bulk_ones(
-    services: Services, submit: Submit, pipeline: Pipeline, engine: FakeEngine
+    backends: Backends, submit: Submit, pipeline: Pipeline, engine: FakeEngine
 ) -> None:
     submit(*pngs(5))
     submit(*pngs(1, first_seed=9), priority=Priority.INTERACTIVE)
     pipeline.drain()
     assert engine.batch_sizes == [1, 3, 2]
-    assert states(services) == ["done"] * 6
+    assert states(backends) == ["done"] * 6
 
 
 def test_an_empty_queue_is_no_work(pipeline: Pipeline, engine: FakeEngine) -> None:
@@ -220,7 +220,7 @@ def test_an_empty_queue_is_no_work(pipeline: Pipeline, engine: FakeEngine) -> No
     assert engine.batch_sizes == []
 
 
-def test_the_model_is_loaded_once_and_in_the_thread_that_uses_it(services: Services, submit: Submit) -> None:
+def test_the_model_is_loaded_once_and_in_the_thread_that_uses_it(backends: Backends, submit: Submit) -> None:
     loaded_in: list[int] = []
     used_in: list[int] = []
 
@@ -233,7 +233,7 @@ def test_the_model_is_loaded_once_and_in_the_thread_that_uses_it(services: Servi
         loaded_in.append(threading.get_ident())
         return fake_model(Noting())
 
-    pipeline = Pipeline(services.settings, services.database, services.store, load, "w")
+    pipeline = Pipeline(backends.settings, backends.database, backends.store, load, "w")
     submit(*pngs(9))
     for _ in range(2):  # whichever thread drains
         thread = threading.Thread(target=pipeline.drain)
@@ -252,25 +252,25 @@ def test_batches_and_images_are_counted(submit: Submit, pipeline: Pipeline) -> N
     assert (pipeline.batches, pipeline.images) == (2, 5)
 
 
-def test_a_corrupt_file_fails_alone_and_at_once(services: Services, submit: Submit, pipeline: Pipeline) -> None:
+def test_a_corrupt_file_fails_alone_and_at_once(backends: Backends, submit: Submit, pipeline: Pipeline) -> None:
     good = pngs(2)
     submit(good[0], good[1][:200], good[0])
     pipeline.drain()
-    _, bad, _ = rows(services)
-    assert states(services) == ["done", "failed", "done"]
+    _, bad, _ = rows(backends)
+    assert states(backends) == ["done", "failed", "done"]
     assert (bad.error_code, bad.attempt) == ("corrupt_image", 1)
     assert bad.predictions == []
 
 
 def test_a_missing_blob_is_tried_again_and_then_fails_with_its_reason(
-    services: Services, submit: Submit, pipeline: Pipeline
+    backends: Backends, submit: Submit, pipeline: Pipeline
 ) -> None:
     submit(*pngs(1))
-    services.store.delete(rows(services)[0].sha256)
-    tries = [pipeline.drain() for _ in range(services.settings.worker.max_attempts + 1)]
+    backends.store.delete(rows(backends)[0].sha256)
+    tries = [pipeline.drain() for _ in range(backends.settings.worker.max_attempts + 1)]
     assert tries == [1, 1, 1, 0]
-    (row,) = rows(services)
-    assert (row.state, row.error_code, row.attempt) == ("failed", "blob_missing", services.settings.worker.max_attempts)
+    (row,) = rows(backends)
+    assert (row.state, row.error_code, row.attempt) == ("failed", "blob_missing", backends.settings.worker.max_attempts)
 
 
 class Flaky(LocalBlobStore):
@@ -296,39 +296,39 @@ class Unreadable(io.BytesIO):
 
 @pytest.mark.parametrize("how", ["opening", "reading"])
 def test_a_store_that_comes_back_costs_neither_an_attempt_nor_an_image(
-    services: Services, submit: Submit, make: Make, monkeypatch: pytest.MonkeyPatch, how: str
+    backends: Backends, submit: Submit, make: Make, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr(outage, "PAUSE_S", 0.01)
     submit(*pngs(12))
-    pipeline = make(store=Flaky(services.settings.storage.blobs, how, 9 * services.settings.worker.batch_size))
+    pipeline = make(store=Flaky(backends.settings.storage.blobs, how, 9 * backends.settings.worker.batch_size))
     while pipeline.drain():
         pass
-    assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
+    assert {(row.state, row.attempt, row.error_code) for row in rows(backends)} == {("done", 1, None)}
 
 
 def test_one_unreadable_image_among_readable_ones_fails_alone(
-    services: Services, submit: Submit, make: Make, monkeypatch: pytest.MonkeyPatch
+    backends: Backends, submit: Submit, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outage, "PATIENCE_S", 0.0)
     monkeypatch.setattr(outage, "PAUSE_S", 0.01)
     bad, *_ = submit(*pngs(4))
-    unreadable = rows(services)[0].sha256
+    unreadable = rows(backends)[0].sha256
 
     class BadSector(LocalBlobStore):
         def open(self, sha256: str) -> BinaryIO:
             return Unreadable() if sha256 == unreadable else super().open(sha256)
 
-    pipeline = make(store=BadSector(services.settings.storage.blobs))
+    pipeline = make(store=BadSector(backends.settings.storage.blobs))
     while pipeline.drain():
         pass
-    (row, *rest) = rows(services)
+    (row, *rest) = rows(backends)
     assert (row.id, row.state, row.error_code) == (bad, "failed", "storage_unavailable")
     assert row.error_message == "Could not read the image storage: Input/output error."
     assert {other.state for other in rest} == {"done"}
 
 
 def test_a_network_that_always_crashes_fails_its_images_in_the_end(
-    services: Services, submit: Submit, make: Make
+    backends: Backends, submit: Submit, make: Make
 ) -> None:
     class Crashing(FakeEngine):
         def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
@@ -337,16 +337,16 @@ def test_a_network_that_always_crashes_fails_its_images_in_the_end(
     submit(*pngs(2))
     pipeline = make(engine=Crashing())
     assert [pipeline.drain() for _ in range(4)] == [2, 2, 2, 0]
-    assert {(row.state, row.error_code, row.attempt) for row in rows(services)} == {("failed", "worker_error", 3)}
+    assert {(row.state, row.error_code, row.attempt) for row in rows(backends)} == {("failed", "worker_error", 3)}
 
 
-def test_too_many_pixels_are_refused_by_the_worker_too(services: Services, submit: Submit, make: Make) -> None:
+def test_too_many_pixels_are_refused_by_the_worker_too(backends: Backends, submit: Submit, make: Make) -> None:
     submit(factories.png(size_px=(40, 30)))
-    make(settings=change(services.settings, max_pixels=1000)).drain()
-    assert rows(services)[0].error_code == "too_many_pixels"
+    make(settings=change(backends.settings, max_pixels=1000)).drain()
+    assert rows(backends)[0].error_code == "too_many_pixels"
 
 
-def test_two_workers_screen_each_image_once(services: Services, submit: Submit, pipeline: Pipeline, make: Make) -> None:
+def test_two_workers_screen_each_image_once(backends: Backends, submit: Submit, pipeline: Pipeline, make: Make) -> None:
     submit(*pngs(30))
     other = make()
     thread = threading.Thread(target=other.drain)
@@ -354,53 +354,53 @@ def test_two_workers_screen_each_image_once(services: Services, submit: Submit, 
     pipeline.drain()
     thread.join()
     assert pipeline.images + other.images == 30
-    assert [len(row.predictions) for row in rows(services)] == [1] * 30
+    assert [len(row.predictions) for row in rows(backends)] == [1] * 30
 
 
-def test_stop_finishes_what_is_claimed_and_claims_no_more(services: Services, submit: Submit, make: Make) -> None:
+def test_stop_finishes_what_is_claimed_and_claims_no_more(backends: Backends, submit: Submit, make: Make) -> None:
     gate = threading.Event()
     pipeline = make(engine=FakeEngine(gate=gate))
     submit(*pngs(20))
     thread = threading.Thread(target=pipeline.drain)
     thread.start()
-    wait_until(lambda: states(services).count("running") == 8)  # one batch in the network, one decoding
+    wait_until(lambda: states(backends).count("running") == 8)  # one batch in the network, one decoding
     pipeline.stop()
     gate.set()
     thread.join()
-    assert states(services) == ["done"] * 8 + ["queued"] * 12
+    assert states(backends) == ["done"] * 8 + ["queued"] * 12
 
 
-def test_a_stopped_worker_answers_no_doorbell(services: Services, submit: Submit, pipeline: Pipeline) -> None:
+def test_a_stopped_worker_answers_no_doorbell(backends: Backends, submit: Submit, pipeline: Pipeline) -> None:
     submit(*pngs(1))
     pipeline.stop()
     assert pipeline.drain() == 0
-    assert states(services) == ["queued"]
+    assert states(backends) == ["queued"]
 
 
-def test_close_hands_back_what_is_still_leased_untried(services: Services, submit: Submit, make: Make) -> None:
+def test_close_hands_back_what_is_still_leased_untried(backends: Backends, submit: Submit, make: Make) -> None:
     submit(*pngs(2))
     pipeline = make(name="leaving")
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         claims.claim(session, worker="leaving", limit=1, lease_s=60, now=now(session))
     pipeline.close()
-    assert states(services) == ["queued", "queued"]
-    assert [row.attempt for row in rows(services)] == [0, 0]
+    assert states(backends) == ["queued", "queued"]
+    assert [row.attempt for row in rows(backends)] == [0, 0]
 
 
-def test_a_result_that_comes_after_its_lease_is_dropped(services: Services, submit: Submit, make: Make) -> None:
+def test_a_result_that_comes_after_its_lease_is_dropped(backends: Backends, submit: Submit, make: Make) -> None:
     gate = threading.Event()
     slow = make(engine=FakeEngine(gate=gate))
     submit(*pngs(1))
     thread = threading.Thread(target=slow.drain)
     thread.start()
-    wait_until(lambda: states(services) == ["running"])
-    with services.database.begin() as session:
+    wait_until(lambda: states(backends) == ["running"])
+    with backends.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
-        claims.requeue_expired(session, max_attempts=3, now=now(session))
+        leases.requeue_expired(session, max_attempts=3, now=now(session))
     make("w3").drain()
     gate.set()
     thread.join()
-    (row,) = rows(services)
+    (row,) = rows(backends)
     assert (row.state, row.worker, len(row.predictions)) == ("done", "w3", 1)
 
 
@@ -409,25 +409,25 @@ def broken(session: Session) -> None:
 
 
 def test_images_lost_track_of_in_a_database_outage_are_not_leased_for_ever(
-    services: Services, submit: Submit, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    backends: Backends, submit: Submit, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit(*pngs(1))
     with monkeypatch.context() as outage:
-        outage.setattr(claims, "finish", lambda session, *_, **__: broken(session))
+        outage.setattr(outcomes, "finish", lambda session, *_, **__: broken(session))
         with pytest.raises(OperationalError):
             pipeline.drain()
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         session.connection().exec_driver_sql("UPDATE images SET lease_expires_at = '2000-01-01'")
     pipeline.renew_leases()
-    with services.database.begin() as session:
-        requeued, failed = claims.requeue_expired(session, max_attempts=3, now=now(session))
+    with backends.database.begin() as session:
+        requeued, failed = leases.requeue_expired(session, max_attempts=3, now=now(session))
     assert (len(requeued), failed) == (1, [])
     assert pipeline.drain() == 1
-    assert states(services) == ["done"]
+    assert states(backends) == ["done"]
 
 
 def test_a_failing_image_is_logged_by_id_and_never_by_name(
-    services: Services, submit: Submit, pipeline: Pipeline
+    backends: Backends, submit: Submit, pipeline: Pipeline
 ) -> None:
     (image_id,) = submit(b"\x89PNG\r\n\x1a\n damaged")
     with structlog.testing.capture_logs() as events:
@@ -436,25 +436,25 @@ def test_a_failing_image_is_logged_by_id_and_never_by_name(
     assert "patient-0" not in str(events)
 
 
-def test_without_a_setting_the_engine_says_how_many(services: Services, submit: Submit, make: Make) -> None:
+def test_without_a_setting_the_engine_says_how_many(backends: Backends, submit: Submit, make: Make) -> None:
     engine = FakeEngine()
-    free = make(engine=engine, settings=change(services.settings, batch_size=0))
+    free = make(engine=engine, settings=change(backends.settings, batch_size=0))
     submit(*pngs(7))
     free.drain()
     assert engine.batch_sizes == [3, 3, 1]
 
 
-def test_settings_of_one_worker_do_not_reach_another(services: Services, submit: Submit, make: Make) -> None:
+def test_settings_of_one_worker_do_not_reach_another(backends: Backends, submit: Submit, make: Make) -> None:
     engine = FakeEngine()
-    small = make(engine=engine, settings=change(services.settings, batch_size=2))
+    small = make(engine=engine, settings=change(backends.settings, batch_size=2))
     submit(*pngs(5))
     small.drain()
     assert engine.batch_sizes == [2, 2, 1]
-    assert services.settings.worker.batch_size == 4
+    assert backends.settings.worker.batch_size == 4
 
 
 def test_a_crash_is_logged_with_the_image_that_it_hit(
-    services: Services, submit: Submit, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    backends: Backends, submit: Submit, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError
@@ -464,6 +464,6 @@ def test_a_crash_is_logged_with_the_image_that_it_hit(
     with structlog.testing.capture_logs() as events:
         pipeline.drain()
     failures = [event for event in events if event["event"] == "image_failed"]
-    assert [event["image_id"] for event in failures] == [row.id for row in rows(services)]
+    assert [event["image_id"] for event in failures] == [row.id for row in rows(backends)]
     assert all(isinstance(event["exc_info"], ZeroDivisionError) for event in failures)
-    assert [event["image_ids"] for event in events if event["event"] == "batch"] == [[row.id for row in rows(services)]]
+    assert [event["image_ids"] for event in events if event["event"] == "batch"] == [[row.id for row in rows(backends)]]

@@ -17,7 +17,7 @@ from model.output import NetworkOutput
 from tests.testing.fakes import FakeEngine, Floats, fake_model
 from tests.testing.polling import wait_until
 from tests.unit.worker.conftest import Submit, pngs, rows, states
-from web.services import Services
+from web.backends import Backends
 from worker.pipeline import Pipeline
 from worker.screener import Screener
 
@@ -43,25 +43,25 @@ def start(pipeline: Pipeline) -> Iterator[Start]:
         yield _start
 
 
-def test_what_was_queued_before_it_started_is_screened(services: Services, submit: Submit, start: Start) -> None:
+def test_what_was_queued_before_it_started_is_screened(backends: Backends, submit: Submit, start: Start) -> None:
     submit(*pngs(3))
     start(NEVER_S)
-    wait_until(lambda: states(services) == ["done"] * 3)
+    wait_until(lambda: states(backends) == ["done"] * 3)
 
 
-def test_an_image_without_a_message_is_found(services: Services, submit: Submit, start: Start) -> None:
+def test_an_image_without_a_message_is_found(backends: Backends, submit: Submit, start: Start) -> None:
     start(SOON_S)
     for _ in range(2):
         submit(*pngs(1))
-        wait_until(lambda: set(states(services)) == {"done"})
+        wait_until(lambda: set(states(backends)) == {"done"})
 
 
-def test_whoever_asks_returns_when_all_is_screened(services: Services, submit: Submit, start: Start) -> None:
+def test_whoever_asks_returns_when_all_is_screened(backends: Backends, submit: Submit, start: Start) -> None:
     screener = start(NEVER_S)
     screener.drain()
     submit(*pngs(3))
     screener.drain()
-    assert states(services) == ["done"] * 3
+    assert states(backends) == ["done"] * 3
 
 
 class Counting(Pipeline):
@@ -85,8 +85,8 @@ class Counting(Pipeline):
 
 
 @pytest.fixture
-def counting(services: Services, engine: FakeEngine) -> Iterator[Counting]:
-    pipeline = Counting(services.settings, services.database, services.store, lambda: fake_model(engine), "counting")
+def counting(backends: Backends, engine: FakeEngine) -> Iterator[Counting]:
+    pipeline = Counting(backends.settings, backends.database, backends.store, lambda: fake_model(engine), "counting")
     yield pipeline
     pipeline.close()
 
@@ -119,12 +119,12 @@ def test_an_idle_worker_looks_and_does_not_claim(counting: Counting, start: Star
 
 @pytest.mark.parametrize("error", [OperationalError("SELECT", {}, Exception("gone")), RuntimeError("nobody expected")])
 def test_after_an_error_it_goes_on(
-    services: Services, counting: Counting, submit: Submit, start: Start, error: Exception
+    backends: Backends, counting: Counting, submit: Submit, start: Start, error: Exception
 ) -> None:
     counting.errors = [error]
     submit(*pngs(1))
     start(SOON_S, counting)
-    wait_until(lambda: states(services) == ["done"])
+    wait_until(lambda: states(backends) == ["done"])
 
 
 def test_stop_lets_go_whoever_asks(pipeline: Pipeline, start: Start) -> None:
@@ -153,7 +153,7 @@ class Ended(BaseException):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # that of the end, above
 def test_a_lost_device_ends_the_process_and_no_image_is_blamed(
-    services: Services, submit: Submit, monkeypatch: pytest.MonkeyPatch, start: Start
+    backends: Backends, submit: Submit, monkeypatch: pytest.MonkeyPatch, start: Start
 ) -> None:
     statuses: list[int] = []
 
@@ -164,8 +164,8 @@ def test_a_lost_device_ends_the_process_and_no_image_is_blamed(
     monkeypatch.setattr("worker.screener.os._exit", end)
     submit(*pngs(6))
     start(
-        NEVER_S, Pipeline(services.settings, services.database, services.store, lambda: fake_model(LostEngine()), "w2")
+        NEVER_S, Pipeline(backends.settings, backends.database, backends.store, lambda: fake_model(LostEngine()), "w2")
     )
     wait_until(lambda: statuses == [1])
-    assert {row.state for row in rows(services)} <= {"running", "queued"}
-    assert {row.error_code for row in rows(services)} == {None}
+    assert {row.state for row in rows(backends)} <= {"running", "queued"}
+    assert {row.error_code for row in rows(backends)} == {None}

@@ -11,7 +11,7 @@ import time
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tests.conftest import REPOSITORY
+from tests.testing.paths import REPOSITORY
 from worker.shutdown import Shutdown
 
 

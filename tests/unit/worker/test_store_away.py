@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,36 +15,12 @@ from storage import marker
 from storage.local import LocalBlobStore
 from tests.testing.fakes import FakeEngine, Floats, fake_model
 from tests.testing.polling import wait_until
-from tests.unit.worker.conftest import Submit, pngs, rows, states
-from web.services import Services
-from worker import outage
+from tests.unit.worker.conftest import Away, Submit, pngs, rows, states
+from web.backends import Backends
 from worker.outage import INCOMPLETE
 from worker.pipeline import Pipeline
 
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outage, "PAUSE_S", 0.01)
-    monkeypatch.setattr(outage, "CHECKED_EVERY_S", 0.0)
-
-
-@pytest.fixture
-def away(services: Services) -> Any:
-    """`with away() as elsewhere:` the folder is not mounted: its mount point is empty, its files are elsewhere."""
-    root = services.settings.storage.blobs
-    aside = root.with_name("mounted elsewhere")
-
-    @contextmanager
-    def unmounted() -> Iterator[Path]:
-        root.rename(aside)
-        root.mkdir()
-        try:
-            yield aside
-        finally:
-            root.rmdir()  # fails if anything was written there
-            aside.rename(root)
-
-    return unmounted
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @contextmanager
@@ -61,44 +35,44 @@ def draining(pipeline: Pipeline) -> Iterator[threading.Thread]:
 
 
 def test_while_the_folder_is_not_mounted_nothing_is_claimed_and_then_all_is_screened(
-    services: Services, submit: Submit, pipeline: Pipeline, away: Any
+    backends: Backends, submit: Submit, pipeline: Pipeline, away: Away
 ) -> None:
     submit(*pngs(6))
     with away():
         with draining(pipeline):
             wait_until(lambda: pipeline.paused_reason, timeout_s=60)
         assert "is missing" in str(pipeline.paused_reason)
-        assert {(row.state, row.attempt) for row in rows(services)} == {("queued", 0)}
+        assert {(row.state, row.attempt) for row in rows(backends)} == {("queued", 0)}
 
 
-def test_it_goes_on_when_the_folder_is_back(services: Services, submit: Submit, pipeline: Pipeline, away: Any) -> None:
+def test_it_goes_on_when_the_folder_is_back(backends: Backends, submit: Submit, pipeline: Pipeline, away: Away) -> None:
     submit(*pngs(6))
     with away():
         thread = threading.Thread(target=pipeline.drain, daemon=True)
         thread.start()
         wait_until(lambda: pipeline.paused_reason, timeout_s=60)
     thread.join(timeout=60)
-    assert states(services) == ["done"] * 6
+    assert states(backends) == ["done"] * 6
     assert pipeline.paused_reason is None
 
 
 def test_nothing_is_claimed_while_another_store_is_in_its_place(
-    services: Services, submit: Submit, pipeline: Pipeline
+    backends: Backends, submit: Submit, pipeline: Pipeline
 ) -> None:
     submit(*pngs(2))
-    before = (services.settings.storage.blobs / marker.NAME).read_bytes()
-    services.store.make("2" * 32)
+    before = (backends.settings.storage.blobs / marker.NAME).read_bytes()
+    backends.store.make("2" * 32)
     try:
         with draining(pipeline):
             wait_until(lambda: pipeline.paused_reason, timeout_s=60)
         assert "another one" in str(pipeline.paused_reason)
-        assert states(services) == ["queued"] * 2
+        assert states(backends) == ["queued"] * 2
     finally:
-        (services.settings.storage.blobs / marker.NAME).write_bytes(before)
+        (backends.settings.storage.blobs / marker.NAME).write_bytes(before)
 
 
 def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
-    services: Services, submit: Submit, away: Any, request: pytest.FixtureRequest
+    backends: Backends, submit: Submit, away: Away, request: pytest.FixtureRequest
 ) -> None:
     class Unmounting(FakeEngine):
         """Once, the folder is away from the first forward pass until the worker has noticed."""
@@ -115,7 +89,7 @@ def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
             return super().forward(pixels)
 
     engine = Unmounting()
-    pipeline = Pipeline(services.settings, services.database, services.store, lambda: fake_model(engine), "w2")
+    pipeline = Pipeline(backends.settings, backends.database, backends.store, lambda: fake_model(engine), "w2")
     request.addfinalizer(pipeline.close)
     submit(*pngs(20))
     thread = threading.Thread(target=pipeline.drain, daemon=True)
@@ -125,26 +99,26 @@ def test_a_folder_that_vanishes_in_the_middle_costs_no_attempt(
         engine.unmounted.set()
         wait_until(lambda: pipeline.paused_reason, timeout_s=60)
     thread.join(timeout=60)
-    assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
+    assert {(row.state, row.attempt, row.error_code) for row in rows(backends)} == {("done", 1, None)}
 
 
 def test_files_that_are_missing_in_numbers_fail_no_image(
-    services: Services, submit: Submit, pipeline: Pipeline, away: Any
+    backends: Backends, submit: Submit, pipeline: Pipeline, away: Away
 ) -> None:
     contents = pngs(8)
     submit(*contents)
-    for row in rows(services):
-        services.store.delete(row.sha256)
+    for row in rows(backends):
+        backends.store.delete(row.sha256)
     thread = threading.Thread(target=pipeline.drain, daemon=True)
     thread.start()
     wait_until(lambda: pipeline.paused_reason, timeout_s=60)
     assert pipeline.paused_reason == INCOMPLETE
-    wait_until(lambda: states(services) == ["queued"] * 8, timeout_s=60)
+    wait_until(lambda: states(backends) == ["queued"] * 8, timeout_s=60)
     with away() as elsewhere:  # so that all are back at the same moment
         for content in contents:
             put_back(LocalBlobStore(elsewhere), content)
     thread.join(timeout=60)
-    assert {(row.state, row.attempt, row.error_code) for row in rows(services)} == {("done", 1, None)}
+    assert {(row.state, row.attempt, row.error_code) for row in rows(backends)} == {("done", 1, None)}
 
 
 def put_back(store: LocalBlobStore, content: bytes) -> None:

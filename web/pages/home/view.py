@@ -1,4 +1,4 @@
-"""The start: send images, see what the service is doing. The form works without scripts; upload.js only betters it."""
+"""The start: send images, see what the service is doing. The form works without scripts; upload.js adds progress."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from core.plural import counted
-from db import queries
+from db.listing import jobs as job_list
+from db.progress import progress_of
 from db.states import Priority
 from services.files import Rejected
 from web.auth import caller, user
 from web.dependencies import dependencies
-from web.health.findings import Severity, pace
+from web.health.codes import Severity
+from web.health.findings import pace
 from web.health.service_health import Report
 from web.intake.upload_request import incoming
 from web.pages.base import blueprint
@@ -24,7 +26,7 @@ RECENT_JOBS = 8
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What to expect of the service now, in one word and one sentence; `kind` picks the badge."""
+    """One thing about the state of the service, in a word and a sentence. `kind` chooses the badge."""
 
     kind: str
     word: str
@@ -33,7 +35,7 @@ class Line:
 
 
 def service_lines(report: Report) -> list[Line]:
-    """The state of the service for somebody who wants a result: what is wrong, or that it works."""
+    """The state of the service for somebody who wants a result: that it works, and what is wrong."""
     lines = [
         Line("failed", "Problem", finding.what, finding.code)
         if finding.severity is Severity.ERROR
@@ -50,8 +52,8 @@ def service_lines(report: Report) -> list[Line]:
 def home() -> str:
     deps = dependencies()
     with deps.database.read() as session:
-        found = queries.jobs(session, limit=RECENT_JOBS).items
-        jobs = [(job, queries.progress(session, job)) for job in found]
+        recent = job_list.page(session, limit=RECENT_JOBS).items
+        jobs = [(job, progress_of(session, job)) for job in recent]
     return render_template(
         "home/view.html",
         service=service_lines(deps.health.report()),
@@ -62,7 +64,7 @@ def home() -> str:
 
 @blueprint.post("/")
 def upload() -> ResponseReturnValue:
-    """The form without scripts: the files of one request make one job."""
+    """Receive the form that a browser without scripts sends: its files become one job."""
     files = [file for file in request.files.getlist("files") if file.filename]
     if not files:
         abort(400, "No file was chosen. Go back, choose at least one JPEG or PNG image, and send again.")
@@ -80,7 +82,7 @@ def upload() -> ResponseReturnValue:
 
 
 def _job_name(files: list[FileStorage]) -> str:
-    """The user's own words, else a count: a file name may name a patient."""
+    """The name that the user typed, or the number of images. Not a file name: that may name a patient."""
     return request.form.get("name", "").strip() or counted(len(files), "image")
 
 

@@ -1,4 +1,4 @@
-"""A prediction in words: what was decided, how near the line it was, and what the number is worth. No Flask here."""
+"""A prediction in words: the decision, how near the cut-off it was, and what the probability means. No Flask here."""
 
 from __future__ import annotations
 
@@ -54,45 +54,45 @@ class Absence:
     advice: str = ""
 
 
-def describe(found: Prediction) -> PredictionView:
-    threshold_percent = round(100 * found.threshold, 2)
-    anchor = "start" if found.threshold < 0.3 else "end" if found.threshold > 0.7 else "middle"
+def describe(prediction: Prediction) -> PredictionView:
+    threshold_percent = round(100 * prediction.threshold, 2)
+    anchor = "start" if prediction.threshold < 0.3 else "end" if prediction.threshold > 0.7 else "middle"
     return PredictionView(
-        title=DECISION_WORDS[found.decision],
-        sentence=_sentence(found),
-        meaning=_meaning(found.probability, found.model.card),
-        limits=[str(limit) for limit in found.model.card.get("limits", ())],
-        refused=found.decision is Decision.REFUSED,
-        ood_words=_ood_words(found),
-        gauge_words=f"Probability {percent(found.probability)}, cut-off {percent(found.threshold)}",
-        probability_percent=round(100 * found.probability, 2),
+        title=DECISION_WORDS[prediction.decision],
+        sentence=_sentence(prediction),
+        meaning=_meaning(prediction.probability, prediction.model.card),
+        limits=[str(limit) for limit in prediction.model.card.get("limits", ())],
+        refused=prediction.decision is Decision.REFUSED,
+        ood_words=_ood_words(prediction),
+        gauge_words=f"Probability {percent(prediction.probability)}, cut-off {percent(prediction.threshold)}",
+        probability_percent=round(100 * prediction.probability, 2),
         threshold_percent=threshold_percent,
         label_percent=threshold_percent,
         label_anchor=anchor,
     )
 
 
-def _sentence(found: Prediction) -> str:
-    if found.decision is Decision.REFUSED:
-        return found.reason or "The model doesn't judge this image: it is unlike the X-rays it was made for."
-    if abs(found.probability - found.threshold) < CLOSE_CALL:
-        side = "at or just above" if found.decision is Decision.PNEUMONIA else "just below"
+def _sentence(prediction: Prediction) -> str:
+    if prediction.decision is Decision.REFUSED:
+        return prediction.reason or "The model doesn't judge this image: it is unlike the X-rays it was made for."
+    if abs(prediction.probability - prediction.threshold) < CLOSE_CALL:
+        side = "at or just above" if prediction.decision is Decision.PNEUMONIA else "just below"
         return f"A close call: {side} the model's cut-off. Treat it as undecided."
-    if found.decision is Decision.PNEUMONIA:
+    if prediction.decision is Decision.PNEUMONIA:
         return "Above the model's cut-off: read this one early."
     return "Below the model's cut-off. This says nothing about other findings."
 
 
-def _ood_words(found: Prediction) -> str:
-    """How far the image is from what the model knows; of older models, that they cannot tell."""
-    if found.domain_score is None or found.domain_limit is None:
+def _ood_words(prediction: Prediction) -> str:
+    """How unlike the training images the image is; some older models cannot tell."""
+    if prediction.ood_score is None or prediction.ood_limit is None:
         return "This model can't tell"
-    side = "Unlike" if found.domain_score > found.domain_limit else "Like"
-    return f"{side} the training images (score {found.domain_score:.2f}, limit {found.domain_limit:.2f})"
+    side = "Unlike" if prediction.ood_score > prediction.ood_limit else "Like"
+    return f"{side} the training images (score {prediction.ood_score:.2f}, limit {prediction.ood_limit:.2f})"
 
 
 def _meaning(probability: float, card: dict[str, Any]) -> str:
-    """What the number is worth, as far as the model's card tells."""
+    """What the probability means, as far as the model's card says."""
     prior = card.get("calibration", {}).get("prior")
     if prior is None:
         return "The model's own estimate, fitted to the images it was trained on. Among other patients it may be off."
@@ -103,17 +103,17 @@ def _meaning(probability: float, card: dict[str, Any]) -> str:
     )
 
 
-def absence(found: Image, *, someone_works: bool) -> Absence:
-    """For an image without prediction; harmless for one with."""
-    if found.state is ImageState.FAILED:
+def absence(image: Image, *, someone_works: bool) -> Absence:
+    """Why an image has no prediction. Not used for one that has a prediction."""
+    if image.state is ImageState.FAILED:
         return Absence(
             "Not screened: it failed",
-            found.error_message or "No reason was recorded.",
-            ADVICE.get(found.error_code or "", UNKNOWN_ADVICE),
+            image.error_message or "No reason was recorded.",
+            ADVICE.get(image.error_code or "", UNKNOWN_ADVICE),
         )
-    if found.state is ImageState.CANCELLED:
+    if image.state is ImageState.CANCELLED:
         return Absence("Not screened: cancelled", "Its job was cancelled before its turn.", "To screen it, retry it.")
-    if found.state is ImageState.RUNNING:
+    if image.state is ImageState.RUNNING:
         return Absence("Being screened", "The result appears here by itself.")
     if not someone_works:
         return Absence("Waiting for a worker", "No worker is running. The image is kept and screened when one starts.")

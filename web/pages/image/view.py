@@ -1,4 +1,4 @@
-"""One image: the X-ray, what the model said of it and what that is worth or why it said nothing, and reviews."""
+"""The page of one image: the X-ray, its prediction or why there is none, and reviews."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from core.errors import beyond_retry
-from db import previews, queries, workers
+from db import previews, workers
 from db.audit import Kind
+from db.listing import images
 from db.listing.filters import Filters
 from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
 from db.tables import Image
 from services import reviews
 from services.jobs import MAX_ID, get_image
-from web import kept, permissions
+from web import permissions, unsent_forms
 from web.auth import caller, user
 from web.dependencies import dependencies
 from web.pages.base import API_ROOT, blueprint
-from web.pages.image.film import film
 from web.pages.image.map_view import describe_map
 from web.pages.image.prediction_view import absence, describe
+from web.pages.image.xray import xray_of
 from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
 from web.permissions import Permission
 
@@ -34,7 +35,7 @@ def review(image_id: int) -> ResponseReturnValue:
         abort(400, "Choose whether you agree, disagree or are unsure, and save again.")
     reviews.review(dependencies().database, caller(), image_id, opinion, request.form.get("note", ""))
     page = url_for("pages.image", image_id=image_id)
-    kept.drop(page)
+    unsent_forms.forget(page)
     flash("Your review is saved.", "good")
     return redirect(page, 303)
 
@@ -43,39 +44,39 @@ def review(image_id: int) -> ResponseReturnValue:
 def image(image_id: int) -> str:
     deps = dependencies()
     with deps.database.read() as session:
-        found = get_image(session, image_id)
-        previous_id = _neighbour(session, found, before=True)
-        next_id = _neighbour(session, found, before=False)
+        row = get_image(session, image_id)
+        previous_id = _neighbour(session, row, before=True)
+        next_id = _neighbour(session, row, before=False)
         someone_works = bool(workers.alive(session, now(session)))
-        has_picture = previews.has(session, found.sha256)
+        has_picture = previews.has(session, row.sha256)
     deps.view_log.record(caller(), Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
-    newest = prediction(found)
-    missing = absence(found, someone_works=someone_works)
-    judged = newest is not None and newest.decision is not Decision.REFUSED
+    primary = prediction(row)
+    missing = absence(row, someone_works=someone_works)
+    judged = primary is not None and primary.decision is not Decision.REFUSED
     may_review = judged and permissions.may_open(user(), "pages.review")
     return render_template(
         "image/view.html",
-        image=found,
+        image=row,
         file_url=f"{API_ROOT}/images/{image_id}/file",
-        film=film(
-            found,
-            newest,
+        xray=xray_of(
+            row,
+            primary,
             file_url=f"{API_ROOT}/images/{image_id}/file",
             picture_url=f"{API_ROOT}/images/{image_id}/picture",
             has_picture=has_picture,
         ),
-        map=describe_map(newest),
+        map=describe_map(primary),
         map_url=f"{API_ROOT}/images/{image_id}/cam",
-        prediction=newest,
-        view=describe(newest) if newest else None,
+        prediction=primary,
+        view=describe(primary) if primary else None,
         absence=missing,
-        image_words=DECISION_WORDS[newest.decision] if newest else missing.title,
-        over=is_over(found),
-        may_retry=_can_retry(found) and permissions.may(user(), Permission.CHANGE_JOBS, found.job.user_id),
+        image_words=DECISION_WORDS[primary.decision] if primary else missing.title,
+        over=is_over(row),
+        may_retry=_can_retry(row) and permissions.may(user(), Permission.CHANGE_JOBS, row.job.user_id),
         may_review=may_review,
-        show_review=newest is not None and (judged or bool(newest.reviews)),
+        show_review=primary is not None and (judged or bool(primary.reviews)),
         opinions=OPINION_WORDS,
-        typed=kept.fields(),
+        typed=unsent_forms.fields(),
         max_note_chars=reviews.MAX_NOTE_CHARS,
         previous_id=previous_id,
         next_id=next_id,
@@ -94,18 +95,18 @@ def retry_image(image_id: int) -> ResponseReturnValue:
     return redirect(url_for("pages.image", image_id=image_id), 303)
 
 
-def _can_retry(found: Image) -> bool:
-    """Whether it is one that `retry` takes."""
-    failed = found.state is ImageState.FAILED and found.error_code not in beyond_retry()
-    return failed or found.state is ImageState.CANCELLED
+def _can_retry(image: Image) -> bool:
+    """Whether `jobs.retry_image` would queue it again."""
+    failed = image.state is ImageState.FAILED and image.error_code not in beyond_retry()
+    return failed or image.state is ImageState.CANCELLED
 
 
-def is_over(found: Image) -> bool:
-    return ImageState(found.state) in FINAL_STATES
+def is_over(image: Image) -> bool:
+    return ImageState(image.state) in FINAL_STATES
 
 
-def _neighbour(session: Session, found: Image, *, before: bool) -> int | None:
-    """The image next to this one in its job, in the order of upload."""
-    filters = Filters(job_id=found.job_id)
-    page = queries.images(session, filters, cursor=found.id, limit=1, newest_first=before)
+def _neighbour(session: Session, image: Image, *, before: bool) -> int | None:
+    """The id of the image that was sent to the job before or after this one; None if there is none."""
+    filters = Filters(job_id=image.job_id)
+    page = images.page(session, filters, cursor=image.id, limit=1, newest_first=before)
     return page.items[0].id if page.items else None

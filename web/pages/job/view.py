@@ -8,10 +8,13 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.plural import counted
-from db import queries, rejections, workers
+from db import rejections, workers
 from db.audit import Kind
+from db.listing import images
+from db.listing import jobs as job_list
 from db.listing.filters import Filters
-from db.queries import Page, Progress
+from db.listing.page import Page
+from db.progress import Progress, count_beyond_retry, progress_of
 from db.session import now
 from db.states import Decision, ImageState, JobState
 from db.tables import Image, Rejection, User
@@ -34,8 +37,8 @@ NO_WORKER = "No worker is running: the images are kept and will be screened when
 @blueprint.get("/jobs")
 def jobs() -> str:
     with dependencies().database.read() as session:
-        page = queries.jobs(session, cursor=cursor(), limit=JOBS_ON_A_PAGE)
-        rows = [(job, queries.progress(session, job)) for job in page.items]
+        page = job_list.page(session, cursor=cursor(), limit=JOBS_ON_A_PAGE)
+        rows = [(job, progress_of(session, job)) for job in page.items]
     return render_template("job/list.html", jobs=rows, cursor=cursor(), next_cursor=page.next_cursor)
 
 
@@ -45,26 +48,26 @@ def job(job_id: int) -> str:
     filters = _filters(job_id, show)
     deps = dependencies()
     with deps.database.read() as session:
-        found = get_job(session, job_id)
-        progress = queries.progress(session, found)
-        shown = permissions.may(user(), Permission.SEE_IMAGES, found.user_id)
+        row = get_job(session, job_id)
+        progress = progress_of(session, row)
+        shown = permissions.may(user(), Permission.SEE_IMAGES, row.user_id)
         page: Page[Image] = Page([], None)
         rejected: Page[Rejection] = Page([], None)
         if shown:
-            page = queries.images(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE, newest_first=False)
+            page = images.page(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE, newest_first=False)
             rejected = rejections.page(session, job_id, limit=REJECTED_ON_A_PAGE)
-        owner = session.get_one(User, found.user_id).name
+        owner = session.get_one(User, row.user_id).name
         someone_works = bool(workers.alive(session, now(session)))
-        hopeless = queries.beyond_retry(session, found) if progress.counts[ImageState.FAILED] else 0
+        hopeless = count_beyond_retry(session, row) if progress.counts[ImageState.FAILED] else 0
     over = is_over(progress)
     if shown:
         deps.view_log.record(caller(), Kind.JOB, job_id, "page", "list")
     return render_template(
         "job/view.html",
-        job=found,
+        job=row,
         shown=shown,
-        may_change=permissions.may(user(), Permission.CHANGE_JOBS, found.user_id),
-        may_delete=permissions.may(user(), Permission.DELETE_JOBS, found.user_id),
+        may_change=permissions.may(user(), Permission.CHANGE_JOBS, row.user_id),
+        may_delete=permissions.may(user(), Permission.DELETE_JOBS, row.user_id),
         owner=owner,
         progress=progress,
         over=over,
@@ -107,12 +110,12 @@ def delete_job(job_id: int) -> ResponseReturnValue:
 
 
 def is_over(progress: Progress) -> bool:
-    """Whether a page that shows it need not look again. Of an empty or incomplete job more may come."""
+    """Whether nothing changes any more, so that pages need not be renewed. An incomplete job may get more images."""
     return progress.state in (JobState.DONE, JobState.CANCELLED) and progress.finished == progress.total
 
 
 def tiles(progress: Progress) -> Sequence[tuple[str, str, int]]:
-    """(icon, words, count): the decisions first, then what is not done. Rare ones only when there are any."""
+    """(icon, words, count): the decisions, then the other states. Rare ones are left out while their count is 0."""
     decisions = [(d.value, DECISION_WORDS[d], progress.decisions[d]) for d in (Decision.PNEUMONIA, Decision.NORMAL)]
     refused = (Decision.REFUSED.value, DECISION_WORDS[Decision.REFUSED], progress.decisions[Decision.REFUSED])
     states = [(s.value, STATE_WORDS[s], progress.counts[s]) for s in ImageState if s is not ImageState.DONE]
@@ -124,7 +127,7 @@ def tiles(progress: Progress) -> Sequence[tuple[str, str, int]]:
 
 
 def retry_word(progress: Progress, hopeless: int = 0) -> str:
-    """What the retry button does for this job; empty when there is nothing that a retry can help."""
+    """The words on the retry button; empty when the job has no image that a retry can help."""
     failed, cancelled = progress.counts[ImageState.FAILED] - hopeless, progress.counts[ImageState.CANCELLED]
     kinds = [word for word, count in (("failed", failed), ("cancelled", cancelled)) if count]
     return f"Retry {failed + cancelled:,} {' and '.join(kinds)}" if kinds else ""
@@ -156,7 +159,7 @@ def cut_off(progress: Progress) -> str:
 
 
 def _filters(job_id: int, show: str) -> Filters:
-    """One choice for a reader, two columns in the database."""
+    """The images that `show` stands for, which is a decision or a state."""
     if not show:
         return Filters(job_id=job_id)
     if show in set(Decision):

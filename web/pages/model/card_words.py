@@ -1,4 +1,4 @@
-"""A model's card in plain words. Cards come from other versions and other makers: whatever is missing is left out."""
+"""A model's card in plain words. A card may be of another version or another maker: what it lacks is left out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIGURES = {
     "brier": "Brier score",
 }
 SHARES = {"accuracy", "sensitivity", "specificity"}
-"""Read better in percent; the others are no shares of images."""
+"""Figures that are shares of images, and so are shown in percent."""
 
 PARTS = {
     "site": "On the site's own images",
@@ -49,15 +49,15 @@ class CardWords:
     operating_point: str
     rule: str
     calibration: str
-    domain: str
-    domain_rule: str
+    ood: str
+    ood_rule: str
     refused: Sequence[tuple[str, str]]
     site: str
     measured: Sequence[Measured]
 
 
 def describe(card: Card) -> CardWords:
-    point, domain = _part(card, "operating_point"), _part(card, "domain")
+    point, ood = _part(card, "operating_point"), _part(card, "domain")  # the card's own name for it
     return CardWords(
         purpose=_text(card.get("intended_use")),
         limits=[_text(limit) for limit in _list(card.get("limits"))],
@@ -66,9 +66,9 @@ def describe(card: Card) -> CardWords:
         operating_point=_operating_point(point),
         rule=_text(point.get("rule")),
         calibration=_calibration(_part(card, "calibration")),
-        domain=_domain(domain),
-        domain_rule=_text(domain.get("rule")),
-        refused=[(name, _share(its)) for name, its in _part(domain, "refused").items() if _is_number(its)],
+        ood=_ood(ood),
+        ood_rule=_text(ood.get("rule")),
+        refused=[(name, _share(share)) for name, share in _part(ood, "refused").items() if _is_number(share)],
         site=_site(_part(card, "site")),
         measured=_measured(_part(card, "metrics")),
     )
@@ -102,12 +102,13 @@ def _calibration(calibration: Card) -> str:
     )
 
 
-def _domain(domain: Card) -> str:
-    if not _is_number(domain.get("limit")):
+def _ood(ood: Card) -> str:
+    """How the model tells that an image is unlike its training images."""
+    if not _is_number(ood.get("limit")):
         return CANNOT_TELL
     return (
         "Each image gets a score of how unlike the training images it is, about 0 for a typical one. "
-        f"Above {domain['limit']:g} it is not judged."
+        f"Above {ood['limit']:g} it is not judged."
     )
 
 
@@ -150,8 +151,8 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _part(card: Card, key: str) -> Card:
-    found = card.get(key)
-    return found if isinstance(found, Mapping) else {}
+    part = card.get(key)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _list(value: object) -> Sequence[Any]:

@@ -14,7 +14,7 @@ from web.pages.model.card_words import describe
 @blueprint.get("/models/<sha256>")
 def model(sha256: str) -> str:
     with dependencies().database.read() as session:
-        found = session.get(Model, sha256)
-    if found is None:
+        row = session.get(Model, sha256)
+    if row is None:
         raise NotFound("No worker of this service has ever used this model.")
-    return render_template("model/view.html", model=found, card=describe(found.card))
+    return render_template("model/view.html", model=row, card=describe(row.card))

@@ -38,7 +38,7 @@ def change_password() -> ResponseReturnValue:
     with deps.database.begin() as database:
         if attempt.begin(database, now(database)) is not None:
             return _form(TOO_MANY), 429
-    with deps.database.read() as database:  # no transaction that writes lasts as long as a slow hash
+    with deps.database.read() as database:  # a write transaction must not last as long as a slow hash
         if users.check_password(database, user().name, request.form.get("present", "")) is None:
             log.warning("password_not_changed", user_id=user().id)
             return _form(WRONG), 400

@@ -1,4 +1,4 @@
-"""Signing in and out with name and password, and what becomes of a request that had to be signed in."""
+"""Signing in and out with name and password, and how a request of nobody who is signed in is answered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from db.accounts import throttle, users
 from db.audit import Action, Actor
 from db.session import now
 from db.tables import User
-from web import errors, kept, sessions
+from web import errors, sessions, unsent_forms
 from web.auth import SAFE_METHODS, NotSignedIn, StaleForm, caller
 from web.dependencies import Dependencies, dependencies
 from web.pages.base import blueprint
@@ -60,16 +60,18 @@ def login() -> ResponseReturnValue:
     if not _signed_in(deps, attempt, name, password):
         log.warning("sign_in_failed")
         return _form(target, error=WRONG), 401
-    if fields := kept.from_sign_in(target):
-        kept.put(target, fields)
+    if fields := unsent_forms.from_sign_in(target):
+        unsent_forms.keep(target, fields)
         flash(CONFIRM, "warning")
     return redirect(target, 303)
 
 
 def _signed_in(deps: Dependencies, attempt: throttle.Attempt, name: str, password: str) -> bool:
-    """Begin a session if the password is right; either way it is in the audit log. A name of nobody is not written
-    down: now and then it is a password."""
-    with deps.database.read() as database:  # no transaction that writes lasts as long as a slow hash
+    """Begin a session if the password is right; the audit log has the attempt either way.
+
+    A name that no user has is not written down: now and then it is a password, typed into the wrong field.
+    """
+    with deps.database.read() as database:  # a write transaction must not last as long as a slow hash
         user = users.check_password(database, name, password)
     with deps.database.begin() as database:
         if user is not None and not users.unchanged(database, user):
@@ -94,35 +96,36 @@ def logout() -> ResponseReturnValue:
 
 @blueprint.app_errorhandler(NotSignedIn)
 def ask_to_sign_in(error: NotSignedIn) -> ResponseReturnValue:
-    """A page is opened after signing in; of a form that was sent, what was typed goes through the sign-in."""
+    """Show the sign-in form: it leads to the page that was asked for, and carries what was typed into a form."""
     if wants_json():
         return errors.http_error(error)
     if request.method in SAFE_METHODS:
         return redirect(url_for("pages.login", next=_asked_for()))
     words = ENDED_WITH_FILES if request.mimetype == "multipart/form-data" else ENDED
-    fields = kept.typed()
-    return _form(kept.page_of_refused(), error=ENDED_WITH_TEXT if fields else words, fields=fields), 401, BEARER
+    fields = unsent_forms.typed()
+    return _form(unsent_forms.page_of_form(), error=ENDED_WITH_TEXT if fields else words, fields=fields), 401, BEARER
 
 
 @blueprint.app_errorhandler(StaleForm)
 def show_form_again(error: StaleForm) -> ResponseReturnValue:
-    """A form of an ended session, whose user is signed in anew, is shown again as it was filled in."""
+    """Show a form again as it was filled in: its session has ended, and its user has signed in anew since."""
     if wants_json():
         return errors.http_error(error)
     if request.endpoint == "pages.login":
         return _form(_target(), error=_why_stale()), 400
-    if request.endpoint not in kept.FORMS or not kept.same_origin():
+    if request.endpoint not in unsent_forms.FORMS or not unsent_forms.same_origin():
         return errors.http_error(error)
-    page, fields = kept.page_of_refused(), kept.typed()
+    page, fields = unsent_forms.page_of_form(), unsent_forms.typed()
     if fields:
-        kept.put(page, fields)
+        unsent_forms.keep(page, fields)
     flash(CONFIRM if fields else AGAIN, "warning")
     return redirect(page, 303)
 
 
 def _asked_for() -> str:
     """The address of this request, without a name that somebody wrote into it."""
-    query = urlencode([(name, value) for name, value in request.args.items(multi=True) if name not in kept.NAMES])
+    shown = [(name, value) for name, value in request.args.items(multi=True) if name not in unsent_forms.NAMES]
+    query = urlencode(shown)
     return f"{request.path}?{query}" if query else request.path
 
 
@@ -133,11 +136,10 @@ def _why_stale() -> str:
 
 
 def _form(target: str, error: str = "", fields: dict[str, str] | None = None) -> str:
-    carried = kept.from_sign_in(target) if fields is None else fields
+    typed = unsent_forms.from_sign_in(target) if fields is None else fields
+    carried = {unsent_forms.PREFIX + field: value for field, value in typed.items()}
     name = request.form.get("name", "") if request.endpoint == "pages.login" else ""
-    return render_template(
-        "sign_in/view.html", next=target, name=name, error=error, kept={kept.PREFIX + n: v for n, v in carried.items()}
-    )
+    return render_template("sign_in/view.html", next=target, name=name, error=error, carried=carried)
 
 
 def _target() -> str:
@@ -148,5 +150,5 @@ def _target() -> str:
     target = request.values.get("next", "")
     plain = target.startswith("/") and not target.startswith("//")
     if plain and "\\" not in target and not any(ord(c) < 0x20 or ord(c) == 0x7F for c in target):
-        return target if kept.endpoint_of(target) not in ("", "pages.login") else url_for("pages.home")
+        return target if unsent_forms.endpoint_of(target) not in ("", "pages.login") else url_for("pages.home")
     return url_for("pages.home")

@@ -1,1 +1,1 @@
-"""What is wrong with the service, and the figures behind it."""
+"""What is wrong with the service, and its figures."""

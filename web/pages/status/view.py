@@ -1,4 +1,4 @@
-"""One page for the operator at 3 a.m.: what is wrong and what to do, then the figures behind it."""
+"""The operator's page: what is wrong and what to do, then the figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from flask import render_template
 from werkzeug.exceptions import ServiceUnavailable
 
-from db.queries import Backlog
+from db.backlog import Backlog
 from web.dependencies import Dependencies, dependencies
 from web.health.findings import pace
 from web.health.service_health import Report

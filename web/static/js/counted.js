@@ -1,4 +1,4 @@
-// Numbers with their nouns and verbs, as web/pages/words.py has them for the pages.
+// Numbers with their nouns and verbs, like those of web/quantities.py.
 
 export const amount = (number) => number.toLocaleString("en");
 
@@ -11,7 +11,7 @@ export const duration = (seconds) =>
 export const megabytes = (bytes) =>
   (bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
 
-// What becomes of the files beside those that were rejected.
+// What happens to the files that were not rejected.
 export function othersAreScreened(number) {
   if (!number) return "Nothing is being screened.";
   return number === 1 ? "The other one is being screened." : `The other ${amount(number)} are being screened.`;

@@ -1,4 +1,4 @@
-// Keeps parts of a page fresh. The server renders; this swaps the elements marked data-live for their newer selves.
+// Keeps parts of a page up to date: it fetches the page again and replaces the elements that are marked data-live.
 //   data-poll="URL"        JSON with ETag and Retry-After: the page is fetched anew when it changes, until it is final
 //   data-refresh-s="10"    no such URL: the page is fetched every so many seconds
 // Nothing is fetched while the tab is hidden.
@@ -31,7 +31,7 @@ function visible() {
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 async function get(url, headers) {
-  // The server takes such a request for no sign that somebody is there.
+  // The server does not count such a request as use of the session.
   const response = await fetch(url, { headers: { ...headers, "X-Unattended": "1" }, cache: "no-store" });
   if (response.status === 401 || new URL(response.url).pathname === "/login") throw new SignedOut();
   if (!response.ok && response.status !== 304) throw new Error(`HTTP ${response.status}`);
@@ -60,7 +60,7 @@ async function refresh() {
 }
 
 function swap(old, next) {
-  // An open question ("Cancel job?") stays until it is answered.
+  // An open question ("Cancel job?") is not replaced until it is answered.
   if (old.outerHTML === next.outerHTML || old.querySelector("details.confirm[open]")) return;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   if (old.querySelector("details[open]")) next.querySelector("details")?.setAttribute("open", "");
@@ -74,7 +74,7 @@ function sameElement(root, element) {
   return href ? root.querySelector(`[href="${CSS.escape(href)}"]`) : null;
 }
 
-// For screen readers: not every tick, but every quarter of a minute and at the end.
+// Tells screen readers of the progress: every 15 seconds, and at the end.
 function announce(text, ended) {
   if (!words || !text || (!ended && Date.now() - lastAnnounced < ANNOUNCE_EVERY_MS)) return;
   words.textContent = text;

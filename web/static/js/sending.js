@@ -1,4 +1,4 @@
-// Sends files to the API in batches, trying again where that can help. A file comes as { file, path }.
+// Sends files to the API in batches, and tries again where that can help. A file is given as { file, path }.
 
 import { duration } from "./counted.js";
 
@@ -9,7 +9,7 @@ const LONGEST_WAIT_S = 30;
 const PASSING = new Set([429, 502, 503, 504, 507]);
 const SIGNED_OUT = "You are not signed in. What arrived is kept: press “Screen” to sign in and send the rest.";
 const REASONS = { 429: "The queue is full.", 507: "The image storage is full." };
-const FULL = new Set(["queue_full", "storage_full"]); // pass once there is room again, for a single file too
+const FULL = new Set(["queue_full", "storage_full"]); // also errors of a single file: it can be sent again later
 
 // An answer that trying again won't change; the message is for the user.
 export class Refused extends Error {
@@ -66,10 +66,10 @@ export async function post(url, body, session, waiting) {
 
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-// When the network comes back the next time.
+// Resolves when the browser is online again.
 const connected = () => new Promise((resolve) => window.addEventListener("online", resolve, { once: true }));
 
-// It may have come back between the failed request and now.
+// The browser may be online again since the request failed.
 const online = () => (navigator.onLine ? Promise.resolve() : connected());
 
 async function attempt(url, body, csrfToken) {
@@ -85,7 +85,7 @@ async function attempt(url, body, csrfToken) {
   }
 }
 
-// Whether the session is over, or another one has begun since the page was made.
+// Whether the session has ended, or another one has begun since the page was loaded.
 async function ended(response) {
   if (response.status === 401) return true;
   if (response.status !== 400) return false;
@@ -109,7 +109,7 @@ export async function sendBatch(url, batch, session, waiting) {
     const answers = (await post(url, form, session, waiting)).images;
     const again = batch.filter((_, index) => FULL.has(answers[index].error?.code));
     if (!again.length) return answers;
-    const later = await sendBatch(url, again, session, waiting); // fewer each time: if there was room for none, it was a 507
+    const later = await sendBatch(url, again, session, waiting); // fewer files each time: had there been room for none, the answer had been a 507
     return answers.map((answer) => (FULL.has(answer.error?.code) ? later.shift() : answer));
   } catch (error) {
     if (!(error instanceof Refused) || error.status !== 413) throw error;

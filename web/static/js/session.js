@@ -1,5 +1,5 @@
-// The session of this page. When it ends while something is being sent, the sign-in form comes up in a dialog, and the
-// page, with the files chosen on it, stays.
+// The session of this page. If it ends while files are being sent, the sign-in form is shown in a dialog, so that the
+// page keeps the files that were chosen on it.
 
 const HOME = "/";
 
@@ -19,7 +19,7 @@ function take(page) {
   return true;
 }
 
-// The page of ours at an address, or the one that it led to; null if neither answers.
+// Our page at an address, or the page to which it redirects; null if the server does not answer.
 async function load(url, options = {}) {
   try {
     const response = await fetch(url, { ...options, headers: { Accept: "text/html" }, cache: "no-store" });
@@ -33,7 +33,7 @@ async function load(url, options = {}) {
 
 const signInForm = (page) => page.querySelector("form[data-sign-in]");
 
-// Shows the server's own form, with whatever it says of a failed try, until it is answered or closed.
+// Shows the server's own form, with its message after a failed try, until the user has signed in or closed it.
 function ask(page) {
   const dialog = document.createElement("dialog");
   dialog.className = "sign-in stack";

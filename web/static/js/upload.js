@@ -1,4 +1,4 @@
-// The upload form, bettered: batches with progress, files rejected one by one, drag and drop. Without it the form posts.
+// The upload form with batches, progress, and drag and drop. Without this script the browser sends the form itself.
 
 import { amount, counted, megabytes, othersAreScreened } from "./counted.js";
 import { droppedFiles, named } from "./dropped.js";
@@ -76,7 +76,7 @@ function warn(event) {
   event.preventDefault();
 }
 
-// A file deleted or changed since it was chosen would look like a network error: found out before it is sent.
+// Why a file cannot be sent; null if it can. A file that was deleted since it was chosen would look like a network error.
 async function unreadable(file) {
   if (file.size > maxFileBytes) return `The file has ${megabytes(file.size)} MB; the limit is ${megabytes(maxFileBytes)} MB.`;
   try {
@@ -87,8 +87,7 @@ async function unreadable(file) {
   }
 }
 
-// Sends all files to a job made for them. What the browser itself cannot send is told to the server, so that the job
-// does not wait for it.
+// Makes a job and sends all files to it. It reports files that cannot be sent, so that the job does not wait for them.
 async function sendAll() {
   key ??= newKey();
   const waiting = (sentence) => (words.textContent = sentence);
@@ -114,7 +113,7 @@ async function sendAll() {
   return outcome;
 }
 
-// What of a batch can be sent, and why the rest cannot.
+// The files of a batch that can be sent, and the others with the reason.
 async function sorted(batch) {
   const whole = [];
   const unsent = [];
@@ -134,7 +133,7 @@ function showSent(sentFiles, sentBytes) {
   words.textContent = parts.join(", ");
 }
 
-// A job of which nothing was accepted is no job. Should this fail, no list shows it, and the sweeper removes it.
+// Deletes a job of which no file was accepted. If this fails, no list shows the job, and the sweeper removes it.
 async function discard(jobApi) {
   await fetch(jobApi, { method: "DELETE", headers: { "X-CSRFToken": session.csrfToken } }).catch(() => null);
 }
@@ -164,7 +163,7 @@ form.addEventListener("submit", submit);
 input.addEventListener("change", () => choose([...input.files].map(named)));
 form.addEventListener("change", (event) => (priorityTouched ||= event.target.name === "priority"));
 
-// The whole window takes a drop: a file let go beside the box would otherwise replace the page.
+// Files may be dropped anywhere in the window: dropped beside the box, a file would otherwise replace the page.
 let depth = 0;
 const hover = (change) => drop.classList.toggle("drop-over", (depth = Math.max(0, depth + change)) > 0);
 window.addEventListener("dragenter", () => hover(1));
@@ -182,5 +181,5 @@ window.addEventListener("drop", async (event) => {
   choose(dropped.files, dropped.leftOut);
 });
 
-choose([...input.files].map(named)); // what a browser kept over a reload
+choose([...input.files].map(named)); // a browser may have kept the files over a reload
 form.querySelector("[data-needs-script]").hidden = false;

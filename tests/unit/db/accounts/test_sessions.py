@@ -35,10 +35,10 @@ def test_only_the_hash_of_an_id_is_kept(database: Database, started: tuple[str, 
     session_id, at = started
     with database.read() as session:
         row = session.execute(text("SELECT * FROM sessions")).one()
-        found = sessions.find(session, session_id, LIMITS, at)
-        assert found is not None
-        assert found.user.name == "ada"
-        assert sessions.find(session, found.id_sha256, LIMITS, at) is None
+        valid = sessions.find(session, session_id, LIMITS, at)
+        assert valid is not None
+        assert valid.user.name == "ada"
+        assert sessions.find(session, valid.id_sha256, LIMITS, at) is None
     assert session_id not in str(row)
     assert len(session_id) == 43
 
@@ -122,7 +122,7 @@ def test_a_search_is_found_by_its_user_alone_and_for_a_time(database: Database) 
 
 
 def test_a_user_keeps_a_bounded_number_of_searches(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searches, "MOST_OF_A_USER", 3)
+    monkeypatch.setattr(searches, "MAX_PER_USER", 3)
     with database.begin() as session:
         ada, bob = factories.user(session), factories.user(session, "bob")
         searches.keep(session, bob.id, "theirs", now(session))

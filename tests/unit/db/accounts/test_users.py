@@ -119,10 +119,10 @@ def test_a_token_gives_its_user_and_is_kept_only_as_a_hash(database: Database) -
         user = factories.user(session)
         token = users.create_token(session, user, now=now(session))
         assert token.startswith("pns_")
-        found = users.check_token(session, token, now(session))
-        assert found is not None
-        assert found.user is user
-        assert users.scopes_of(found) is None
+        row = users.check_token(session, token, now(session))
+        assert row is not None
+        assert row.user is user
+        assert users.scopes_of(row) is None
         assert token not in session.scalars(select(Token.token_sha256)).one()
 
 
@@ -156,6 +156,6 @@ def test_a_token_of_some_scopes_says_which(database: Database) -> None:
     with database.begin() as session:
         scopes = [Scope.SUBMIT, Scope.READ, Scope.READ]
         token = users.create_token(session, factories.user(session), now=now(session), scopes=scopes)
-        found = users.check_token(session, token, now(session))
-        assert found is not None
-        assert users.scopes_of(found) == frozenset({Scope.READ, Scope.SUBMIT})
+        row = users.check_token(session, token, now(session))
+        assert row is not None
+        assert users.scopes_of(row) == frozenset({Scope.READ, Scope.SUBMIT})

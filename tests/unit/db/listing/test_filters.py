@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from db import claims, queries
-from db.listing import search
+from db import claims
+from db.listing import images, search
 from db.listing.filters import Filters
 from db.session import Database, now
 from db.states import Decision, ImageState
 from db.tables import Image
 from tests.testing import factories
 from tests.unit.db.conftest import Desk
-from tests.unit.db.test_queries import plans, recorded
+from tests.unit.db.plans import plans, recorded
 
 DAY_ZERO = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("scan", "SCAN", "Thorax", "o'hara", "100%", "a_b", '"quoted" AND', "back\\slash", "öl", "x-y*z", "ab")
@@ -83,7 +83,7 @@ def in_pages(database: Database, filters: Filters, limit: int, *, newest_first: 
     cursor: int | None = None
     with database.read() as session:
         while True:
-            page = queries.images(session, filters, cursor=cursor, limit=limit, newest_first=newest_first)
+            page = images.page(session, filters, cursor=cursor, limit=limit, newest_first=newest_first)
             seen += [image.id for image in page.items]
             if page.next_cursor is None:
                 return seen
@@ -113,16 +113,16 @@ def test_filters_give_the_rows_that_a_look_at_each_would_give(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "LOOK_THROUGH", look)
-        found = in_pages(desk.database, filters, limit, newest_first=newest_first)
-    assert found == by_hand(archive, filters, newest_first=newest_first)
+        listed = in_pages(desk.database, filters, limit, newest_first=newest_first)
+    assert listed == by_hand(archive, filters, newest_first=newest_first)
 
 
 def test_a_page_goes_on_where_its_last_image_has_been_erased(desk: Desk) -> None:
     _, ids = desk.job(6)
     with desk.database.begin() as session:
-        first = queries.images(session, Filters(), limit=3)
+        first = images.page(session, Filters(), limit=3)
         session.execute(delete(Image).where(Image.id == first.next_cursor))
-        second = queries.images(session, Filters(), limit=3, cursor=first.next_cursor)
+        second = images.page(session, Filters(), limit=3, cursor=first.next_cursor)
     assert [image.id for image in second.items] == ids[2::-1]
 
 
@@ -130,7 +130,7 @@ def test_nothing_comes_after_the_oldest_image_once_it_is_erased(desk: Desk) -> N
     _, ids = desk.job(2)
     with desk.database.begin() as session:
         session.execute(delete(Image).where(Image.id == ids[0]))
-        assert queries.images(session, Filters(), cursor=ids[0]).items == []
+        assert images.page(session, Filters(), cursor=ids[0]).items == []
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_the_condition_that_leads_is_answered_by_its_index(desk: Desk, filters: 
     desk.job(3)
 
     def page(session: Session) -> None:
-        queries.images(session, filters, limit=50, newest_first=filters.job_id is None)
+        images.page(session, filters, limit=50, newest_first=filters.job_id is None)
 
     found_by = plans(desk, page)
     if desk.database.engine.dialect.name == "sqlite":
@@ -164,7 +164,7 @@ def test_the_condition_that_leads_is_answered_by_its_index(desk: Desk, filters: 
 
 
 def _read_images(limit: int, session: Session) -> None:
-    queries.images(session, Filters(filename="image"), limit=limit)
+    images.page(session, Filters(filename="image"), limit=limit)
 
 
 def test_a_name_is_looked_up_among_all_names_only_if_the_next_rows_do_not_fill_the_page(
@@ -184,22 +184,24 @@ def test_an_erased_name_is_in_no_index(desk: Desk) -> None:
     with desk.database.begin() as session:
         session.execute(delete(Image).where(Image.id == 1))
     with desk.database.read() as session:
-        found = session.scalars(search.by_name(session, Filters(filename="image"), None, newest_first=True)).all()
+        images_by_name = session.scalars(
+            search.by_name(session, Filters(filename="image"), None, newest_first=True)
+        ).all()
         if session.get_bind().dialect.name == "sqlite":
             session.execute(text("INSERT INTO image_names(image_names, rank) VALUES ('integrity-check', 1)"))
-    assert [image.id for image in found] == [2]
+    assert [image.id for image in images_by_name] == [2]
 
 
 def test_a_changed_name_is_found_by_its_new_letters_only(desk: Desk) -> None:
     desk.job(2)
     with desk.database.begin() as session:
         session.execute(update(Image).where(Image.id == 1).values(filename="okapi.png"))
-    found = {}
+    ids: dict[str, list[int]] = {}
     with desk.database.read() as session:
         for part in ("okapi", "image"):
             query = search.by_name(session, Filters(filename=part), None, newest_first=True)
-            found[part] = [image.id for image in session.scalars(query)]
-    assert found == {"okapi": [1], "image": [2]}
+            ids[part] = [image.id for image in session.scalars(query)]
+    assert ids == {"okapi": [1], "image": [2]}
 
 
 def test_a_claim_leaves_the_index_of_names_alone(desk: Desk) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StorageForeign, StorageUnavailable
-from db import audit, claims, jobs, previews
-from db.claims import Scored
+from db import audit, jobs, outcomes, previews
+from db.outcomes import Scored
 from db.retention import blobs, deletion, erasure
 from db.retention.blobs import lock_blobs
 from db.session import Database, now
@@ -160,7 +160,7 @@ def test_a_worker_that_finishes_during_the_erasure_is_waited_for(desk: Desk, sto
     mark(desk, job)
     with desk.database.begin() as session:
         scored = [Scored(claim, 0.7, Decision.PNEUMONIA) for claim in claimed]
-        claims.finish(session, scored, model_sha256="f" * 64, threshold=0.5, worker="w1", now=now(session))
+        outcomes.finish(session, scored, model_sha256="f" * 64, threshold=0.5, worker="w1", now=now(session))
         session.flush()
         eraser = started(lambda: erase(desk, store))
         eraser.join(0.3)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.training.lungs.films import RIGHT, chest
+from tests.unit.training.lungs.chests import RIGHT, chest
 from training.lungs import classical
+from training.lungs.shape import Mask
 
 
-def overlap(one: classical.Mask, other: classical.Mask) -> float:
+def overlap(one: Mask, other: Mask) -> float:
     return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import InvalidInput
-from tests.unit.training.lungs.films import chest
+from tests.unit.training.lungs.chests import chest
 from training.lungs import masks
 from training.lungs.masks import LungMasks
 from training.lungs.network import MASK_PX
@@ -17,7 +17,7 @@ from training.progress import silent
 
 def test_a_white_lung_gets_a_mask_from_the_network() -> None:
     pairs = [chest(seed) for seed in range(10)]
-    pixels = np.stack([film for film, _ in pairs])
+    pixels = np.stack([image for image, _ in pairs])
     pixels[0, 75:200, 30:112] = 170  # a lung of which the top alone shows
     clear = np.ones(len(pixels), np.bool_)
     assert not masks.sure(pixels[:1], clear[:1], silent).any()

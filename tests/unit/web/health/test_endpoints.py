@@ -14,12 +14,12 @@ from db.session import Database, now
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from web.app import create_app
-from web.services import Services
+from web.backends import Backends
 
 
-def client_of(services: Services, **changed: Any) -> FlaskClient:
-    values = {name: getattr(services, name) for name in Services.__slots__} | changed
-    return create_app(values["settings"], Services(**values)).test_client()
+def client_of(backends: Backends, **changed: Any) -> FlaskClient:
+    values = {name: getattr(backends, name) for name in Backends.__slots__} | changed
+    return create_app(values["settings"], Backends(**values)).test_client()
 
 
 def no_broker() -> fakeredis.FakeRedis:
@@ -38,8 +38,8 @@ def figures(client: FlaskClient) -> dict[str, float]:
     return {name.removeprefix("pneumoscreen_"): float(value) for name, value in pairs}
 
 
-def register_worker(services: Services) -> None:
-    with services.database.begin() as session:
+def register_worker(backends: Backends) -> None:
+    with backends.database.begin() as session:
         workers.register(session, name="w", engine="fake", model_sha256=FAKE_SHA256, now=now(session))
 
 
@@ -48,8 +48,8 @@ def test_a_process_that_answers_is_healthy(browser: FlaskClient) -> None:
     assert (response.status_code, response.get_json()) == (200, {"status": "ok"})
 
 
-def test_it_is_healthy_though_database_and_broker_are_down(services: Services, tmp_path: Path) -> None:
-    client = client_of(services, database=no_database(tmp_path), broker=no_broker())
+def test_it_is_healthy_though_database_and_broker_are_down(backends: Backends, tmp_path: Path) -> None:
+    client = client_of(backends, database=no_database(tmp_path), broker=no_broker())
     assert client.get("/healthz").status_code == 200
 
 
@@ -66,31 +66,31 @@ def test_the_figures_of_an_idle_service_are_zero(browser: FlaskClient, worker: s
     assert set(seen.values()) == {0}
 
 
-def test_the_figures_count_what_waits(browser: FlaskClient, services: Services) -> None:
-    register_worker(services)
-    with services.database.begin() as session:
+def test_the_figures_count_what_waits(browser: FlaskClient, backends: Backends) -> None:
+    register_worker(backends)
+    with backends.database.begin() as session:
         factories.images(session, factories.job(session, factories.user(session, "bob")), 3)
-    services.broker.rpush("bulk", "a", "b")
+    backends.broker.rpush("bulk", "a", "b")
     seen = figures(browser)
     assert (seen["images_queued"], seen["workers_alive"], seen["broker_messages"]) == (3, 1, 2)
     assert 0 <= seen["oldest_queued_seconds"] < 60
 
 
-def test_figures_are_told_while_the_broker_is_down(services: Services) -> None:
-    seen = figures(client_of(services, broker=no_broker()))
+def test_figures_are_told_while_the_broker_is_down(backends: Backends) -> None:
+    seen = figures(client_of(backends, broker=no_broker()))
     assert seen["broker_up"] == 0
     assert "broker_messages" not in seen
 
 
-def test_figures_are_told_while_the_database_is_down(services: Services, tmp_path: Path) -> None:
-    seen = figures(client_of(services, database=no_database(tmp_path)))
+def test_figures_are_told_while_the_database_is_down(backends: Backends, tmp_path: Path) -> None:
+    seen = figures(client_of(backends, database=no_database(tmp_path)))
     assert (seen["ready"], seen['problem{code="database_down"}'], seen["broker_up"]) == (0, 1, 1)
     assert "images_queued" not in seen
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_nothing_of_a_patient_is_told_to_strangers(browser: FlaskClient, services: Services, path: str) -> None:
-    with services.database.begin() as session:
+def test_nothing_of_a_patient_is_told_to_strangers(browser: FlaskClient, backends: Backends, path: str) -> None:
+    with backends.database.begin() as session:
         job = factories.job(session, factories.user(session, "bob"), name="mueller")
         factories.images(session, job, 1, prefix="mueller")
     assert "mueller" not in browser.get(path).get_data(as_text=True)

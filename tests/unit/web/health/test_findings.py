@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.settings import Settings
-from db.queries import Backlog
-from web.health.findings import Code, Facts, Finding, Rows, Severity, WorkerFacts, find, pace
+from db.backlog import Backlog
+from web.health.codes import Code, Severity
+from web.health.facts import Facts, Rows, WorkerFacts
+from web.health.findings import Finding, find, pace
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 MODEL = "a" * 64
@@ -85,8 +87,8 @@ def test_a_long_wait_comes_with_a_forecast() -> None:
 
 
 def test_errors_come_before_warnings() -> None:
-    found = findings(backlog(failed=10, done=10), [worker(), worker(model="b" * 64)], broker=False)
-    assert [finding.severity for finding in found] == [Severity.ERROR, Severity.WARNING, Severity.WARNING]
+    problems = findings(backlog(failed=10, done=10), [worker(), worker(model="b" * 64)], broker=False)
+    assert [finding.severity for finding in problems] == [Severity.ERROR, Severity.WARNING, Severity.WARNING]
 
 
 def test_without_a_finished_image_there_is_no_forecast() -> None:

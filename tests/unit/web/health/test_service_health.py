@@ -29,26 +29,26 @@ from tests.testing.settings import change
 from tests.unit.web.conftest import deploy
 from tests.unit.web.health.test_endpoints import client_of, figures
 from tests.unit.web.visitor import Page, Visitor
-from web.health.findings import ERRORS, STOP_SCREENING_ALONE, Code
-from web.services import Services
+from web.backends import Backends
+from web.health.codes import ERRORS, STOP_SCREENING_ALONE, Code
 
 OTHER_SHA256 = "e" * 64
 
 
 class Fault:
-    """What a factory may change: rows, files, and the services of the application that is read."""
+    """What a factory may change: rows, files, and the backends of the application that is read."""
 
-    def __init__(self, services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        self.services = services
+    def __init__(self, backends: Backends, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        self.backends = backends
         self.monkeypatch = monkeypatch
         self.tmp_path = tmp_path
         self.changed: dict[str, Any] = {}
 
     def settings(self, **changes: Any) -> None:
-        self.changed["settings"] = change(self.services.settings, **changes)
+        self.changed["settings"] = change(self.backends.settings, **changes)
 
     def queue(self, count: int, *, minutes: float = 0, state: ImageState = ImageState.QUEUED) -> None:
-        with self.services.database.begin() as session:
+        with self.backends.database.begin() as session:
             at = now(session)
             owner = session.scalars(select(User)).first()
             assert owner is not None
@@ -57,7 +57,7 @@ class Fault:
                 row.finished_at = at if state is ImageState.FAILED else None
 
     def worker(self, name: str, *, silent_s: float = 0, model: str = "f" * 64, paused: str | None = None) -> None:
-        with self.services.database.begin() as session:
+        with self.backends.database.begin() as session:
             at = now(session) - timedelta(seconds=silent_s)
             workers.register(session, name=name, engine="fake", model_sha256=model, now=at)
             session.flush()
@@ -78,11 +78,11 @@ def broker_down(fault: Fault) -> None:
 
 
 def storage_missing(fault: Fault) -> None:
-    (fault.services.settings.storage.blobs / marker.NAME).unlink()
+    (fault.backends.settings.storage.blobs / marker.NAME).unlink()
 
 
 def storage_foreign(fault: Fault) -> None:
-    (fault.services.settings.storage.blobs / marker.NAME).write_bytes(marker.write("2" * 32))
+    (fault.backends.settings.storage.blobs / marker.NAME).write_bytes(marker.write("2" * 32))
 
 
 def storage_down(fault: Fault) -> None:
@@ -111,7 +111,7 @@ def queue_nearly_full(fault: Fault) -> None:
 
 
 def no_worker(fault: Fault) -> None:
-    with fault.services.database.begin() as session:
+    with fault.backends.database.begin() as session:
         session.execute(delete(Worker))
 
 
@@ -125,7 +125,7 @@ def worker_paused(fault: Fault) -> None:
 
 def workers_gone(fault: Fault) -> None:
     fault.worker("gpu-2:7:ab", silent_s=30)
-    with fault.services.database.begin() as session:
+    with fault.backends.database.begin() as session:
         session.execute(update(Worker).values(started_at=now(session) - timedelta(hours=1)))
     fault.queue(1)
 
@@ -140,26 +140,26 @@ def slow(fault: Fault) -> None:
 
 
 def sweeper_stopped(fault: Fault) -> None:
-    with fault.services.database.begin() as session:
+    with fault.backends.database.begin() as session:
         session.execute(update(Heartbeat).values(seen_at=now(session) - timedelta(minutes=3)))
 
 
 def model_unreadable(fault: Fault) -> None:
-    (fault.services.settings.storage.blobs / FAKE_SHA256[:2] / FAKE_SHA256).unlink()
+    (fault.backends.settings.storage.blobs / FAKE_SHA256[:2] / FAKE_SHA256).unlink()
 
 
 def model_not_loaded(fault: Fault) -> None:
-    deploy(fault.services, OTHER_SHA256)
-    with fault.services.database.begin() as session:
+    deploy(fault.backends, OTHER_SHA256)
+    with fault.backends.database.begin() as session:
         session.execute(update(Worker).values(model_problem="It cannot load the model eeeeeeeeeeee: it is damaged."))
 
 
 def model_unused(fault: Fault) -> None:
-    deploy(fault.services, OTHER_SHA256)
+    deploy(fault.backends, OTHER_SHA256)
 
 
 def mixed_models(fault: Fault) -> None:
-    with fault.services.database.begin() as session:
+    with fault.backends.database.begin() as session:
         factories.model(session, OTHER_SHA256, "another")
     fault.worker("gpu-2", model=OTHER_SHA256)
 
@@ -195,19 +195,19 @@ FAULTS: dict[Code, Callable[[Fault], None]] = {
 
 @pytest.fixture
 def fault(
-    services: Services, worker: str, token: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    backends: Backends, worker: str, token: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Fault]:
     """A healthy service, to be broken. The marker is put back at the end."""
-    path = services.settings.storage.blobs / marker.NAME
+    path = backends.settings.storage.blobs / marker.NAME
     before = path.read_bytes()
     monkeypatch.setattr(LocalBlobStore, "free_bytes", lambda _: 10**12)
-    yield Fault(services, monkeypatch, tmp_path)
+    yield Fault(backends, monkeypatch, tmp_path)
     path.write_bytes(before)
 
 
 def read_all(fault: Fault, token: str) -> tuple[dict[str, Any], dict[str, float], Visitor]:
     """(/readyz, /metrics, somebody who may read the pages)."""
-    changed = Services(**{name: getattr(fault.services, name) for name in Services.__slots__} | fault.changed)
+    changed = Backends(**{name: getattr(fault.backends, name) for name in Backends.__slots__} | fault.changed)
     client = client_of(changed)
     answer = client.get("/readyz")
     assert (answer.status_code == 200) == answer.get_json()["ready"]
@@ -221,9 +221,9 @@ def problems(page: Page) -> list[str]:
 
 
 def sentence_of(status: Page) -> str:
-    found = re.search(r"<strong>(.*?)</strong>", status.html)
-    assert found is not None
-    return html.unescape(found[1])
+    match = re.search(r"<strong>(.*?)</strong>", status.html)
+    assert match is not None
+    return html.unescape(match[1])
 
 
 def told(numbers: dict[str, float]) -> set[str]:
@@ -289,13 +289,13 @@ def test_a_part_that_hangs_is_given_up(fault: Fault, token: str, part: str) -> N
         over.wait(60)
 
     if part == "broker":
-        fault.monkeypatch.setattr(fault.services.broker, "set", hang)
+        fault.monkeypatch.setattr(fault.backends.broker, "set", hang)
     elif part == "storage":
         fault.monkeypatch.setattr(LocalBlobStore, "store_id", hang)
     else:
-        fault.monkeypatch.setattr("web.health.service_health.queries.backlog", hang)
+        fault.monkeypatch.setattr("web.health.service_health.backlog.read", hang)
     try:
-        client = client_of(fault.services)
+        client = client_of(fault.backends)
         started_s = time.monotonic()
         answers = [client.get("/readyz") for _ in range(3)]
         assert client.get("/healthz").status_code == 200
@@ -317,7 +317,7 @@ def test_a_report_is_kept_for_a_moment(fault: Fault, monkeypatch: pytest.MonkeyP
         return True
 
     monkeypatch.setattr("web.health.service_health.takes_writes", takes_writes)
-    client = client_of(fault.services)
+    client = client_of(fault.backends)
     for _ in range(5):
         assert client.get("/readyz").status_code == 200
     assert asked == [True]
@@ -325,7 +325,7 @@ def test_a_report_is_kept_for_a_moment(fault: Fault, monkeypatch: pytest.MonkeyP
 
 def test_the_forecast_is_made_from_the_last_stretch_of_work(fault: Fault, token: str) -> None:
     fault.queue(240)
-    with fault.services.database.begin() as session:
+    with fault.backends.database.begin() as session:
         at = now(session)
         rows = session.scalars(select(Image).order_by(Image.id)).all()
         for place, row in enumerate(rows[:120]):
@@ -340,13 +340,13 @@ def test_the_forecast_is_made_from_the_last_stretch_of_work(fault: Fault, token:
 @pytest.mark.parametrize(("seconds", "expected"), [(5, []), (60, ["mixed_models"])])
 def test_workers_may_take_a_moment_to_change(fault: Fault, token: str, seconds: int, expected: list[str]) -> None:
     mixed_models(fault)
-    with fault.services.database.begin() as session:
+    with fault.backends.database.begin() as session:
         session.execute(update(Deployment).values(since=now(session) - timedelta(seconds=seconds)))
     assert read_all(fault, token)[0]["problems"] == expected
 
 
 def test_a_sweeper_that_sweeps_shows_its_sign_of_life(fault: Fault) -> None:
-    with fault.services.database.begin() as session:
+    with fault.backends.database.begin() as session:
         at = now(session)
         heartbeats.beat(session, heartbeats.SWEEPER, at + timedelta(seconds=1))
         first = heartbeats.last_seen(session, heartbeats.SWEEPER)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from db.arrival import Arrival
-from db.queries import Progress
+from db.progress import Progress
 from db.states import Decision, ImageState, JobState, Priority
 from web import quantities
 from web.pages import words

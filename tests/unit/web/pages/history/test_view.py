@@ -57,7 +57,7 @@ def test_a_filter_survives_the_next_page(reader: Visitor, add_job: AddJob, monke
         ("state=queued", [4]),
     ],
 )
-def test_each_filter_narrows(reader: Visitor, add_job: AddJob, query: str, expected: list[int]) -> None:
+def test_each_filter_selects_its_images(reader: Visitor, add_job: AddJob, query: str, expected: list[int]) -> None:
     add_job(("scan1.png", 0.9), ("100%.png", 0.1), ("a_b.png", ImageState.FAILED), ("q.png", ImageState.QUEUED))
     add_job(("Scan2.png", 0.2))
     assert _images(reader.get(f"/history?{query}")) == expected
@@ -72,7 +72,7 @@ def test_each_filter_narrows(reader: Visitor, add_job: AddJob, query: str, expec
         ({"filename": "scan", "state": "done", "decision": "normal"}, [5]),
     ],
 )
-def test_a_part_of_a_name_narrows(
+def test_a_part_of_a_name_selects_its_images(
     reader: Visitor, add_job: AddJob, fields: dict[str, str], expected: list[int]
 ) -> None:
     add_job(("scan1.png", 0.9), ("100%.png", 0.1), ("a_b.png", ImageState.FAILED), ("q.png", ImageState.QUEUED))
@@ -137,8 +137,8 @@ def test_the_csv_link_names_days_as_times() -> None:
 
 def test_an_empty_list_explains_itself(reader: Visitor) -> None:
     assert "Nothing has been sent yet." in reader.get("/history").text
-    found = reader.search("/history", filename="zebra")
-    assert "No image matches this filter. Days are counted in UTC" in found.text
+    page = reader.search("/history", filename="zebra")
+    assert "No image matches this filter. Days are counted in UTC" in page.text
 
 
 def test_control_characters_never_reach_the_database() -> None:

@@ -9,21 +9,21 @@ from db.tables import Image, Job, User
 from tests.testing.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
-from web.services import Services
+from web.backends import Backends
 
 
-def test_files_become_one_job(reader: Visitor, services: Services) -> None:
+def test_files_become_one_job(reader: Visitor, backends: Backends) -> None:
     page = reader.post("/", {"priority": "bulk", "name": "ward 3"}, [("a.png", png(1)), ("b.png", png(2))])
-    with services.database.read() as session:
+    with backends.database.read() as session:
         job = session.scalars(select(Job)).one()
         names = session.scalars(select(Image.filename).order_by(Image.id)).all()
     assert (page.status, page.location) == (303, f"/jobs/{job.id}")
     assert (job.name, job.priority, names) == ("ward 3", Priority.BULK, ["a.png", "b.png"])
 
 
-def test_a_job_without_a_name_is_not_named_after_a_file(reader: Visitor, services: Services) -> None:
+def test_a_job_without_a_name_is_not_named_after_a_file(reader: Visitor, backends: Backends) -> None:
     reader.post("/", {"priority": "interactive", "name": "  "}, [("Smith_John.png", png())])
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Job.name)).one() == "1 image"
 
 
@@ -49,9 +49,9 @@ def test_sending_no_file_says_what_to_do(reader: Visitor) -> None:
     assert "No file was chosen." in page.text
 
 
-def test_an_unknown_priority_is_refused(reader: Visitor, services: Services) -> None:
+def test_an_unknown_priority_is_refused(reader: Visitor, backends: Backends) -> None:
     assert reader.post("/", {"priority": "first"}, [("a.png", png())]).status == 400
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Job)).all() == []
 
 
@@ -69,9 +69,9 @@ def test_an_empty_service_invites_to_send(reader: Visitor) -> None:
     assert "No worker is running: uploads are kept and will be screened when one starts." in text
 
 
-def test_only_those_who_may_see_the_status_are_sent_there(reader: Visitor, services: Services) -> None:
+def test_only_those_who_may_see_the_status_are_sent_there(reader: Visitor, backends: Backends) -> None:
     assert "/status" in reader.get("/").links()
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         session.scalars(select(User)).one().role = Role.CLINICIAN
     page = reader.get("/")
     assert "No worker is running" in page.text

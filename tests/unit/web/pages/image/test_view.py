@@ -16,9 +16,9 @@ from imaging.cam import pack
 from tests.testing.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
+from web.backends import Backends
 from web.pages.base import NOTICE
 from web.pages.image.prediction_view import ADVICE, UNKNOWN_ADVICE, absence, describe
-from web.services import Services
 
 POINTING = pack(np.pad(np.full((2, 2), 3, np.float16), (2, 3), constant_values=-3))
 
@@ -95,8 +95,8 @@ def test_the_x_ray_itself_is_served_to_the_page(reader: Visitor) -> None:
 def test_neighbours_stay_within_the_job(reader: Visitor, add_job: AddJob) -> None:
     add_job(("first.png", 0.9))
     add_job(("a.png", 0.9), ("b.png", 0.1), ("c.png", 0.5))
-    found = {i: reader.get(f"/images/{i}") for i in (1, 2, 3, 4)}
-    links = {i: (page.link("prev"), page.link("next")) for i, page in found.items()}
+    pages = {i: reader.get(f"/images/{i}") for i in (1, 2, 3, 4)}
+    links = {i: (page.link("prev"), page.link("next")) for i, page in pages.items()}
     assert links == {
         1: ("", ""),
         2: ("", "/images/3"),
@@ -137,7 +137,7 @@ def test_waiting_is_explained(state: ImageState, someone_works: bool, title: str
 
 
 def test_a_refused_image_gives_its_reason_and_no_probability_up_front(reader: Visitor, add_job: AddJob) -> None:
-    job_id = add_job(("hand.png", 0.873), domain_score=5.4)
+    job_id = add_job(("hand.png", 0.873), ood_score=5.4)
     page = reader.get("/images/1")
     assert "Not judged It looks like a hand." in page.text
     assert "Unlike the training images (score 5.40, limit 1.00)" in page.text
@@ -148,7 +148,7 @@ def test_a_refused_image_gives_its_reason_and_no_probability_up_front(reader: Vi
 
 
 def test_the_map_lies_over_the_x_ray_until_it_is_asked_for(reader: Visitor, add_job: AddJob) -> None:
-    add_job(("a.png", 0.9), domain_score=0.2)
+    add_job(("a.png", 0.9), ood_score=0.2)
     page = reader.get("/images/1")
     (layer,) = page.all("image")
     assert layer["href"] == "/api/v1/images/1/cam"
@@ -164,10 +164,10 @@ def test_the_map_lies_over_the_x_ray_until_it_is_asked_for(reader: Visitor, add_
     [(3.0, "spread over the X-ray. Half of it covers 51 % of the picture"), (-3.0, "No map: nowhere")],
 )
 def test_a_map_that_points_nowhere_is_not_shown(
-    reader: Visitor, add_job: AddJob, services: Services, even: float, words: str
+    reader: Visitor, add_job: AddJob, backends: Backends, even: float, words: str
 ) -> None:
-    add_job(("a.png", 0.9), domain_score=0.2)
-    with services.database.begin() as session:
+    add_job(("a.png", 0.9), ood_score=0.2)
+    with backends.database.begin() as session:
         session.scalars(select(Prediction)).one().cam = pack(np.full((7, 7), even, np.float16))
     page = reader.get("/images/1")
     assert words in page.text
@@ -202,14 +202,14 @@ def test_no_retry_is_offered_where_it_cannot_help(reader: Visitor, add_job: AddJ
 
 
 def test_nobody_is_asked_to_agree_with_a_model_that_did_not_judge(
-    reader: Visitor, add_job: AddJob, services: Services
+    reader: Visitor, add_job: AddJob, backends: Backends
 ) -> None:
-    add_job(("a.png", 0.9), domain_score=3.0)
+    add_job(("a.png", 0.9), ood_score=3.0)
     page = reader.get("/images/1")
     assert not any(form.get("action") == "/images/1/review" for form in page.all("form"))
     assert "Do you agree" not in page.text
     assert reader.post("/images/1/review", {"opinion": "agree"}).status == 409
-    with services.database.read() as session:
+    with backends.database.read() as session:
         assert session.scalars(select(Review)).all() == []
 
 
@@ -221,12 +221,12 @@ def test_what_did_not_fail_is_not_retried(reader: Visitor, add_job: AddJob) -> N
 
 
 def test_the_picture_of_the_worker_is_shown_where_there_is_one(
-    reader: Visitor, add_job: AddJob, services: Services
+    reader: Visitor, add_job: AddJob, backends: Backends
 ) -> None:
     add_job(("a.png", 0.9))
     assert "/api/v1/images/1/file" in [img["src"] for img in reader.get("/images/1").all("img")]
     assert reader.client.get("/api/v1/images/1/picture").status_code == 404
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         row = session.get_one(Image, 1)
         previews.keep(session, {row.sha256: b"\xff\xd8jpeg"}, now(session))
         newest = session.scalars(select(Prediction)).one()
@@ -242,10 +242,10 @@ def test_the_picture_of_the_worker_is_shown_where_there_is_one(
 
 
 def test_the_words_under_the_x_ray_tell_of_a_border_only_where_one_was_cut_off(
-    reader: Visitor, add_job: AddJob, services: Services
+    reader: Visitor, add_job: AddJob, backends: Backends
 ) -> None:
     add_job(("a.png", 0.9), ("b.png", 0.9))
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         whole, bordered = session.scalars(select(Prediction).order_by(Prediction.id))
         whole.box, bordered.box = [640, 480, 0, 0, 640, 480], [640, 480, 0, 20, 640, 480]
     assert "As sent, 640 × 480 px Open" in reader.get("/images/1").text
@@ -254,9 +254,9 @@ def test_the_words_under_the_x_ray_tell_of_a_border_only_where_one_was_cut_off(
 
 @pytest.mark.parametrize("path", ["/jobs/1", "/history"])
 def test_the_lists_of_images_tell_what_makes_a_result_less_reliable(
-    reader: Visitor, add_job: AddJob, services: Services, path: str
+    reader: Visitor, add_job: AddJob, backends: Backends, path: str
 ) -> None:
     add_job(("a.png", 0.9), ("b.png", 0.9))
-    with services.database.begin() as session:
+    with backends.database.begin() as session:
         session.scalars(select(Prediction)).first().notes = "The picture is small."  # type: ignore[union-attr]
     assert reader.get(path).text.count("The picture is small.") == 1

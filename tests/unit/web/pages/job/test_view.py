@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from db import queries
+from db.progress import Progress, progress_of
 from db.states import Decision, ImageState, JobState
 from db.tables import Job
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
+from web.backends import Backends
 from web.pages.job.view import is_over, retry_word, tiles
-from web.services import Services
 
 Q, R, D, F, C = ImageState
 
 
 def _pages(visitor: Visitor, path: str, part: str) -> list[list[str]]:
     """The links that contain `part`, page by page, to the last."""
-    found = []
+    pages = []
     while path:
         page = visitor.get(path)
         assert page.status == 200
-        found.append(page.links(part))
+        pages.append(page.links(part))
         path = page.link("next")
-    return found
+    return pages
 
 
 def test_the_list_has_every_job_once_newest_first(
@@ -99,29 +99,29 @@ def test_an_empty_job_explains_itself(reader: Visitor, add_job: AddJob) -> None:
     assert "This job has no image with “failed”" in reader.get(f"/jobs/{job_id}?show=failed").text
 
 
-def test_cancel_stops_what_is_queued(reader: Visitor, add_job: AddJob, services: Services) -> None:
+def test_cancel_stops_what_is_queued(reader: Visitor, add_job: AddJob, backends: Backends) -> None:
     job_id = add_job(("a.png", 0.9), ("b.png", Q), ("c.png", Q))
     assert reader.post(f"/jobs/{job_id}/cancel", {}).location == f"/jobs/{job_id}"
     assert "2 queued images cancelled." in reader.get(f"/jobs/{job_id}").text
-    assert _counts(services, job_id) == {Q: 0, R: 0, D: 1, F: 0, C: 2}
+    assert _counts(backends, job_id) == {Q: 0, R: 0, D: 1, F: 0, C: 2}
 
 
-def test_retry_queues_what_failed_and_what_was_cancelled(reader: Visitor, add_job: AddJob, services: Services) -> None:
+def test_retry_queues_what_failed_and_what_was_cancelled(reader: Visitor, add_job: AddJob, backends: Backends) -> None:
     job_id = add_job(("a.png", 0.9), ("b.png", F), ("c.png", C), error_code="out_of_memory")
     assert "Retry 2 failed and cancelled" in reader.get(f"/jobs/{job_id}").text
     reader.post(f"/jobs/{job_id}/retry", {})
     assert "2 images queued again." in reader.get(f"/jobs/{job_id}").text
-    assert _counts(services, job_id) == {Q: 2, R: 0, D: 1, F: 0, C: 0}
+    assert _counts(backends, job_id) == {Q: 2, R: 0, D: 1, F: 0, C: 0}
 
 
-def test_retry_is_not_offered_for_damaged_files(reader: Visitor, add_job: AddJob, services: Services) -> None:
+def test_retry_is_not_offered_for_damaged_files(reader: Visitor, add_job: AddJob, backends: Backends) -> None:
     job_id = add_job(("a.png", F), ("b.png", F))
     page = reader.get(f"/jobs/{job_id}")
     assert not any(form.get("action") == f"/jobs/{job_id}/retry" for form in page.all("form"))
     assert "A retry can't help 2 failed images" in page.text
     reader.post(f"/jobs/{job_id}/retry", {})
     assert "0 images queued again. A retry can't help 2 failed images" in reader.get(f"/jobs/{job_id}").text
-    assert _counts(services, job_id) == {Q: 0, R: 0, D: 0, F: 2, C: 0}
+    assert _counts(backends, job_id) == {Q: 0, R: 0, D: 0, F: 2, C: 0}
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry"])
@@ -129,14 +129,14 @@ def test_changing_a_job_that_does_not_exist_is_a_404(reader: Visitor, action: st
     assert reader.post(f"/jobs/4711/{action}", {}).status == 404
 
 
-def _counts(services: Services, job_id: int) -> dict[ImageState, int]:
-    with services.database.read() as session:
-        return queries.progress(session, session.get_one(Job, job_id)).counts
+def _counts(backends: Backends, job_id: int) -> dict[ImageState, int]:
+    with backends.database.read() as session:
+        return progress_of(session, session.get_one(Job, job_id)).counts
 
 
-def _progress(state: JobState, **counts: int) -> queries.Progress:
+def _progress(state: JobState, **counts: int) -> Progress:
     by_state = {image_state: counts.get(image_state.value, 0) for image_state in ImageState}
-    return queries.Progress(state, by_state, dict.fromkeys(Decision, 0), None)
+    return Progress(state, by_state, dict.fromkeys(Decision, 0), None)
 
 
 def test_rare_tiles_appear_only_with_a_number() -> None:

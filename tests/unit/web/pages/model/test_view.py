@@ -11,8 +11,8 @@ from db.session import now
 from model.registry import Registry
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.visitor import Page, Visitor
+from web.backends import Backends
 from web.pages.model.card_words import CANNOT_TELL, describe
-from web.services import Services
 
 SHA256 = "c" * 64
 CARD: dict[str, Any] = {
@@ -32,11 +32,11 @@ CARD: dict[str, Any] = {
 
 
 @pytest.fixture
-def show(reader: Visitor, services: Services) -> Any:
+def show(reader: Visitor, backends: Backends) -> Any:
     """`show(card)`: the page of a model with this card."""
 
     def _show(card: dict[str, Any]) -> Page:
-        with services.database.begin() as session:
+        with backends.database.begin() as session:
             workers.register_model(session, sha256=SHA256, name="child", card=card, now=now(session))
         return reader.get(f"/models/{SHA256}")
 
@@ -74,8 +74,8 @@ def test_a_card_with_little_in_it_makes_a_page_too(show: Any, card: dict[str, An
     assert "Its card holds no figures." in page.text
 
 
-def test_the_shipped_model_has_purpose_data_and_figures(services: Services) -> None:
-    words = describe(Registry(services.settings.storage.models).primary().card.model_dump(mode="json"))
+def test_the_shipped_model_has_purpose_data_and_figures(backends: Backends) -> None:
+    words = describe(Registry(backends.settings.storage.models).primary().card.model_dump(mode="json"))
     assert words.purpose
     assert words.limits
     assert "images of" in words.trained_on

@@ -13,7 +13,7 @@ from db.states import ImageState
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
-from web.services import Services
+from web.backends import Backends
 
 
 def test_the_page_of_a_healthy_service(reader: Visitor, add_job: AddJob, worker: str) -> None:
@@ -27,8 +27,8 @@ def test_the_page_of_a_healthy_service(reader: Visitor, add_job: AddJob, worker:
     assert "Done in the last hour 1 " in text
 
 
-def test_the_page_lists_a_silent_worker_for_an_hour(reader: Visitor, services: Services, worker: str) -> None:
-    with services.database.begin() as session:
+def test_the_page_lists_a_silent_worker_for_an_hour(reader: Visitor, backends: Backends, worker: str) -> None:
+    with backends.database.begin() as session:
         for name, minutes in (("gpu-2", 50), ("gpu-3", 70)):
             at = now(session) - timedelta(minutes=minutes)
             workers.register(session, name=name, engine="fake", model_sha256=FAKE_SHA256, now=at)
@@ -39,12 +39,12 @@ def test_the_page_lists_a_silent_worker_for_an_hour(reader: Visitor, services: S
 
 
 def test_the_page_while_the_broker_is_down(
-    reader: Visitor, services: Services, monkeypatch: pytest.MonkeyPatch
+    reader: Visitor, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> bool:
         raise redis.ConnectionError("connection refused")
 
-    monkeypatch.setattr(services.broker, "set", refuse)
+    monkeypatch.setattr(backends.broker, "set", refuse)
     text = reader.get("/status").text
     assert "The broker does not answer, or takes no messages." in text
     assert "Broker Not reachable" in text

@@ -1,4 +1,4 @@
-"""What a web process connects to: database, blob store, queue."""
+"""What a web process connects to: database, blob store and broker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storage.open import open_store
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class Backends:
     settings: Settings
     database: Database
     store: BlobStore
@@ -23,9 +23,9 @@ class Services:
     broker: redis.Redis
 
 
-def connect_all(settings: Settings) -> Services:
-    """The real services that `settings` name; nothing is contacted yet."""
-    return Services(
+def connect_all(settings: Settings) -> Backends:
+    """The backends that `settings` name; nothing is contacted yet."""
+    return Backends(
         settings=settings,
         database=Database(settings.storage.database),
         store=open_store(settings),

@@ -1,7 +1,7 @@
-"""A form that came when its session had ended: what was typed goes through the sign-in and back onto its page.
+"""Forms that arrived after their session had ended: what the user typed is shown again after the sign-in.
 
-There a person reads it and presses the button. Nothing is sent for them, for the form may have been filled by another
-site; and what another site sent is not even kept.
+The user reads it and presses the button again. The service never sends it by itself, because another site may have
+filled in the form; what another site sent is not even kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_FIELD_CHARS = 1000
 NAMES = frozenset({"filename", "who"})
 """Fields that may hold a person's name, and so never stand in an address."""
 PREFIX = "kept-"
-"""Of the hidden fields of the sign-in form."""
+"""Of the names of the sign-in form's hidden fields, which hold what was typed."""
 _KEY = "kept"
 
 
@@ -44,19 +44,19 @@ FORMS: Mapping[str, Form] = {
 """By the endpoint that a form is sent to."""
 
 
-def page_of_refused() -> str:
-    """The address of the page whose form this request is; the start if it is no such form."""
+def page_of_form() -> str:
+    """The address of the page whose form this request sends; the home page if it is none of `FORMS`."""
     form = FORMS.get(request.endpoint or "")
     return url_for(form.page, **(request.view_args or {})) if form else url_for("pages.home")
 
 
 def typed() -> dict[str, str]:
-    """What a person typed into the form that this request is; empty for files and for a form of another site."""
-    return _chosen(FORMS[request.endpoint or ""].fields, request.form) if is_keepable() else {}
+    """What the user typed into the form that this request sends; empty for files and for a form of another site."""
+    return _chosen(FORMS[request.endpoint or ""].fields, request.form) if may_be_kept() else {}
 
 
-def is_keepable() -> bool:
-    """Whether this request is such a form, by its headers alone."""
+def may_be_kept() -> bool:
+    """Whether this request is a form of `FORMS` that one of our own pages sent; its headers alone tell."""
     small = 0 < (request.content_length or 0) <= MAX_FORM_BYTES
     encoded = request.mimetype == "application/x-www-form-urlencoded"
     return request.endpoint in FORMS and small and encoded and same_origin()
@@ -70,25 +70,25 @@ def from_sign_in(page: str) -> dict[str, str]:
     return _chosen(names, given)
 
 
-def put(page: str, fields: Mapping[str, str]) -> None:
+def keep(page: str, fields: Mapping[str, str]) -> None:
     """Keep the fields in the session until their form is sent, or another one is kept."""
     session[_KEY] = {"page": page, "fields": dict(fields)}
 
 
 def fields() -> Mapping[str, str]:
     """What is kept for the page of this request."""
-    kept = session.get(_KEY, {})
-    return kept["fields"] if kept.get("page") == request.path else {}
+    form = session.get(_KEY, {})
+    return form["fields"] if form.get("page") == request.path else {}
 
 
-def drop(page: str) -> None:
+def forget(page: str) -> None:
     """Forget what is kept for `page`: its form was sent."""
     if session.get(_KEY, {}).get("page") == page:
         del session[_KEY]
 
 
 def endpoint_of(path: str) -> str:
-    """Which page a path leads to; empty if to none."""
+    """The endpoint of the page at a path; empty if there is none."""
     try:
         endpoint, _ = current_app.create_url_adapter(request).match(urlsplit(path).path, method="GET")  # type: ignore[union-attr]
     except HTTPException:
@@ -97,7 +97,7 @@ def endpoint_of(path: str) -> str:
 
 
 def same_origin() -> bool:
-    """Whether a page of ours sent this request, as browsers tell; over plain HTTP they tell by `Origin` alone."""
+    """Whether a page of ours sent this request, as the browser says; over plain HTTP it sends `Origin` alone."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
