@@ -37,12 +37,9 @@ def test_a_map_that_points_is_shown_with_what_was_measured() -> None:
     )
 
 
-@pytest.mark.parametrize("measured", [{}, {"inside": None, "area": 0.3}])
-def test_what_was_not_measured_is_told(measured: dict[str, float | None]) -> None:
-    shown = described(**measured)
-    assert shown is not None
-    assert shown.is_shown
-    assert shown.words.endswith("was not measured.")
+@pytest.mark.parametrize("shown", [described(), described(inside=None, area=0.3)])
+def test_what_was_not_measured_is_told(shown: MapView | None) -> None:
+    assert shown == MapView(is_shown=True, words=map_view.POINTS + map_view.NOT_MEASURED)
 
 
 def test_maps_of_a_model_that_point_by_chance_are_not_shown() -> None:
