@@ -58,13 +58,13 @@ def evaluate(
     threshold = loaded_model.threshold
     figures = measure(dataset.labels, probabilities, threshold, dataset.patients)
     Console().print(_table(entry.name, figures))
-    found = figures.model_dump(mode="json")
+    measured = figures.model_dump(mode="json")
     if at is not None:
         by_outcome = localisation.by_outcome(cams, at, dataset.labels, probabilities >= threshold, threshold)
         Console().print(_map_table(by_outcome))
-        found["map"] = {name: of_group.model_dump(mode="json") for name, of_group in by_outcome.items()}
+        measured["map"] = {name: of_group.model_dump(mode="json") for name, of_group in by_outcome.items()}
     if json:
-        json.write_text(dumps(found, indent=2) + "\n", encoding="utf-8")
+        json.write_text(dumps(measured, indent=2) + "\n", encoding="utf-8")
 
 
 def _map_table(by_outcome: dict[str, MapFigures]) -> Table:

@@ -67,9 +67,9 @@ def strongest_half(cells: Map, threshold: float) -> NDArray[np.bool_]:
     above = _above(cells, threshold)
     order = np.argsort(above, axis=None, kind="stable")[::-1]
     before = np.cumsum(above.ravel()[order]) - above.ravel()[order]
-    chosen = np.zeros(SIDE * SIDE, dtype=np.bool_)
+    chosen = np.zeros(above.size, dtype=np.bool_)
     chosen[order] = before < above.sum() / 2
-    return chosen.reshape(SIDE, SIDE)
+    return chosen.reshape(above.shape)
 
 
 def points(cells: Map, threshold: float) -> bool:

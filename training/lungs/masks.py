@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def read(file: Path) -> LungMasks:
         InvalidInput: no such file, or something else.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return LungMasks(arrays["names"].tolist(), arrays["masks"])
-    except (OSError, EOFError, ValueError, KeyError) as error:
+    except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile) as error:
         raise InvalidInput(f"{file} is no file of lung masks: {error}") from error

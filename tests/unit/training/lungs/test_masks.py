@@ -62,8 +62,14 @@ def test_an_image_without_mask(tmp_path: Path) -> None:
         LungMasks(["a.jpg"], np.zeros((1, 56, 56), np.uint8)).of(["a.jpg", "c.jpg"])
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing of the kind"])
+@pytest.mark.parametrize("content", [b"", b"nothing of the kind", b"PK\x03\x04 and cut off"])
 def test_another_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "masks.npz").write_bytes(content)
     with pytest.raises(InvalidInput, match="no file of lung masks"):
         masks.read(tmp_path / "masks.npz")
+
+
+def test_a_single_array_is_no_file_of_masks(tmp_path: Path) -> None:
+    np.save(tmp_path / "masks.npy", np.zeros(3))
+    with pytest.raises(InvalidInput, match="no file of lung masks"):
+        masks.read(tmp_path / "masks.npy")
