@@ -23,10 +23,11 @@ _WITH_INTERVALS = ("accuracy", "auc", "sensitivity", "specificity")
 _PLAIN = ("precision_weighted", "recall_weighted", "f1_weighted", "brier", "calibration_error")
 _OF_THE_MAP = {
     "inside": "positive mass inside the lungs",
-    "area": "lungs' share of the film",
+    "area": "lungs' share of the image",
     "peak_inside": "peak inside the lungs",
     "positive": "cells that are positive",
-    "tinted": "share of the film tinted",
+    "shown": "maps that the page shows",
+    "tinted": "share of the image that it tints",
 }
 
 

@@ -27,4 +27,4 @@ def lungs(
         dataset = read_dataset(data, stage(bars.update, "reading images"), for_training=False)
         made = masks.make(dataset.pixels, dataset.labels == 0, steps=steps, seed=seed, progress=bars.update)
     masks.write(out, masks.LungMasks(dataset.names, made))
-    typer.echo(f"{out}: lungs of {len(dataset.names)} images, {made.mean() / 255:.0%} of a film on average")
+    typer.echo(f"{out}: lungs of {len(dataset.names)} images, {made.mean() / 255:.0%} of an image on average")

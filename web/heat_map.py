@@ -15,11 +15,12 @@ OPACITY = 0.65
 
 
 def render(cam: bytes, threshold: float) -> bytes:
-    """A PNG, 224 x 224 RGBA: one colour, the more opaque the more a place speaks for pneumonia.
+    """A PNG, 224 x 224 RGBA: one colour, the more opaque the more a place speaks for pneumonia; transparent all over
+    where the map points nowhere (`imaging.cam.points`).
 
     Args:
         cam: as `imaging.cam.pack` made it.
-        threshold: the operating point, at which a place speaks neither way; places below it are transparent.
+        threshold: the operating point, at which a place is neutral.
     """
     opaque = (tint(unpack(cam), threshold) * OPACITY * 255).astype(np.uint8)
     picture = Image.new("RGBA", opaque.shape[::-1], (*COLOUR, 0))

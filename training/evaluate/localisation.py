@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from imaging.cam import SIDE, tint
+from imaging.cam import Map, points, tint
 from model.loaded import LoadedModel
 from training.batches import in_batches
 from training.progress import Progress, silent
@@ -19,11 +19,12 @@ class MapFigures(BaseModel):
     """Means over images, but for `tinted`, which is a median.
 
     Attributes:
-        area: share of the film that is lung: what `inside` would be by chance.
+        area: share of the image that is lung: what `inside` would be by chance.
         inside: share of the map's positive mass that lies in the lungs; None where no map has any.
         peak_inside: share of images whose strongest cell is mostly lung.
         positive: share of cells that speak for pneumonia.
-        tinted: share of the film that the page tints.
+        shown: share of images whose map the page offers, because it points.
+        tinted: share of the image that the page tints.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,24 +34,27 @@ class MapFigures(BaseModel):
     inside: float | None
     peak_inside: float
     positive: float
+    shown: float
     tinted: float
 
 
 def measure(cams: NDArray[np.floating], lungs: NDArray[np.float32], threshold: float) -> MapFigures:
     """Figures of maps (N, 7, 7) and the probability of lung (N, S, S) of the same images; N is 1 or more."""
-    share = in_cells(lungs)
+    share = in_cells(lungs, cams.shape[1])
     positive = cams.astype(np.float64).clip(0, None)
     mass = positive.sum((1, 2))
     some = mass > 0
     inside = (positive * share).sum((1, 2))[some] / mass[some]
     peaks = share.reshape(len(share), -1)[np.arange(len(share)), cams.reshape(len(cams), -1).argmax(1)]
-    tinted = [(tint(cam.astype(np.float16), threshold) > VISIBLE).mean() for cam in cams]
+    maps: list[Map] = list(cams.astype(np.float16))
+    tinted = [(tint(cam, threshold) > VISIBLE).mean() for cam in maps]
     return MapFigures(
         images=len(cams),
         area=float(lungs.mean()),
         inside=float(inside.mean()) if some.any() else None,
         peak_inside=float((peaks >= 0.5).mean()),
         positive=float((cams > 0).mean()),
+        shown=float(np.mean([points(cam, threshold) for cam in maps])),
         tinted=float(np.median(tinted)),
     )
 
@@ -73,11 +77,10 @@ def by_outcome(
     }
 
 
-def in_cells(lungs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The share of lung in each cell of a map: (N, S, S) -> (N, 7, 7); S must be a multiple of 7."""
-    count, side = len(lungs), lungs.shape[1] // SIDE
-    share: NDArray[np.float32] = lungs.reshape(count, SIDE, side, SIDE, side).mean((2, 4))
-    return share
+def in_cells(lungs: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """The share of lung in each cell of a map: (N, S, S) -> (N, side, side); S must be a multiple of `side`."""
+    cell_px = lungs.shape[1] // side
+    return np.asarray(lungs.reshape(-1, side, cell_px, side, cell_px).mean((2, 4)), dtype=np.float32)
 
 
 def predict(

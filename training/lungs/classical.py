@@ -20,12 +20,12 @@ from training.lungs.shape import Mask, Place
 
 SIDE_PX = 112
 MIN_AREA, MAX_AREA = 0.04, 0.24
-"""Of one lung, in shares of the film."""
+"""Of one lung, in shares of the image."""
 _CUTS = np.arange(0.08, 0.66, 0.02)
-"""Shares of the film that count as dark."""
+"""Shares of the image that count as dark."""
 _SMOOTHING_PX, _BACKGROUND_PX = 2.0, 22.0
 _STEEP = 0.025
-"""Change of the equalised film from a pixel to the next that counts as an edge."""
+"""Change of the equalised image from a pixel to the next that counts as an edge."""
 _DISK = np.hypot(*np.mgrid[-3:4, -3:4]) <= 3.2
 _SMALL_DISK = np.hypot(*np.mgrid[-2:3, -2:3]) <= 2.3
 
@@ -41,7 +41,7 @@ class Lungs:
 
 @dataclass(frozen=True, slots=True)
 class _Region:
-    """`edge` is the share of its outline at which the film really turns brighter."""
+    """`edge` is the share of its outline at which the image really turns brighter."""
 
     mask: Mask
     box: Place
@@ -55,7 +55,7 @@ class _Region:
 
 
 def find(pixels: NDArray[np.uint8]) -> Lungs | None:
-    """Both lung fields of a film uint8 (H, W), or None where no two regions may be lungs."""
+    """Both lung fields of an image uint8 (H, W), or None where no two regions may be lungs."""
     best: dict[bool, _Region] = {}
     for region, on_right in _regions(pixels):
         if on_right not in best or region.score > best[on_right].score:
@@ -67,7 +67,7 @@ def find(pixels: NDArray[np.uint8]) -> Lungs | None:
 
 
 def equalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """uint8 (H, W) -> float32 (SIDE_PX, SIDE_PX): the share of the film that is darker."""
+    """uint8 (H, W) -> float32 (SIDE_PX, SIDE_PX): the share of the image that is darker."""
     small = np.asarray(Image.fromarray(pixels).resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX))
     counts = np.bincount(small.ravel(), minlength=256)
     darker = np.cumsum(counts) - counts / 2

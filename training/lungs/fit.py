@@ -1,4 +1,4 @@
-"""The lung network: its training on films with masks, and what it says of films."""
+"""The lung network: its training on images with masks, and what it says of images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WEIGHT_DECAY = 1e-3
 def fit(
     pixels: NDArray[np.uint8], masks: NDArray[np.bool_], *, steps: int, seed: int, progress: Progress = silent
 ) -> LungNetwork:
-    """Train a new network on films uint8 (N, H, W) with masks (N, SIDE_PX, SIDE_PX) for a number of batches."""
+    """Train a new network on images uint8 (N, H, W) with masks (N, SIDE_PX, SIDE_PX) for a number of batches."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     gray = torch.cat([shrunk(torch.from_numpy(batch)) for batch in in_batches(pixels)])
@@ -43,9 +43,9 @@ def fit(
 def predict(
     network: LungNetwork, pixels: NDArray[np.uint8], progress: Progress = silent
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Films uint8 (N, H, W) -> probability of lung (N, MASK_PX, MASK_PX) and agreement (N,).
+    """Images uint8 (N, H, W) -> probability of lung (N, MASK_PX, MASK_PX) and agreement (N,).
 
-    The probability is the mean over the film and its mirror image; the agreement is the overlap (Dice) of what the
+    The probability is the mean over the image and its mirror image; the agreement is the overlap (Dice) of what the
     two say.
     """
     means, agreements = [], []

@@ -1,7 +1,7 @@
 """Lung masks of a whole data set in two rounds, and the file that holds them.
 
-First a network learns from the films whose lungs the classical way found without doubt. What it then says of the
-others alike of film and mirror image joins the examples, pneumonias above all; a second network learns from both.
+First a network learns from the images whose lungs the classical way found without doubt. Of the others, those of which
+it says the same as of their mirror image become examples too; a second network learns from all of them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,8 @@ from training.progress import Progress, StageProgress, stage
 
 SURE_LIKENESS, SURE_EDGE = 0.83, 0.88
 """From which a classical mask is an example."""
-AGREED = 0.975
-"""Agreement between film and mirror image from which a network's mask is one."""
+AGREED = 0.98
+"""Agreement between image and mirror image from which a network's mask is one."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,16 @@ class LungMasks:
         missing = [name for name in names if name not in at]
         if missing:
             raise InvalidInput(f"{len(missing)} images have no lung mask, {missing[0]} among them. Make masks of them.")
-        return self.masks[[at[name] for name in names]].astype(np.float32) / np.float32(255)
+        return np.asarray(self.masks[[at[name] for name in names]] / np.float32(255), dtype=np.float32)
 
 
 def make(
     pixels: NDArray[np.uint8], clear: NDArray[np.bool_], *, steps: int, seed: int, progress: StageProgress
 ) -> NDArray[np.uint8]:
-    """Masks uint8 (N, MASK_PX, MASK_PX) of films uint8 (N, H, W), by a network that learns from them (`learn`).
+    """Masks uint8 (N, MASK_PX, MASK_PX) of images uint8 (N, H, W), by a network that learns from them (`learn`).
 
     Raises:
-        InvalidInput: no film has lungs that are found without doubt.
+        InvalidInput: no image has lungs that are found without doubt.
     """
     network = learn(pixels, clear, steps=steps, seed=seed, progress=progress)
     probability, _ = predict(network, pixels, stage(progress, "lung masks"))
@@ -64,14 +65,14 @@ def make(
 def learn(
     pixels: NDArray[np.uint8], clear: NDArray[np.bool_], *, steps: int, seed: int, progress: StageProgress
 ) -> LungNetwork:
-    """A network that finds the lungs of films like these, uint8 (N, H, W).
+    """A network that finds the lungs of images like these, uint8 (N, H, W).
 
     Args:
-        clear: films (N,) without pneumonia, among which sure lungs are looked for: a consolidated lung has no edge.
+        clear: images (N,) without pneumonia, among which sure lungs are looked for: a consolidated lung has no edge.
         steps: batches from which each of the two networks learns.
 
     Raises:
-        InvalidInput: no film has lungs that are found without doubt.
+        InvalidInput: no image has lungs that are found without doubt.
     """
     masks = sure(pixels, clear, stage(progress, "sure lungs"))
     known = masks.any((1, 2))
@@ -88,12 +89,12 @@ def learn(
 def sure(pixels: NDArray[np.uint8], clear: NDArray[np.bool_], progress: Progress) -> NDArray[np.bool_]:
     """Classical masks bool (N, 112, 112); empty where there is doubt."""
     masks = np.zeros((len(pixels), classical.SIDE_PX, classical.SIDE_PX), dtype=np.bool_)
-    films = np.flatnonzero(clear)
-    for done, number in enumerate(films, 1):
+    images = np.flatnonzero(clear)
+    for done, number in enumerate(images, 1):
         lungs = classical.find(pixels[number])
         if lungs is not None and lungs.likeness >= SURE_LIKENESS and lungs.edge >= SURE_EDGE:
             masks[number] = lungs.mask
-        progress(done, len(films))
+        progress(done, len(images))
     return masks
 
 
@@ -123,7 +124,7 @@ def read(file: Path) -> LungMasks:
         InvalidInput: no such file, or something else.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return LungMasks(arrays["names"].tolist(), arrays["masks"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile) as error:
         raise InvalidInput(f"{file} is no file of lung masks: {error}") from error

@@ -1,4 +1,4 @@
-"""A small U-Net (Ronneberger et al. 2015): a film to the probability that each place is lung."""
+"""A small U-Net (Ronneberger et al. 2015): an image to the probability that each place is lung."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SIDE_PX = 112
-"""Of the films it reads."""
+"""Of the images it reads."""
 MASK_PX = SIDE_PX // 2
 """Of what it says: four neighbouring pixels become the channels of one, which is a quarter of the work."""
 WIDTHS = (8, 16, 32, 64)

@@ -1,6 +1,6 @@
-"""Copies of films with known lungs that are harder: lungs turned white, other tones and places, black borders, lines.
+"""Copies of images with known lungs that are harder: lungs turned white, other tones and places, black borders, lines.
 
-Sure masks come from clear films, mostly of healthy people. A network that saw only these would take a consolidated
+Sure masks come from clear images, mostly of healthy people. A network that saw only these would take a consolidated
 lung for the body; painted opacities teach it that a white lung is a lung.
 """
 
@@ -13,9 +13,9 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 OPAQUE_SHARE = 0.75
-"""Of the films get opacities."""
+"""Share of the images that get opacities."""
 LOW_SHARE = 0.25
-"""Of them lose the lower part of a lung, as an effusion takes it."""
+"""Share of those that lose the lower part of a lung, as an effusion takes it."""
 BORDER_SHARE, LINES_SHARE, NOISE_SHARE = 0.2, 0.3, 0.3
 
 
@@ -71,7 +71,7 @@ def _blobs(inside: Tensor, side: int, generator: Generator) -> Tensor:
 
 
 def _from_below(inside: Tensor, side: int, generator: Generator) -> Tensor:
-    """All of one side of the film below a line, which slants."""
+    """All of one side of the image below a line, which slants."""
     top, bottom = float(inside[:, 0].min()), float(inside[:, 0].max())
     level = bottom - (bottom - top) * float(_uniform(1, 0.1, 0.8, generator))
     slant = float(_uniform(1, -0.4, 0.4, generator))

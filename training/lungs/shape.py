@@ -1,4 +1,4 @@
-"""How much a region looks like a lung: its outline against an average one, and its place on the film."""
+"""How much a region looks like a lung: its outline against an average one, and its place on the image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Mask = NDArray[np.bool_]
 FRAME_PX = 32
 """Outlines are compared inside their bounding boxes, stretched to this side."""
 
-# Lungs in their bounding boxes, drawn by hand: an adult's and a child's. First those on the film's left, which are the
+# Lungs in their bounding boxes, drawn by hand: an adult's and a child's. First those on the image's left, which are the
 # patient's right ones; then those that give way to the heart.
 _OUTLINES = (
     (
@@ -39,7 +39,7 @@ _OUTLINES_BESIDE_HEART = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A bounding box in shares of the film's side."""
+    """A bounding box in shares of the image's side."""
 
     top: float
     left: float
@@ -105,4 +105,4 @@ def _drawn(outline: tuple[tuple[float, float], ...]) -> NDArray[np.float32]:
 
 
 TEMPLATES = tuple(tuple(map(_drawn, outlines)) for outlines in (_OUTLINES, _OUTLINES_BESIDE_HEART))
-"""Lungs float32 (FRAME_PX, FRAME_PX) of an adult and a child: those on the film's left, then those on its right."""
+"""Lungs float32 (FRAME_PX, FRAME_PX) of an adult and a child: those on the image's left, then those on its right."""

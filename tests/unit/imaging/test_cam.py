@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imaging.cam import SIZE_BYTES, STRONG, Map, pack, strengths, tint, unpack
+from imaging.cam import SIZE_BYTES, STRONG, Map, pack, points, strengths, strongest_half, tint, unpack
 
 
 def test_round_trip() -> None:
@@ -45,8 +45,8 @@ def test_a_weak_map_stays_pale() -> None:
 
 
 def test_a_very_strong_one_ends_at_full() -> None:
-    found = strengths(cells(r3c3=20.0, r0c0=10.0), 0.5)
-    assert (found[3, 3], found[0, 0]) == pytest.approx((1.0, 0.5))
+    found = strengths(cells(r3c3=20.0, r0c0=15.0, r6c6=10.0), 0.5)
+    assert (found[3, 3], found[0, 0]) == pytest.approx((1.0, 0.75))
 
 
 def test_strength_counts_from_the_operating_point() -> None:
@@ -55,9 +55,38 @@ def test_strength_counts_from_the_operating_point() -> None:
     assert np.isfinite(strengths(cells(2.0), 0.0)).all()
 
 
+def test_the_strongest_half_is_the_fewest_cells_that_hold_it() -> None:
+    half = strongest_half(cells(-3.0, r0c0=5.0, r2c2=4.0, r4c4=3.0, r6c6=2.0), 0.5)
+    assert np.argwhere(half).tolist() == [[0, 0], [2, 2]]
+
+
+def test_what_is_weaker_than_the_strongest_half_is_not_tinted() -> None:
+    found = strengths(cells(1.0, r2c2=60.0), 0.5)
+    assert np.argwhere(found).tolist() == [[2, 2]]
+
+
+def test_of_even_evidence_half_of_the_cells_are_the_strongest_half() -> None:
+    assert strongest_half(cells(2.0), 0.5).sum() == 25
+
+
+def test_where_nothing_speaks_for_pneumonia_there_is_no_half() -> None:
+    assert not strongest_half(cells(0.0), 0.5).any()
+    assert not strongest_half(cells(2.0), 0.95).any()
+
+
+def test_a_map_points_if_half_of_the_evidence_lies_in_a_quarter_of_the_x_ray() -> None:
+    assert points(cells(-1.0, r3c3=1.0), 0.5)
+    assert not points(cells(1.0), 0.5)  # spread
+    assert not points(cells(-1.0), 0.5)  # nothing
+
+
 def test_the_tint_is_smooth_and_lies_where_the_cell_does() -> None:
     found = tint(cells(r1c5=4.0), 0.5)
     assert found.shape == (224, 224)
     assert found[48, 176] > 0.9
     assert found[200, 20] == 0
     assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_a_map_that_points_nowhere_tints_nothing() -> None:
+    assert tint(cells(3.0), 0.5).max() == 0

@@ -38,7 +38,7 @@ def test_a_peak_outside() -> None:
 def test_even_evidence_is_inside_by_chance() -> None:
     found = localisation.measure(np.ones((1, 7, 7), np.float32), lungs(), 0.5)
     assert found.inside == pytest.approx(found.area)
-    assert found.positive == found.tinted == 1
+    assert found.positive == 1
 
 
 def test_maps_without_evidence_do_not_count_for_the_share_inside() -> None:
@@ -50,7 +50,13 @@ def test_maps_without_evidence_do_not_count_for_the_share_inside() -> None:
 def test_the_tint_is_that_of_the_page() -> None:
     weak = localisation.measure(cam(r3c3=4), lungs(), 0.5)
     assert 1 / 49 < weak.tinted < 9 / 49
-    assert localisation.measure(cam(r3c3=4), lungs(), 0.99).tinted == 0
+    assert weak.shown == 1
+
+
+def test_a_map_that_the_page_does_not_show_tints_nothing() -> None:
+    for cams, threshold in ((cam(r3c3=4), 0.99), (np.ones((1, 7, 7), np.float32), 0.5)):
+        hidden = localisation.measure(cams, lungs(), threshold)
+        assert (hidden.shown, hidden.tinted) == (0, 0)
 
 
 def test_by_outcome() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.training.lungs.films import RIGHT, chest
+from tests.unit.training.lungs.chests import RIGHT, chest
 from training.lungs import classical
 from training.lungs.shape import Mask
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.training.lungs.films import chest
+from tests.unit.training.lungs.chests import chest
 from training.lungs import fit
 from training.lungs.network import MASK_PX, SIDE_PX, LungNetwork
 
 
 def test_learns_to_tell_lung_from_body() -> None:
     pairs = [chest(seed) for seed in range(12)]
-    pixels = np.stack([film for film, _ in pairs])
+    pixels = np.stack([image for image, _ in pairs])
     masks = np.stack([mask[::2, ::2] for _, mask in pairs])
-    network = fit.fit(pixels[:8], masks[:8], steps=40, seed=0)
+    network = fit.fit(pixels[:8], masks[:8], steps=25, seed=0)
     probability, agreement = fit.predict(network, pixels[8:])
     assert probability.shape == (4, MASK_PX, MASK_PX)
     assert agreement.shape == (4,)

@@ -1,17 +1,17 @@
-"""Harder copies: opacities lie inside the lungs and only brighten; masks move with the film."""
+"""Harder copies: opacities lie inside the lungs and only brighten; masks move with the image."""
 
 from __future__ import annotations
 
 import torch
 from torch import Generator, Tensor
 
-from tests.unit.training.lungs.films import chest
+from tests.unit.training.lungs.chests import chest
 from training.lungs import paint
 from training.lungs.network import SIDE_PX
 
 
-def films(count: int = 8) -> tuple[Tensor, Tensor]:
-    """Films and masks float (count, SIDE_PX, SIDE_PX)."""
+def images(count: int = 8) -> tuple[Tensor, Tensor]:
+    """Images and masks float (count, SIDE_PX, SIDE_PX)."""
     pairs = [chest(seed) for seed in range(count)]
     gray = torch.stack([torch.from_numpy(pixels[::2, ::2].copy()).float() / 255 for pixels, _ in pairs])
     masks = torch.stack([torch.from_numpy(mask[::2, ::2].copy()).float() for _, mask in pairs])
@@ -20,7 +20,7 @@ def films(count: int = 8) -> tuple[Tensor, Tensor]:
 
 
 def test_copies_stay_gray_values_and_masks() -> None:
-    gray, masks = films()
+    gray, masks = images()
     copies, moved = paint.harder(gray, masks, Generator().manual_seed(0))
     assert copies.shape == moved.shape == gray.shape
     assert bool(copies.isfinite().all())
@@ -31,14 +31,14 @@ def test_copies_stay_gray_values_and_masks() -> None:
 
 
 def test_the_same_seed_gives_the_same_copies() -> None:
-    once = paint.harder(*films(), Generator().manual_seed(3))
-    again = paint.harder(*films(), Generator().manual_seed(3))
+    once = paint.harder(*images(), Generator().manual_seed(3))
+    again = paint.harder(*images(), Generator().manual_seed(3))
     assert torch.equal(once[0], again[0])
     assert torch.equal(once[1], again[1])
 
 
 def test_the_films_themselves_stay_as_they_were() -> None:
-    gray, masks = films()
+    gray, masks = images()
     before = gray.clone(), masks.clone()
     paint.harder(gray, masks, Generator().manual_seed(0))
     assert torch.equal(gray, before[0])
@@ -46,7 +46,7 @@ def test_the_films_themselves_stay_as_they_were() -> None:
 
 
 def test_opacities_brighten_lungs_alone() -> None:
-    gray, masks = films()
+    gray, masks = images()
     painted = paint.opacities(gray, masks, Generator().manual_seed(1))
     change = painted - gray
     near = torch.nn.functional.max_pool2d(masks.unsqueeze(1), 5, 1, 2)[:, 0] > 0
@@ -57,5 +57,5 @@ def test_opacities_brighten_lungs_alone() -> None:
 
 
 def test_a_film_without_lungs_gets_no_opacity() -> None:
-    gray, masks = films()
+    gray, masks = images()
     assert torch.equal(paint.opacities(gray, 0 * masks, Generator().manual_seed(1)), gray)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.unit.training.lungs.films import chest
+from tests.unit.training.lungs.chests import chest
 from training.lungs import shape
 from training.lungs.shape import Place
 
