@@ -25,7 +25,8 @@ from training.batches import in_batches
 from training.calibrate import gate, gate_examples, gate_fit
 from training.calibrate.gate import OutOfFold
 from training.calibrate.gate_examples import Examples, Floats
-from training.calibrate.gate_sets import read_frontal
+from training.calibrate.gate_sets import by_source
+from training.data.dataset import read_dataset
 from training.data.sources import SUFFIXES
 from training.progress import stage
 
@@ -87,9 +88,11 @@ def main() -> None:
     given = parser.parse_args()
     original = checkpoint.load(given.checkpoint)
     with Bars() as bars:
-        frontal = [read_frontal(path, stage(bars.update, f"reading {path.name}")) for path in given.data]
+        dataset = read_dataset(tuple(given.data), stage(bars.update, "reading images"), for_training=True)
         others = gate_examples.read_others(given.not_frontal)
-        examples = gate_examples.examples(original.network, frontal, others, 0, stage(bars.update, "features"))
+        examples = gate_examples.examples(
+            original.network, by_source(dataset), others, 0, stage(bars.update, "features")
+        )
     said = gate.out_of_fold(examples)
     limit = gate.limits(examples, said).limit
     console = Console()

@@ -30,6 +30,7 @@ HELP_LINES = {
     },
     "Models and training": {
         "train": "Train a model. Interrupted, the same command goes on where it stopped.",
+        "lungs": "Find the lungs on labelled chest X-rays, for `train` and `evaluate`. No drawn masks are needed.",
         "tune": "Tune learning rates, regularisation and distortions. "
         "Interrupted, the same command goes on where it stopped.",
         "evaluate": "Measure a model through the same decoding, preprocessing and network as in screening.",

@@ -10,9 +10,9 @@ import typer
 
 def train(
     data: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            help="Folder in Kaggle's layout (train/NORMAL, …), a .tar or .zip of one, or a CSV of path,label."
+            help="Folders in Kaggle's layout (train/NORMAL, …), .tar or .zip of such, or CSVs of path,label."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
@@ -43,7 +43,7 @@ def train(
 
     settings = load_config(config or DEFAULT_CONFIG, seed)
     with Bars() as bars:
-        inputs = Inputs(data, backbone, cache or out / "cache", originals, not_frontal)
+        inputs = Inputs(tuple(data), backbone, cache or out / "cache", originals, not_frontal)
         card = train_model(inputs, out, settings, bars.update)
     test = card.metrics["test"]
     typer.echo(

@@ -78,7 +78,7 @@ def load(path: Path, expect_sha256: str | None = None) -> Checkpoint:
     """
     card, sha256 = read_card(path), verify(path, expect_sha256)
     weights.check(path, card)
-    network = build()
+    network = build(equalised=card.equalised)
     try:
         tensors = {name: _float(tensor) for name, tensor in load_file(path).items()}
         of_ood, of_gate = _taken(tensors, OOD_PREFIX), _taken(tensors, GATE_PREFIX)

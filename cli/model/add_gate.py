@@ -35,13 +35,14 @@ def add_gate(
     """
     from training.bars import Bars
     from training.calibrate import gate
-    from training.calibrate.gate_sets import read_frontal
+    from training.calibrate.gate_sets import by_source
+    from training.data.dataset import read_dataset
     from training.progress import stage
     from training.release.ship import ship_checkpoint
 
     with Bars() as bars:
-        frontal = [read_frontal(path, stage(bars.update, f"reading {path.name}")) for path in data]
-        card = gate.add_gate(checkpoint, out, frontal, not_frontal, seed, stage(bars.update, "gate"))
+        dataset = read_dataset(tuple(data), stage(bars.update, "reading images"), for_training=True)
+        card = gate.add_gate(checkpoint, out, by_source(dataset), not_frontal, seed, stage(bars.update, "gate"))
     if card.gate is not None:
         for name, share in card.gate.refused.items():
             typer.echo(f"{name}: {share:.1%} refused")

@@ -1,29 +1,32 @@
-"""Sets of frontal chest X-rays as the gate takes them: a data set, and the view of each image where it is known."""
+"""Sets of frontal chest X-rays as the gate takes them: one for each source, for they count alike."""
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
+from dataclasses import replace
+
+import numpy as np
 
 from training.calibrate.gate_examples import Frontal
-from training.data.dataset import read_dataset
-from training.progress import Progress, silent
-
-VIEWS = {"pa", "ap"}
+from training.data.dataset import Dataset
 
 
-def read_frontal(source: Path, progress: Progress = silent) -> Frontal:
-    """Read a data set as training does; its views stand in the column `view` of a CSV, PA or AP.
-
-    Raises:
-        InvalidInput: what `training.data.dataset.read_dataset` raises.
-    """
-    dataset = read_dataset(source, progress, for_training=True)
-    view_of = _views(source) if source.suffix.lower() == ".csv" else {}
-    return Frontal(source.stem, dataset, [view_of.get(name, "") for name in dataset.names])
+def by_source(dataset: Dataset) -> list[Frontal]:
+    """The images of each source as a set of their own."""
+    sources: list[str] = list(dict.fromkeys(dataset.sources))
+    return [_of(dataset, source) for source in sources]
 
 
-def _views(source: Path) -> dict[str, str]:
-    with source.open(newline="", encoding="utf-8-sig") as file:
-        named = [(row["path"], (row.get("view") or "").strip().lower()) for row in csv.DictReader(file)]
-    return {name: view for name, view in named if view in VIEWS}
+def _of(dataset: Dataset, source: str) -> Frontal:
+    members = np.flatnonzero(np.array(dataset.sources) == source)
+    part = replace(
+        dataset,
+        names=[dataset.names[member] for member in members],
+        patients=[dataset.patients[member] for member in members],
+        labels=dataset.labels[members],
+        causes=dataset.causes[members],
+        pixels=dataset.pixels[members],
+        sources=[source] * len(members),
+        views=[dataset.views[member] for member in members],
+        ages_years=dataset.ages_years[members],
+    )
+    return Frontal(source, part, [view.lower() for view in part.views])

@@ -53,7 +53,8 @@ def read_image_picture(path: ImagePath) -> Response:
 
 @blueprint.get("/images/<int:image_id>/cam", responses={200: {"content": {"image/png": {}}}, 304: None})
 def read_image_cam(path: ImagePath) -> Response:
-    """Where the newest model saw evidence of pneumonia: a PNG to lay over the part of the image that it judged."""
+    """Where the newest model saw evidence of pneumonia: a PNG to lay over the part of the image that it judged. It is
+    transparent all over where the map points nowhere."""
     deps = dependencies()
     with deps.database.read() as session:
         row = get_image(session, path.image_id)

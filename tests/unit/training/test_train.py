@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import typer
@@ -22,6 +23,7 @@ from core.errors import ModelInvalid
 from model import checkpoint
 from services import schema
 from tests.unit.training.synthetic import write_backbone, write_dataset, write_others
+from training.lungs import masks
 
 CONFIG = """\
 name = "tiny"
@@ -55,7 +57,7 @@ class Trained:
 def call(*arguments: str | Path) -> str:
     result = CliRunner().invoke(commands, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +158,17 @@ def test_import_activate_and_evaluate(trained: Trained, installation: Path, tmp_
     assert f"{figures['accuracy']:.4f}" in printed
     assert "95 % interval" in printed
     assert checkpoint.load(trained.model).sha256[:12] in starred()
+
+
+def test_evaluate_tells_where_the_map_points(trained: Trained, installation: Path, tmp_path: Path) -> None:
+    call("model", "import", trained.model)
+    names = [str(file.relative_to(trained.data)) for file in trained.data.rglob("*.png")]
+    masks.write(tmp_path / "lungs.npz", masks.LungMasks(names, np.full((len(names), 56, 56), 255, np.uint8)))
+    arguments = ("evaluate", trained.data, "--model", "tiny", "--lungs", tmp_path / "lungs.npz")
+    assert "peak inside the lungs" in call(*arguments, "--json", tmp_path / "figures.json")
+    found = json.loads((tmp_path / "figures.json").read_text())["map"]["pneumonia, found"]
+    assert found["images"] > 10
+    assert found["area"] == found["inside"] == found["peak_inside"] == 1
 
 
 def test_evaluate_takes_a_list_and_an_archive(trained: Trained, installation: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from web import permissions, unsent_forms
 from web.auth import caller, user
 from web.dependencies import dependencies
 from web.pages.base import API_ROOT, blueprint
+from web.pages.image.map_view import describe_map
 from web.pages.image.prediction_view import absence, describe
 from web.pages.image.xray import xray_of
 from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
@@ -52,7 +53,6 @@ def image(image_id: int) -> str:
     primary = prediction(row)
     missing = absence(row, someone_works=someone_works)
     judged = primary is not None and primary.decision is not Decision.REFUSED
-    has_map = primary is not None and primary.cam is not None and judged
     may_review = judged and permissions.may_open(user(), "pages.review")
     return render_template(
         "image/view.html",
@@ -65,7 +65,8 @@ def image(image_id: int) -> str:
             picture_url=f"{API_ROOT}/images/{image_id}/picture",
             has_picture=has_picture,
         ),
-        map_url=f"{API_ROOT}/images/{image_id}/cam" if has_map else "",
+        map=describe_map(primary),
+        map_url=f"{API_ROOT}/images/{image_id}/cam",
         prediction=primary,
         view=describe(primary) if primary else None,
         absence=missing,

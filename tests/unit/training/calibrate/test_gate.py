@@ -22,7 +22,7 @@ from tests.unit.model.factories import LIMIT, make_card, make_network, make_ood
 from tests.unit.training.synthetic import make_dataset, write_others
 from training.calibrate import gate, gate_examples, gate_fit
 from training.calibrate.gate_examples import FOLDS, Example, Examples, Frontal
-from training.calibrate.gate_sets import read_frontal
+from training.calibrate.gate_sets import by_source
 
 
 def made_up(seed: int = 0) -> Examples:
@@ -176,11 +176,8 @@ def test_the_command_adds_a_gate_and_keeps_everything_else(tmp_path: Path) -> No
     assert model.decide(prediction).kind is not None
 
 
-def test_views_come_from_the_column_of_a_csv(tmp_path: Path) -> None:
-    for number in range(3):
-        PIL.Image.fromarray(radiograph(number)).save(tmp_path / f"{number}.png")
-    (tmp_path / "ward.csv").write_text(
-        "path,label,view\n0.png,NORMAL,PA\n1.png,PNEUMONIA,ap \n2.png,NORMAL,LL\n", encoding="utf-8"
-    )
-    found = read_frontal(tmp_path / "ward.csv")
-    assert (found.name, list(found.views)) == ("ward", ["pa", "ap", ""])
+def test_each_source_is_a_set_with_its_views() -> None:
+    dataset = make_dataset([0, 1, 0], ["p0", "p1", "p2"])
+    first, second = by_source(replace(dataset, sources=["b", "a", "b"], views=["PA", "AP", ""]))
+    assert (first.name, first.dataset.patients, list(first.views)) == ("b", ["p0", "p2"], ["pa", ""])
+    assert (second.name, second.dataset.labels.tolist(), list(second.views)) == ("a", [1], ["ap"])

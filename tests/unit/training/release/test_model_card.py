@@ -130,3 +130,10 @@ def test_what_the_gate_refuses_and_tells_is_in_the_card() -> None:
     assert "| lateral | 100.0% |" in text
     assert "ap told 50.0%" in text
     assert "Nothing: it carries no statistics" not in text
+
+
+def test_groups_are_a_table_and_a_figure_that_cannot_be_is_none(tmp_path: Path) -> None:
+    figures = {"normal": 9, "pneumonia": 0, "auc": None, "sensitivity": None, "specificity": 0.875}
+    groups = {"test": {"source": {"ward": figures}}, "out_of_fold": {}}
+    card = make_card().model_copy(update={"metrics": make_metrics(groups=groups), "config": CONFIG})
+    assert "| test part | source ward | 9, 0 | none | none | 0.875 |" in model_card.render(card, "0" * 64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -12,12 +13,15 @@ from db import previews
 from db.session import now
 from db.states import Decision, ImageState
 from db.tables import Image, Model, Prediction, Review
+from imaging.cam import pack
 from tests.testing.factories import png
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Visitor
 from web.backends import Backends
 from web.pages.base import NOTICE
 from web.pages.image.prediction_view import ADVICE, UNKNOWN_ADVICE, absence, describe
+
+POINTING = pack(np.pad(np.full((2, 2), 3, np.float16), (2, 3), constant_values=-3))
 
 CARD: dict[str, object] = {"calibration": {"prior": 0.26}, "limits": ["Children only."]}
 
@@ -175,6 +179,22 @@ def test_the_map_lies_over_the_x_ray_until_it_is_asked_for(reader: Visitor, add_
     assert "style=" not in page.html
 
 
+@pytest.mark.parametrize(
+    ("even", "words"),
+    [(3.0, "spread over the X-ray. Half of it covers 51 % of the picture"), (-3.0, "No map: nowhere")],
+)
+def test_a_map_that_points_nowhere_is_not_shown(
+    reader: Visitor, add_job: AddJob, backends: Backends, even: float, words: str
+) -> None:
+    add_job(("a.png", 0.9), ood_score=0.2)
+    with backends.database.begin() as session:
+        session.scalars(select(Prediction)).one().cam = pack(np.full((7, 7), even, np.float16))
+    page = reader.get("/images/1")
+    assert words in page.text
+    assert page.all("image") == []
+    assert not any(field.get("type") == "checkbox" for field in page.all("input"))
+
+
 def test_an_older_model_says_that_it_cannot_tell(reader: Visitor, add_job: AddJob) -> None:
     add_job(("a.png", 0.9))
     page = reader.get("/images/1")
@@ -230,7 +250,7 @@ def test_the_picture_of_the_worker_is_shown_where_there_is_one(
         row = session.get_one(Image, 1)
         previews.keep(session, {row.sha256: b"\xff\xd8jpeg"}, now(session))
         newest = session.scalars(select(Prediction)).one()
-        newest.box, newest.notes, newest.cam = [300, 400, 10, 20, 290, 380], "Small picture.", bytes(98)
+        newest.box, newest.notes, newest.cam = [300, 400, 10, 20, 290, 380], "Small picture.", POINTING
     page = reader.get("/images/1")
     shown = next(img for img in page.all("img") if "/images/1/" in img["src"])
     assert (shown["src"], shown["width"], shown["height"]) == ("/api/v1/images/1/picture", "300", "400")

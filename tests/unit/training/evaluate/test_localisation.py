@@ -1,0 +1,70 @@
+"""Figures of maps, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.evaluate import localisation
+
+
+def lungs(count: int = 1) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Lung is all of columns 1 and 5 of the cells, and half of column 2."""
+    mask = np.zeros((count, 14, 14), np.float32)
+    mask[:, :, [2, 3, 4, 10, 11]] = 1
+    return mask
+
+
+def cam(**at: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """One map (1, 7, 7) of -1, but for `r<row>c<column>`."""
+    cells = np.full((1, 7, 7), -1, np.float32)
+    for name, value in at.items():
+        cells[0, int(name[1]), int(name[3])] = value
+    return cells
+
+
+def test_mass_peak_and_cells() -> None:
+    found = localisation.measure(cam(r0c1=3, r1c2=2, r2c3=1), lungs(), 0.5)
+    assert found.area == pytest.approx(5 / 14)
+    assert found.inside == pytest.approx((3 + 1) / 6)
+    assert found.peak_inside == 1
+    assert found.positive == pytest.approx(3 / 49)
+
+
+def test_a_peak_outside() -> None:
+    assert localisation.measure(cam(r0c1=3, r6c6=4), lungs(), 0.5).peak_inside == 0
+
+
+def test_even_evidence_is_inside_by_chance() -> None:
+    found = localisation.measure(np.ones((1, 7, 7), np.float32), lungs(), 0.5)
+    assert found.inside == pytest.approx(found.area)
+    assert found.positive == 1
+
+
+def test_maps_without_evidence_do_not_count_for_the_share_inside() -> None:
+    two = np.concatenate([cam(), cam(r0c1=1)])
+    assert localisation.measure(two, lungs(2), 0.5).inside == 1
+    assert localisation.measure(cam(), lungs(), 0.5).inside is None
+
+
+def test_the_tint_is_that_of_the_page() -> None:
+    weak = localisation.measure(cam(r3c3=4), lungs(), 0.5)
+    assert 1 / 49 < weak.tinted < 9 / 49
+    assert weak.shown == 1
+
+
+def test_a_map_that_the_page_does_not_show_tints_nothing() -> None:
+    for cams, threshold in ((cam(r3c3=4), 0.99), (np.ones((1, 7, 7), np.float32), 0.5)):
+        hidden = localisation.measure(cams, lungs(), threshold)
+        assert (hidden.shown, hidden.tinted) == (0, 0)
+
+
+def test_by_outcome() -> None:
+    cams, labels = np.concatenate([cam(r0c1=1)] * 4), np.array([1, 1, 0, 0])
+    called = np.array([True, False, True, False])
+    found = localisation.by_outcome(cams, lungs(4), labels, called, 0.5)
+    assert {name: figures.images for name, figures in found.items()} == {
+        "pneumonia, found": 1, "pneumonia, missed": 1, "false alarm": 1,
+    }  # fmt: skip
+    none_called = localisation.by_outcome(cams, lungs(4), labels, np.zeros(4, np.bool_), 0.5)
+    assert list(none_called) == ["pneumonia, missed"]
