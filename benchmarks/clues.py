@@ -23,7 +23,7 @@ from training.augment import restyle
 from training.bars import Bars
 from training.data import split
 from training.data.dataset import read_dataset
-from training.data.sources import CLASSES
+from training.data.listing import CLASSES
 from training.progress import stage
 
 FINE = 40
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder that holds both")
     folder = parser.parse_args().data
     with Bars() as bars:
-        dataset = read_dataset(folder / "chest_xray_224.tar", stage(bars.update, "reading images"), for_training=True)
+        dataset = read_dataset([folder / "chest_xray_224.tar"], stage(bars.update, "reading images"), for_training=True)
     parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, seed=0))
     styles = restyle.styles(dataset.pixels, dataset.labels)
     spectra, grays = styles.spectra.numpy(), np.diff(styles.tones.numpy()[:, ::8], axis=1)

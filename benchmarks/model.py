@@ -119,7 +119,7 @@ def main() -> None:
     models = {name: loaded.load(file) for name, file in files.items() if file is not None}
     with Bars() as bars:
         archive = arguments.data / "chest_xray_224.tar"
-        dataset = read_dataset(archive, stage(bars.update, "reading images"), for_training=True)
+        dataset = read_dataset([archive], stage(bars.update, "reading images"), for_training=True)
     held_out = split.parts(split.assign_folds(dataset.labels, dataset.patients, arguments.seed)) == "test"
     console = Console(width=120)
     console.print(clues(models, dataset, held_out))

@@ -16,6 +16,7 @@ from model import loaded
 
 if TYPE_CHECKING:
     from training.evaluate.figures import Figures
+    from training.evaluate.groups import GroupFigures
     from training.evaluate.localisation import MapFigures
 
 _WITH_INTERVALS = ("accuracy", "auc", "sensitivity", "specificity")
@@ -32,7 +33,8 @@ _OF_THE_MAP = {
 
 def evaluate(
     data: Annotated[
-        Path, typer.Argument(help="Folder with NORMAL and PNEUMONIA, a .tar or .zip of one, or a CSV of path,label.")
+        list[Path],
+        typer.Argument(help="Folders with NORMAL and PNEUMONIA, .tar or .zip of such, or CSVs of path,label."),
     ],
     model: Annotated[str | None, typer.Option(help="Name or sha256 of a model; default: the active one.")] = None,
     lungs: Annotated[
@@ -43,7 +45,7 @@ def evaluate(
     """Measure a model through the same decoding, preprocessing and network as in screening."""
     from training.bars import Bars
     from training.data.dataset import read_dataset
-    from training.evaluate import localisation
+    from training.evaluate import groups, localisation
     from training.evaluate.figures import measure
     from training.lungs import masks
     from training.progress import stage
@@ -58,13 +60,29 @@ def evaluate(
     threshold = loaded_model.threshold
     figures = measure(dataset.labels, probabilities, threshold, dataset.patients)
     Console().print(_table(entry.name, figures))
-    measured = figures.model_dump(mode="json")
+    written = figures.model_dump(mode="json")
+    if by_kind := groups.measured(dataset.labels, probabilities, threshold, groups.names(dataset, {})):
+        Console().print(_group_table(by_kind))
+        written["groups"] = {
+            kind: {name: of_group.model_dump(mode="json") for name, of_group in by_name.items()}
+            for kind, by_name in by_kind.items()
+        }
     if at is not None:
         by_outcome = localisation.by_outcome(cams, at, dataset.labels, probabilities >= threshold, threshold)
         Console().print(_map_table(by_outcome))
-        measured["map"] = {name: of_group.model_dump(mode="json") for name, of_group in by_outcome.items()}
+        written["map"] = {name: of_group.model_dump(mode="json") for name, of_group in by_outcome.items()}
     if json:
-        json.write_text(dumps(measured, indent=2) + "\n", encoding="utf-8")
+        json.write_text(dumps(written, indent=2) + "\n", encoding="utf-8")
+
+
+def _group_table(by_kind: dict[str, dict[str, GroupFigures]]) -> Table:
+    table = Table("group", "normal", "pneumonia", "AUC", "sensitivity", "specificity")
+    for kind, by_name in by_kind.items():
+        for name, figures in by_name.items():
+            values = (figures.auc, figures.sensitivity, figures.specificity)
+            cells = ("none" if value is None else f"{value:.3f}" for value in values)
+            table.add_row(f"{kind} {name}", str(figures.normal), str(figures.pneumonia), *cells)
+    return table
 
 
 def _map_table(by_outcome: dict[str, MapFigures]) -> Table:

@@ -18,18 +18,13 @@ def lungs(
     seed: Annotated[int, typer.Option(help="The same seed gives the same masks.")] = 0,
 ) -> None:
     """Find the lungs on labelled chest X-rays, for `train` and `evaluate`. No drawn masks are needed."""
-    import numpy as np
-
     from training.bars import Bars
     from training.data.dataset import read_dataset
     from training.lungs import masks
     from training.progress import stage
 
     with Bars() as bars:
-        sets = [read_dataset(source, stage(bars.update, source.name), for_training=False) for source in data]
-        pixels = np.concatenate([dataset.pixels for dataset in sets])
-        clear = np.concatenate([dataset.labels == 0 for dataset in sets])
-        made = masks.make(pixels, clear, steps=steps, seed=seed, progress=bars.update)
-    names = [name for dataset in sets for name in dataset.names]
-    masks.write(out, masks.LungMasks(names, made))
-    typer.echo(f"{out}: lungs of {len(names)} images, {made.mean() / 255:.0%} of an image on average")
+        dataset = read_dataset(data, stage(bars.update, "reading images"), for_training=False)
+        made = masks.make(dataset.pixels, dataset.labels == 0, steps=steps, seed=seed, progress=bars.update)
+    masks.write(out, masks.LungMasks(dataset.names, made))
+    typer.echo(f"{out}: lungs of {len(dataset.names)} images, {made.mean() / 255:.0%} of an image on average")

@@ -10,9 +10,9 @@ import typer
 
 def train(
     data: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            help="Folder in Kaggle's layout (train/NORMAL, …), a .tar or .zip of one, or a CSV of path,label."
+            help="Folders in Kaggle's layout (train/NORMAL, …), .tar or .zip of such, or CSVs of path,label."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
@@ -37,7 +37,7 @@ def train(
 
     settings = load_config(config or DEFAULT_CONFIG, seed)
     with Bars() as bars:
-        card = train_model(Inputs(data, backbone, cache or out / "cache", originals), out, settings, bars.update)
+        card = train_model(Inputs(tuple(data), backbone, cache or out / "cache", originals), out, settings, bars.update)
     test = card.metrics["test"]
     typer.echo(
         f"{out / 'model.safetensors'}: on {test['images']} test images accuracy {test['accuracy']:.3f}, "

@@ -9,7 +9,7 @@ import typer
 
 
 def tune(
-    data: Annotated[Path, typer.Argument(help="Labelled images, as for `pneumoscreen train`.")],
+    data: Annotated[list[Path], typer.Argument(help="Labelled images, as for `pneumoscreen train`.")],
     out: Annotated[Path, typer.Option(help="Folder for trials, plot and the best configuration.")],
     config: Annotated[Path | None, typer.Option(help="TOML file to start from; default: the shipped model's.")] = None,
     backbone: Annotated[
@@ -33,4 +33,6 @@ def tune(
         study = run_search(search)
     best = study.best_trial
     typer.echo(f"trial {best.number + 1} of {trials} is best, with a validation AUC of {study.best_value:.4f}; next:")
-    typer.echo(f"  pneumoscreen train {data} --config {out / 'best.toml'} --out FOLDER")
+    sets = " ".join(map(str, data))
+    sets = " ".join(map(str, data))
+    typer.echo(f"  pneumoscreen train {sets} --config {out / 'best.toml'} --out FOLDER")

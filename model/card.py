@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imaging.transform import EQUALISED
+
 ARCHITECTURE = "resnet18-gray-1logit"
 """torchvision's ResNet-18 with one logit of pneumonia, fed with gray (model/resnet.py)."""
 
@@ -134,3 +136,8 @@ class Card(Frozen):
     ood: OodLimit | None = Field(default=None, alias="domain")
     quantization: Quantization | None = None
     site: Site | None = None
+
+    @property
+    def equalised(self) -> bool:
+        """Whether the network equalises the tones of what it is given (model/tones.py)."""
+        return self.preprocessing == EQUALISED

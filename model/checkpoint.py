@@ -62,7 +62,7 @@ def load(path: Path, expect_sha256: str | None = None) -> Checkpoint:
     """
     card, sha256 = read_card(path), verify(path, expect_sha256)
     weights.check(path, card)
-    network = build()
+    network = build(equalised=card.equalised)
     try:
         tensors = {name: _float(tensor) for name, tensor in load_file(path).items()}
         of_ood = {name: tensors.pop(name).numpy() for name in list(tensors) if name.startswith(OOD_PREFIX)}

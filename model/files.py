@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from core.errors import ModelInvalid
-from imaging.transform import PREPROCESSING
+from imaging.transform import SUPPORTED
 from model.card import ARCHITECTURE, Card
 
 
@@ -56,8 +56,9 @@ def file_sha256(path: Path) -> str:
 
 
 def _check_supported(path: Path, card: Card) -> None:
-    supported = {"architecture": ARCHITECTURE, "preprocessing": PREPROCESSING}
+    supported = {"architecture": (ARCHITECTURE,), "preprocessing": SUPPORTED}
     for field, ours in supported.items():
         theirs = getattr(card, field)
-        if theirs != ours:
-            raise ModelInvalid(f"The model {path} has the {field} {theirs!r}; this version runs {ours!r}.")
+        if theirs not in ours:
+            known = " or ".join(map(repr, ours))
+            raise ModelInvalid(f"The model {path} has the {field} {theirs!r}; this version runs {known}.")

@@ -53,12 +53,14 @@ class Block:
 class FusedResNet:
     """`stem`, relu, max-pooling (3 x 3, stride 2, padding 1), eight blocks of which two make a stage, and `head`.
 
-    `head` is the one linear layer as a 1 x 1 convolution, which gives the class activation map.
+    `head` is the one linear layer as a 1 x 1 convolution, which gives the class activation map. Before the stem gray
+    becomes its rank if `equalised`.
     """
 
     stem: Conv
     blocks: tuple[Block, ...]
     head: Conv
+    equalised: bool = False
 
 
 @torch.no_grad()
@@ -70,6 +72,7 @@ def fuse(network: GrayResNet) -> FusedResNet:
         stem=_stem(network),
         blocks=tuple(_block(block) for stage in stages for block in stage),
         head=Conv(body.fc.weight.detach().float()[:, :, None, None], body.fc.bias.detach().float()),
+        equalised=network.equalised,
     )
 
 

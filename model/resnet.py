@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from model.output import NetworkOutput
+from model.tones import equalise
 from model.weights import FEATURES, POOLED
 
 __all__ = ["FEATURES", "POOLED", "GrayResNet", "build"]
@@ -21,10 +22,14 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class GrayResNet(nn.Module):
-    """ResNet-18 with one logit of pneumonia; `body` holds torchvision's own key names."""
+    """ResNet-18 with one logit of pneumonia; `body` holds torchvision's own key names.
 
-    def __init__(self) -> None:
+    `equalised` says that gray becomes its rank first (model/tones.py).
+    """
+
+    def __init__(self, *, equalised: bool = False) -> None:
         super().__init__()
+        self.equalised = equalised
         self.body = resnet18(weights=None, num_classes=1)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
@@ -47,9 +52,10 @@ class GrayResNet(nn.Module):
     def normalise(self, gray: Tensor) -> Tensor:
         """uint8 (N, H, W) -> (N, 3, H, W) as the backbone saw ImageNet, in the network's own dtype."""
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
+        gray = equalise(gray) if self.equalised else gray
         return (gray.to(mean.dtype).div(255).unsqueeze(1) - mean) / std
 
 
-def build() -> GrayResNet:
+def build(*, equalised: bool = False) -> GrayResNet:
     """A new network with random weights, ready for inference."""
-    return GrayResNet().eval()
+    return GrayResNet(equalised=equalised).eval()

@@ -14,18 +14,19 @@ from core.errors import InvalidInput
 from model import resnet
 
 
-def load(file: Path | None) -> tuple[resnet.GrayResNet, str]:
+def load(file: Path | None, *, equalised: bool = False) -> tuple[resnet.GrayResNet, str]:
     """A frozen network with the backbone's weights and an untrained head, and the sha256 of those weights.
 
     Args:
         file: torchvision's keys without `fc.*` as safetensors; None downloads IMAGENET1K_V1.
+        equalised: whether the network equalises tones first.
 
     Raises:
         InvalidInput: the file is missing, damaged, or no ResNet-18.
     """
     weights = _download() if file is None else _read(file)
     weights = {name: tensor for name, tensor in weights.items() if not name.startswith("fc.")}
-    network = resnet.build()
+    network = resnet.build(equalised=equalised)
     try:
         unmatched = network.body.load_state_dict(weights, strict=False)
     except RuntimeError as error:

@@ -17,6 +17,32 @@ from training.frozen.views import AugmentConfig
 DEFAULT_CONFIG = Path(__file__).parent / "configs" / "default.toml"
 
 
+class Provenance(BaseModel):
+    """Where a source's images come from, and under which terms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    citation: str
+    licence: str
+
+
+class DataConfig(BaseModel):
+    """What the sets themselves do not say of their sources."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    same_as: Annotated[
+        dict[str, str], Field(description="A source that counts to another one, for want of images of both classes.")
+    ] = {}
+    populations: Annotated[
+        dict[str, Literal["child", "adult"]], Field(description="Of a source's images whose age is not known.")
+    ] = {}
+    provenance: Annotated[dict[str, Provenance], Field(description="Of each source, for the card.")] = {}
+    trained_on: Annotated[
+        str, Field(description="The first of the card's limits: whom the model learned from, and whom not.")
+    ] = ""
+
+
 class TrainConfig(BaseModel):
     """One training run: the whole network (`finetune`, `distort`), or a head alone (`views`, `head`, `augment`)."""
 
@@ -28,11 +54,17 @@ class TrainConfig(BaseModel):
     sensitivity: Annotated[
         float | None, Field(gt=0, le=1, description="Share of pneumonias that the operating point must find.")
     ] = None
+    data: DataConfig = DataConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     distort: DistortConfig = DistortConfig()
     views: Annotated[int, Field(ge=0, description="Augmented copies of each image, beside the plain one.")] = 4
     head: HeadConfig = HeadConfig()
     augment: AugmentConfig = AugmentConfig()
+
+    @property
+    def equalised(self) -> bool:
+        """Whether the network equalises tones first."""
+        return self.method == "finetune" and self.finetune.equalised
 
     def recorded(self) -> dict[str, Any]:
         """What the method uses, for the card."""

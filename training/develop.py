@@ -21,6 +21,7 @@ from training.finetune import networks
 from training.finetune.soup_trainer import SoupTrainer
 from training.frozen import features, fit
 from training.history import Epoch
+from training.lungs import teacher
 from training.progress import StageProgress, stage
 
 
@@ -115,9 +116,13 @@ def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StagePro
 
 def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Uncalibrated:
     dataset = source.dataset
-    data = LabelledImages(dataset.pixels, dataset.labels, dataset.causes)
+    data = LabelledImages.of(dataset, config.data.same_as)
     key = networks.cache_key(source.backbone_sha256, data.digest, config.finetune, config.distort, config.seed)
-    trainer = SoupTrainer(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress)
+    lungs = None
+    if config.finetune.lungs_weight > 0:
+        known, clear = dataset.pixels[source.known], dataset.labels[source.known] == 0
+        lungs = teacher.load_or_learn(cache / key / "lungs.safetensors", known, clear, config.seed, progress)
+    trainer = SoupTrainer(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress, lungs)
     trained = networks.develop(trainer, data, source.folds, config.finetune.oof_groups)
     return Uncalibrated(
         trained.final, trained.views, trained.out_of_fold, trained.by_seed, trained.history, trained.best_epoch

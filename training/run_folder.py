@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from model.card import Card
 from training.data import split
 from training.data.dataset import Dataset
-from training.data.sources import CLASSES
+from training.data.listing import CLASSES
 from training.evaluate import plots
 from training.history import Epoch
 

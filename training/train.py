@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.transform import PREPROCESSING
+from imaging.transform import EQUALISED, PREPROCESSING
 from model import checkpoint, loaded
 from model.card import ARCHITECTURE, Card, TrainingData
 from model.loaded import LoadedModel
@@ -20,18 +20,18 @@ from training.config import DEFAULT_CONFIG, TrainConfig, load_config
 from training.data import split
 from training.data.dataset import read_dataset
 from training.develop import Calibrated, Source, develop
-from training.evaluate import figures, robustness, seeds
+from training.evaluate import figures, groups, robustness, seeds
 from training.progress import StageProgress, stage
-from training.release import model_card, quantize
+from training.release import model_card, provenance, quantize
 from training.release.version import code_version
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run reads. `backbone` None downloads it; `originals`, labelled files at full size, are re-encoded to
-    measure robustness, and None leaves that out."""
+    """What a run reads: one or several sets of labelled images. `backbone` None downloads it; `originals`, labelled
+    files at full size, are re-encoded to measure robustness, and None leaves that out."""
 
-    source: Path
+    sets: tuple[Path, ...]
     backbone: Path | None
     cache: Path
     originals: Path | None = None
@@ -44,16 +44,18 @@ def train_model(inputs: Inputs, out: Path, config: TrainConfig, progress: StageP
         InvalidInput: the data set or the backbone cannot be used; the sentence says why.
     """
     out.mkdir(parents=True, exist_ok=True)
-    dataset = read_dataset(inputs.source, stage(progress, "reading images"), for_training=True)
-    folds = split.assign_folds(dataset.labels, dataset.patients, config.seed)
-    source = Source(*backbone.load(inputs.backbone), dataset, folds)
+    dataset = read_dataset(inputs.sets, stage(progress, "reading images"), for_training=True)
+    told = provenance.described(config.data.provenance, dataset.sources)  # before hours of training
+    folds = split.assign_folds(dataset.labels, dataset.patients, config.seed, dataset.sources)
+    source = Source(*backbone.load(inputs.backbone, equalised=config.equalised), dataset, folds)
     developed = develop(source, config, inputs.cache, progress)
-    file, card = out / "model.safetensors", _card(config, source, developed, _command(inputs, config))
+    file, card = out / "model.safetensors", _card(config, source, developed, told, _command(inputs, config))
     # The figures are those of the file itself, float16 weights and all; it is written again with them in its card.
     checkpoint.save(file, developed.network, card)
     model = loaded.load(file)
     test = figures.predict(model, dataset.pixels[~source.known], stage(progress, "testing"))
     metrics = _metrics(source, developed, test, model.threshold)
+    metrics["groups"] = _by_group(source, config, developed, test, model.threshold)
     if inputs.originals is not None:
         metrics["recompression"] = _recompression(model, inputs.originals, progress)
     card = card.model_copy(update={"metrics": metrics})
@@ -83,6 +85,25 @@ def _metrics(
     return metrics
 
 
+def _by_group(
+    source: Source, config: TrainConfig, developed: Calibrated, test: NDArray[np.float32], threshold: float
+) -> dict[str, Any]:
+    """Figures by population, source, view and age: of the test part, and out of fold."""
+    names = groups.names(source.dataset, config.data.populations)
+    result = {}
+    for part, members, probabilities in (
+        ("test", ~source.known, test),
+        ("out_of_fold", source.known, developed.out_of_fold[0]),
+    ):
+        of_part = {kind: np.array(of_images)[members].tolist() for kind, of_images in names.items()}
+        by_kind = groups.measured(source.dataset.labels[members], probabilities, threshold, of_part)
+        result[part] = {
+            kind: {name: figures.model_dump(mode="json") for name, figures in by_name.items()}
+            for kind, by_name in by_kind.items()
+        }
+    return result
+
+
 def _recompression(model: LoadedModel, originals: Path, progress: StageProgress) -> dict[str, Any]:
     return robustness.measure(model, originals, stage(progress, "re-encoding")).model_dump(mode="json")
 
@@ -91,10 +112,12 @@ def _command(inputs: Inputs, config: TrainConfig) -> str:
     """Return the command that makes this checkpoint again, without the paths of the machine that made it."""
     shipped = config == load_config(DEFAULT_CONFIG, config.seed)
     chosen = "" if shipped else " --config CONFIG"
-    return f"pneumoscreen train {inputs.source.name} --out RUN{chosen} --seed {config.seed}"
+    sets = " ".join(path.name for path in inputs.sets)
+    sets = " ".join(path.name for path in inputs.sets)
+    return f"pneumoscreen train {sets} --out RUN{chosen} --seed {config.seed}"
 
 
-def _card(config: TrainConfig, source: Source, developed: Calibrated, command: str) -> Card:
+def _card(config: TrainConfig, source: Source, developed: Calibrated, told: dict[str, str], command: str) -> Card:
     dataset = source.dataset
     parts, counts = np.unique(split.parts(source.folds), return_counts=True)
     return Card(
@@ -102,12 +125,11 @@ def _card(config: TrainConfig, source: Source, developed: Calibrated, command: s
         architecture=ARCHITECTURE,
         created_at=datetime.now(UTC),
         code_version=code_version(),
-        preprocessing=PREPROCESSING,
+        preprocessing=EQUALISED if config.equalised else PREPROCESSING,
         operating_point=developed.operating_point,
         calibration=developed.calibration,
         training_data=TrainingData(
-            source=model_card.DATA_SOURCE,
-            licence=model_card.DATA_LICENCE,
+            **told,
             images=len(dataset.names),
             patients=len(set(dataset.patients)),
             pneumonia=int(dataset.labels.sum()),
@@ -119,5 +141,5 @@ def _card(config: TrainConfig, source: Source, developed: Calibrated, command: s
         config={**config.recorded(), "best_epoch": developed.best_epoch, "command": command},
         metrics={},
         intended_use=model_card.INTENDED_USE,
-        limits=model_card.LIMITS,
+        limits=(config.data.trained_on or model_card.LIMITS[0], *model_card.LIMITS[1:]),
     )

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 Checkpoint = Annotated[Path, typer.Argument(help="A checkpoint made by `pneumoscreen train`.")]
-TrainingData = Annotated[
-    Path, typer.Argument(help="The images it was trained on: a folder in Kaggle's layout, or a .tar.")
-]
+TrainingData = Annotated[list[Path], typer.Argument(help="The images it was trained on, as for `pneumoscreen train`.")]
 Out = Annotated[Path, typer.Option(help="File to write; may be CHECKPOINT itself.")]
 Seed = Annotated[int, typer.Option(help="Decides which images are drawn.")]
 Ship = Annotated[bool, typer.Option("--ship", help="Also make OUT the checkout's default and write MODEL_CARD.md.")]

@@ -48,7 +48,7 @@ def calibrate(
             pass  # that there is none is told now, not after minutes
     with catalog.checkpoint(configured, model) as entry, tempfile.TemporaryDirectory() as scratch:
         with Bars() as bars:
-            dataset = read_dataset(folder, stage(bars.update, "reading images"), for_training=False)
+            dataset = read_dataset([folder], stage(bars.update, "reading images"), for_training=False)
             scores = site.judge(entry, configured.worker.engine, dataset, stage(bars.update, "predicting"))
         try:
             proposal = site.propose(entry, scores, name or f"{entry.name}-site", platt=platt)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from imaging.transform import INPUT_PX
 from model.fuse import MIDDLE, ONE, THIRD_STAGE, Conv, FusedResNet
 from model.output import NetworkOutput
+from model.tones import equalise
 
 
 class FusedNetwork:
@@ -29,6 +30,7 @@ class FusedNetwork:
             )
             for block in fused.blocks
         ]
+        self._equalised = fused.equalised
         self._head = fused.head.weight[0, :, 0, 0].to(device, torch.float32)
         self._head_bias = fused.head.bias.to(device, torch.float32)
 
@@ -39,7 +41,7 @@ class FusedNetwork:
 
     def forward(self, gray: Tensor, planes: Tensor) -> NetworkOutput[Tensor]:
         """uint8 (N, 224, 224) -> all that one pass gives, float32. `planes` (N, 2, 224, 224) is written to."""
-        planes[:, 0].copy_(gray).sub_(MIDDLE)
+        planes[:, 0].copy_(equalise(gray) if self._equalised else gray).sub_(MIDDLE)
         value = functional.max_pool2d(_convolved(planes, self._stem).relu_(), 3, 2, 1)
         third = value
         for number, (first, second, shortcut) in enumerate(self._blocks):

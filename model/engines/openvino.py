@@ -21,6 +21,7 @@ from model.engines.runtime import core, has_bfloat16, ov
 from model.fuse import FusedResNet, fuse, planes
 from model.output import NetworkOutput
 from model.resnet import GrayResNet
+from model.tones import equalise
 from model.weights import POOLED
 
 NO_MEMORY = ("bad_alloc", "allocate")
@@ -39,10 +40,10 @@ class OpenVinoEngine:
         self.name = "openvino" if quantization is None else "openvino-int8"
         fused = fuse(network)
         if quantization is None:
-            self._runner = Runner(graph.floating(fused, 1))
+            self._runner = Runner(graph.floating(fused, 1), equalised=fused.equalised)
         else:
             bfloat16 = quantization.bfloat16 and has_bfloat16()
-            self._runner = Runner(graph.quantised(fused, quantization, 1), bfloat16=bfloat16)
+            self._runner = Runner(graph.quantised(fused, quantization, 1), equalised=fused.equalised, bfloat16=bfloat16)
         # At the end of a batch threads wait for the last image: the more there are of each, the less that counts.
         self.batch_size = min(MOST_IMAGES, CPU_BATCH * self._runner.threads)
 
@@ -71,7 +72,8 @@ class Runner:
     torch's number follows the CPUs this process may use and OMP_NUM_THREADS.
     """
 
-    def __init__(self, model: ov.Model, *, bfloat16: bool = False) -> None:
+    def __init__(self, model: ov.Model, *, equalised: bool, bfloat16: bool = False) -> None:
+        self._equalised = equalised
         self.threads = torch.get_num_threads()
         options = {
             # Said in both cases: where there is bfloat16, OpenVINO would take it unasked.
@@ -87,6 +89,8 @@ class Runner:
     def run(self, batch: NDArray[np.uint8], collect: Collect) -> None:
         """Call `collect` with the index of each image, in order, and the finished request that holds its outputs."""
         count = len(self._requests)
+        if self._equalised:
+            batch = equalise(torch.from_numpy(batch)).numpy()
         try:
             for index in range(len(batch) + count):
                 request = self._requests[index % count]
@@ -122,5 +126,5 @@ def observe(fused: FusedResNet, pixels: NDArray[np.uint8], progress: Callable[[i
         np.maximum(highest, [float(tensor.data) for tensor in request.output_tensors], out=highest)
         progress(index + 1)
 
-    Runner(model).run(pixels, collect)
+    Runner(model, equalised=fused.equalised).run(pixels, collect)
     return dict(zip(names, highest.tolist(), strict=True))

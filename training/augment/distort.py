@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from training.augment.additions import cover_margin, print_word
 from training.augment.jpeg import recompress
 from training.augment.restyle import RestyleConfig
 
@@ -33,6 +34,8 @@ class DistortConfig(BaseModel):
     crop_ratio: Range = (0.8, 1.25)
     rotation_degrees: float = 12.0
     shift: float = 0.06
+    fill: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    """How often what comes in from outside is black, the edge's own gray, or mirrored; in relation to each other."""
     gamma: Range = (0.6, 1.7)
     contrast: Range = (0.65, 1.35)
     brightness: float = 0.12
@@ -46,6 +49,9 @@ class DistortConfig(BaseModel):
     noise_sigma: Range = (0.0, 0.04)
     jpeg: Share = 0.7
     jpeg_quality: tuple[int, int] = (15, 95)
+    margin: Share = 0.0
+    margin_side: Range = (0.01, 0.12)
+    print: Share = 0.0
     cutout: Share = 0.4
     cutout_side: Range = (0.1, 0.35)
     restyle: RestyleConfig = RestyleConfig()
@@ -62,8 +68,13 @@ def distort(pixels: Tensor, config: DistortConfig, generator: Generator, field: 
     gray = _rescale(gray, config, generator)
     gray = _blur(gray, config, generator)
     gray = _noise(gray, config, generator)
-    gray = _compress(_to_bytes(gray), config, generator)
-    return _cut_out(gray, config, generator)
+    pixels = _to_bytes(gray)
+    for index in _chosen(len(pixels), config.margin, generator).tolist():
+        cover_margin(pixels[index], config.margin_side, generator)
+    for index in _chosen(len(pixels), config.print, generator).tolist():
+        print_word(pixels[index], generator)
+    pixels = _compress(pixels, config, generator)
+    return _cut_out(pixels, config, generator)
 
 
 def degrade(pixels: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
@@ -107,7 +118,7 @@ def _tone(pixels: Tensor, config: DistortConfig, generator: Generator) -> Tensor
 
 
 def _place(gray: Tensor, config: DistortConfig, generator: Generator, field: Tensor) -> Tensor:
-    """Random crop, rotation, shift and flip in one interpolation; what comes in from outside is black."""
+    """Random crop, rotation, shift and flip in one interpolation; `fill` says what comes in from outside."""
     count = len(gray)
     side = uniform(count, config.crop_area, generator).sqrt()
     ratio = uniform(count, (np.log(config.crop_ratio[0]), np.log(config.crop_ratio[1])), generator).exp().sqrt()
@@ -124,7 +135,13 @@ def _place(gray: Tensor, config: DistortConfig, generator: Generator, field: Ten
     rows = [torch.stack([cosine * width * flip, -sine * height, across], 1)]
     rows.append(torch.stack([sine * width * flip, cosine * height, down], 1))
     grid = functional.affine_grid(torch.stack(rows, 1), [count, 1, *gray.shape[1:]], align_corners=False)
-    return functional.grid_sample(gray.unsqueeze(1), grid, align_corners=False).squeeze(1)
+    fill = torch.multinomial(torch.tensor(config.fill), count, replacement=True, generator=generator)
+    placed = torch.empty_like(gray)
+    for number, mode in enumerate(("zeros", "border", "reflection")):
+        group = torch.nonzero(fill == number)[:, 0]
+        sampled = functional.grid_sample(gray[group].unsqueeze(1), grid[group], padding_mode=mode, align_corners=False)
+        placed[group] = sampled.squeeze(1)
+    return placed
 
 
 def _shade(gray: Tensor, config: DistortConfig, generator: Generator) -> Tensor:

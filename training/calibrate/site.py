@@ -20,7 +20,7 @@ from training.calibrate.operating_point import choose_threshold
 from training.calibrate.platt import UNCHANGED, calibrated, fit_platt, fold_into
 from training.calibrate.site_figures import Comparison, compare
 from training.data.dataset import Dataset
-from training.data.sources import CLASSES
+from training.data.listing import CLASSES
 from training.progress import Progress, silent
 from training.release.version import code_version
 

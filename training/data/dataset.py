@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput, PneumoscreenError
 from imaging import preprocess
-from training.data.sources import CLASSES, Item, cause_of, items
+from training.data.listing import CLASSES
+from training.data.sources import Item, cause_of, items
 from training.progress import Progress, silent
 
 TEST = "test"
@@ -20,11 +23,12 @@ TEST = "test"
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images in a fixed order, sorted by name.
+    """Images in a fixed order, sorted by name, which begins with that of their set.
 
     `pixels` is uint8 (N, 224, 224); `labels` is int64 (N,), 1 for pneumonia; `causes` is int64 (N,), 1 for a virus,
-    0 for bacteria, -1 where the name tells neither; `patients` holds one key per image; `duplicates` counts files left
-    out because another has the very same bytes.
+    0 for bacteria, -1 where the name tells neither; `patients` holds one key per image, `sources` where each comes
+    from, `views` PA, AP or nothing; `ages_years` is float64 (N,), NaN where unknown; `duplicates` counts files left out
+    because another has the very same bytes.
     """
 
     names: list[str]
@@ -33,6 +37,9 @@ class Dataset:
     causes: NDArray[np.int64]
     pixels: NDArray[np.uint8]
     duplicates: int
+    sources: list[str]
+    views: list[str]
+    ages_years: NDArray[np.float64]
 
     @property
     def digest(self) -> str:
@@ -40,8 +47,8 @@ class Dataset:
         return hashlib.sha256(self.labels.tobytes() + self.pixels.tobytes()).hexdigest()
 
 
-def read_dataset(source: Path, progress: Progress = silent, *, for_training: bool) -> Dataset:
-    """Read a data set (`training.data.sources.items`) into memory, 50 kB an image.
+def read_dataset(sets: Sequence[Path], progress: Progress = silent, *, for_training: bool) -> Dataset:
+    """Read one or several sets (`training.data.sources.items`) into memory as one, 50 kB an image.
 
     For training, a folder `test` in it is not read, because that is kept for measuring what is released, and of
     files with the very same bytes one is kept. Evaluation reads everything it is pointed at.
@@ -49,11 +56,17 @@ def read_dataset(source: Path, progress: Progress = silent, *, for_training: boo
     Raises:
         InvalidInput: nothing there, no images of one class, or an image that cannot be read or decoded.
     """
-    labelled = [item for item in items(source) if not (for_training and TEST in PurePosixPath(item.name).parts[:-1])]
+    labelled = [
+        replace(item, name=f"{path.stem}/{item.name}")  # two sets may have files of one name
+        for path in sets
+        for item in items(path)
+        if not (for_training and _is_test(item))
+    ]
     labelled.sort(key=lambda item: item.name)
     missing = [name for label, name in enumerate(CLASSES) if label not in {item.label for item in labelled}]
     if missing:
-        raise InvalidInput(f"{source} has no images labelled {' or '.join(missing)}.")
+        names = ", ".join(map(str, sets))
+        raise InvalidInput(f"{names} has no images labelled {' or '.join(missing)}.")
     seen: set[str] = set()
     kept: list[Item] = []
     pixels: list[NDArray[np.uint8]] = []
@@ -72,7 +85,14 @@ def read_dataset(source: Path, progress: Progress = silent, *, for_training: boo
         causes=np.array([cause_of(item.name) for item in kept], dtype=np.int64),
         pixels=np.stack(pixels),
         duplicates=len(labelled) - len(kept),
+        sources=[item.source for item in kept],
+        views=[item.view for item in kept],
+        ages_years=np.array([math.nan if item.age_years is None else item.age_years for item in kept]),
     )
+
+
+def _is_test(item: Item) -> bool:
+    return TEST in PurePosixPath(item.name).parts[:-1]
 
 
 def _bytes(item: Item) -> bytes:

@@ -12,15 +12,18 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from core.errors import InvalidInput
 from training.data.dataset import Dataset
-from training.data.sources import CLASSES
+from training.data.listing import CLASSES
 
 FOLDS = 10
 PARTS = ("train",) * 7 + ("validation",) * 2 + ("test",)
 """The part that each of the ten folds belongs to."""
 
 
-def assign_folds(labels: NDArray[np.int64], patients: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """A fold 0..9 for each image: each has about the same share of both classes, and no patient is in two.
+def assign_folds(
+    labels: NDArray[np.int64], patients: Sequence[str], seed: int, sources: Sequence[str] = ()
+) -> NDArray[np.int64]:
+    """A fold 0..9 for each image: each has about the same share of both classes, of every source, and no patient is in
+    two.
 
     Raises:
         InvalidInput: a class has fewer than ten patients.
@@ -31,9 +34,16 @@ def assign_folds(labels: NDArray[np.int64], patients: Sequence[str], seed: int) 
             raise InvalidInput(f"{name} has {count} patients; a grouped split needs at least {FOLDS}.")
     folds = np.empty(len(labels), dtype=np.int64)
     splitter = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
-    for fold, (_, members) in enumerate(splitter.split(labels, labels, patients)):
+    for fold, (_, members) in enumerate(splitter.split(labels, _strata(labels, sources), patients)):
         folds[members] = fold
     return folds
+
+
+def _strata(labels: NDArray[np.int64], sources: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each class of each source (n,)."""
+    numbers = np.unique(np.array(sources), return_inverse=True)[1] if sources else np.zeros_like(labels)
+    strata: NDArray[np.int64] = 2 * numbers + labels
+    return strata
 
 
 def parts(folds: NDArray[np.int64]) -> NDArray[np.str_]:

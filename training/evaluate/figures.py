@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from model.loaded import LoadedModel
 from training.batches import in_batches
-from training.data.sources import CLASSES
+from training.data.listing import CLASSES
 from training.evaluate import bootstrap
 from training.evaluate.bootstrap import Interval, Statistic
 from training.progress import Progress, silent

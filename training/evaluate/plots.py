@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from training.data.sources import CLASSES
+from training.data.listing import CLASSES
 from training.evaluate.figures import BINS
 from training.history import Epoch
 

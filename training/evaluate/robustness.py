@@ -12,7 +12,8 @@ from imaging.decode import decode
 from imaging.preprocess import preprocess
 from model.loaded import LoadedModel
 from training.augment import jpeg
-from training.data.sources import CLASSES, items
+from training.data.listing import CLASSES
+from training.data.sources import items
 from training.progress import Progress, silent
 
 QUALITIES = (30, 45, 60, 75, 85, 95)

@@ -21,11 +21,13 @@ from model.resnet import GrayResNet
 from training.augment.distort import DistortConfig
 from training.augment.loader import Batch, LabelledImages, Share, batches
 from training.finetune import devices
+from training.finetune.pointing import Pointing
 from training.finetune.predict import predict, resize
 from training.finetune.schedule import FinetuneConfig, Stage, rate_factor
 from training.finetune.trainee import Trainee, groups, unfreeze
 from training.history import Epoch
 from training.loss import balanced_loss
+from training.lungs.network import LungNetwork
 from training.progress import Progress, silent
 
 
@@ -52,10 +54,12 @@ class Run:
         distortion: DistortConfig,
         seed: int,
         fabric: Fabric | None = None,
+        lungs: LungNetwork | None = None,
     ) -> None:
         torch.manual_seed(seed)
         self.config, self._distortion, self._seed = config, distortion, seed
         self._fabric = fabric or devices.fabric(config.precision, 1)
+        self._pointing = None if lungs is None else Pointing(lungs).to(self._fabric.device)
         self._share = Share(self._fabric.global_rank, self._fabric.world_size)
         self._trainee = devices.place(self._fabric, Trainee(copy.deepcopy(network)))
         self._average = AveragedModel(
@@ -147,7 +151,7 @@ class Run:
     def _step(self, model: torch.nn.Module, batch: Batch, size_px: int) -> float:
         # Resized before it moves, because torch resizes bytes on the CPU alone.
         pixels, labels, causes = self._fabric.to_device((resize(batch.pixels, size_px), batch.labels, batch.causes))
-        logits, cause = model(pixels)
+        logits, cause, cam = model(pixels)
         smooth = labels * (1 - self.config.label_smoothing) + 0.5 * self.config.label_smoothing
         loss = binary_cross_entropy_with_logits(logits, smooth)
         known = causes >= 0
@@ -156,6 +160,8 @@ class Run:
         else:
             of_cause = 0 * cause.sum()  # a gradient all the same, for which other processes wait
         loss = loss + self.config.cause_weight * of_cause
+        if self._pointing is not None:
+            loss = loss + self.config.lungs_weight * self._pointing(batch.pixels, cam.float())
         self._optimizer.zero_grad()
         self._fabric.backward(loss)
         self._optimizer.step()

@@ -24,6 +24,7 @@ from training.augment.loader import LabelledImages
 from training.finetune import devices
 from training.finetune.loop import FineTuned, Run
 from training.finetune.schedule import FinetuneConfig
+from training.lungs.network import LungNetwork
 from training.progress import Progress, silent
 
 SHARE_IMAGES = 4
@@ -42,10 +43,11 @@ class Job:
     state: Path
     validation: LabelledImages | None = None
     epochs: int | None = None
+    lungs: LungNetwork | None = None
 
     def run(self, fabric: Fabric, progress: Progress) -> FineTuned:
         """Train in this process, as one of those that `fabric` has."""
-        run = Run(self.network, self.config, self.distortion, self.seed, fabric)
+        run = Run(self.network, self.config, self.distortion, self.seed, fabric, self.lungs)
         return run.fit(self.train, self.state, validation=self.validation, epochs=self.epochs, progress=progress)
 
 

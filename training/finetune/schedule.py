@@ -40,6 +40,10 @@ class FinetuneConfig(BaseModel):
         Stage(epochs=1, size_px=192, train_from="layer3"),
     )
     polish: Polish | None = None
+    equalised: Annotated[bool, Field(description="Whether gray becomes its rank first (model/tones.py).")] = False
+    lungs_weight: Annotated[
+        float, Field(ge=0, description="Of the share of positive evidence outside the lungs (pointing.py).")
+    ] = 0.0
     patience_epochs: Annotated[int, Field(ge=1)] = 4
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: Annotated[float, Field(gt=0, description="Of layer4; the head's is `head_rate` times it.")] = 3e-4

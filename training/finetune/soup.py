@@ -19,7 +19,7 @@ from model.resnet import GrayResNet
 def average(networks: Sequence[GrayResNet]) -> GrayResNet:
     """The mean of weights and of batch statistics, ready for inference, on the CPU."""
     states = [network.body.state_dict() for network in networks]
-    soup = resnet.build()
+    soup = resnet.build(equalised=networks[0].equalised)
     soup.body.load_state_dict({name: _mean([state[name].cpu() for state in states]) for name in states[0]})
     return soup.requires_grad_(False)
 

@@ -24,6 +24,7 @@ from training.finetune.predict import predict
 from training.finetune.schedule import FinetuneConfig
 from training.finetune.soup import average
 from training.history import Epoch
+from training.lungs.network import LungNetwork
 from training.progress import StageProgress, stage
 
 
@@ -44,9 +45,10 @@ class SoupTrainer:
     """Trains the networks of one recipe and keeps each in `folder`, so that none is trained twice."""
 
     def __init__(self, folder: Path, backbone: GrayResNet, finetune: FinetuneConfig, distort: DistortConfig, seed: int,
-                 progress: StageProgress) -> None:  # fmt: skip
+                 progress: StageProgress, lungs: LungNetwork | None = None) -> None:  # fmt: skip
         self._folder, self._backbone, self._progress = folder, backbone, progress
         self._finetune, self._distort, self._seed = finetune, distort, seed
+        self._lungs = lungs
         folder.mkdir(parents=True, exist_ok=True)
 
     def train(
@@ -70,7 +72,7 @@ class SoupTrainer:
     def _seed_of(
         self, name: str, number: int, train: LabelledImages, validation: LabelledImages | None, epochs: int | None
     ) -> FineTuned:
-        start, seed = resnet.build(), self._seed + 1000 * number
+        start, seed = resnet.build(equalised=self._backbone.equalised), self._seed + 1000 * number
         start.load_state_dict({**self._backbone.state_dict(), **_new_head(self._seed)})
         return self._cycle(f"{name}-seed{number}", start, self._finetune, seed, train, validation, epochs)
 
@@ -86,10 +88,10 @@ class SoupTrainer:
     ) -> FineTuned:
         weights, summary = self._folder / f"{name}.safetensors", self._folder / f"{name}.json"
         if summary.exists():
-            return _read(weights, summary)
+            return _read(weights, summary, equalised=start.equalised)
         state = self._folder / f"{name}.state"
         progress = stage(self._progress, f"training {name}")
-        job = parallel.Job(start, config, self._distort, seed, train, state, validation, epochs)
+        job = parallel.Job(start, config, self._distort, seed, train, state, validation, epochs, self._lungs)
         tuned = parallel.fit(job, progress)
         save_file({key: value.contiguous() for key, value in tuned.network.body.state_dict().items()}, weights)
         history = [asdict(epoch) for epoch in tuned.history]
@@ -131,8 +133,8 @@ def _new_head(seed: int) -> dict[str, Tensor]:
         return {f"body.fc.{name}": value for name, value in nn.Linear(resnet.FEATURES, 1).state_dict().items()}
 
 
-def _read(weights: Path, summary: Path) -> FineTuned:
-    network = resnet.build()
+def _read(weights: Path, summary: Path, *, equalised: bool) -> FineTuned:
+    network = resnet.build(equalised=equalised)
     network.body.load_state_dict(load_file(weights))
     values = json.loads(summary.read_text(encoding="utf-8"))
     history = [Epoch(**epoch) for epoch in values["history"]]

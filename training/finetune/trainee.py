@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from model.resnet import FEATURES, GrayResNet
 from training.finetune.schedule import LAYERS, FinetuneConfig, layer_rate
+
+
+class Learning(NamedTuple):
+    """Logits (N,) of pneumonia and of a virus, and the map (N, h, w) whose mean the first is."""
+
+    logits: Tensor
+    causes: Tensor
+    cam: Tensor
 
 
 class Trainee(nn.Module):
@@ -18,13 +27,15 @@ class Trainee(nn.Module):
         self.network = network
         self.cause = nn.Linear(FEATURES, 1)
 
-    def forward(self, gray: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 (N, H, W) -> logits (N,) of pneumonia and of a virus."""
+    def forward(self, gray: Tensor) -> Learning:
+        """uint8 (N, H, W) -> what the losses are made of."""
         body = self.network.body
         features = body.relu(body.bn1(body.conv1(self.network.normalise(gray))))
         features = body.layer1(body.maxpool(features))
-        features = body.avgpool(body.layer4(body.layer3(body.layer2(features)))).flatten(1)
-        return body.fc(features)[:, 0], self.cause(features)[:, 0]
+        last = body.layer4(body.layer3(body.layer2(features)))
+        pooled = last.mean((2, 3))
+        cam = functional.conv2d(last, body.fc.weight[:, :, None, None], body.fc.bias)[:, 0]
+        return Learning(body.fc(pooled)[:, 0], self.cause(pooled)[:, 0], cam)
 
 
 def layer_of(parameter: str) -> str:

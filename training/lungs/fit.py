@@ -24,7 +24,8 @@ def fit(
     """Train a new network on images uint8 (N, H, W) with masks (N, SIDE_PX, SIDE_PX) for a number of batches."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    gray, targets = shrunk(pixels), torch.from_numpy(masks).float()
+    gray = torch.cat([shrunk(torch.from_numpy(batch)) for batch in in_batches(pixels)])
+    targets = torch.from_numpy(masks).float()
     network = LungNetwork().train()
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
@@ -44,21 +45,16 @@ def predict(network: LungNetwork, pixels: NDArray[np.uint8], progress: Progress 
     means = []
     with torch.inference_mode():
         for batch in in_batches(pixels, progress):
-            gray = shrunk(batch)
+            gray = shrunk(torch.from_numpy(batch))
             plain, mirrored = torch.sigmoid(network(gray)), torch.sigmoid(network(gray.flip(2))).flip(2)
             means.append(((plain + mirrored) / 2).numpy())
     return np.concatenate(means)
 
 
-def shrunk(pixels: NDArray[np.uint8]) -> Tensor:
+def shrunk(pixels: Tensor) -> Tensor:
     """uint8 (N, H, W) -> float 0..1 (N, SIDE_PX, SIDE_PX)."""
-    parts = [
-        functional.interpolate(
-            torch.from_numpy(batch).float().div(255).unsqueeze(1), (SIDE_PX, SIDE_PX), mode="bilinear", antialias=True
-        )[:, 0]
-        for batch in in_batches(pixels)
-    ]
-    return torch.cat(parts)
+    gray = pixels.float().div(255).unsqueeze(1)
+    return functional.interpolate(gray, (SIDE_PX, SIDE_PX), mode="bilinear", antialias=True)[:, 0]
 
 
 def dice(one: Tensor, other: Tensor) -> Tensor:

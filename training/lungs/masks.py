@@ -17,6 +17,7 @@ from core.atomic import replacement
 from core.errors import InvalidInput
 from training.lungs import classical
 from training.lungs.fit import fit, predict
+from training.lungs.network import LungNetwork
 from training.progress import Progress, StageProgress, stage
 
 SURE_LIKENESS, SURE_EDGE = 0.83, 0.88
@@ -46,11 +47,24 @@ class LungMasks:
 def make(
     pixels: NDArray[np.uint8], clear: NDArray[np.bool_], *, steps: int, seed: int, progress: StageProgress
 ) -> NDArray[np.uint8]:
-    """Masks uint8 (N, MASK_PX, MASK_PX) of images uint8 (N, H, W).
+    """Masks uint8 (N, MASK_PX, MASK_PX) of images uint8 (N, H, W), by a network that learns from them (`learn`).
+
+    Raises:
+        InvalidInput: no image has lungs that are found without doubt.
+    """
+    network = learn(pixels, clear, steps=steps, seed=seed, progress=progress)
+    probability = predict(network, pixels, stage(progress, "lung masks"))
+    return np.asarray((probability * 255).round(), dtype=np.uint8)
+
+
+def learn(
+    pixels: NDArray[np.uint8], clear: NDArray[np.bool_], *, steps: int, seed: int, progress: StageProgress
+) -> LungNetwork:
+    """A network that finds the lungs of images like these, uint8 (N, H, W).
 
     Args:
         clear: images (N,) without pneumonia, among which sure lungs are looked for: a consolidated lung has no edge.
-        steps: batches from which the network learns.
+        steps: batches from which it learns.
 
     Raises:
         InvalidInput: no image has lungs that are found without doubt.
@@ -59,9 +73,7 @@ def make(
     known = masks.any((1, 2))
     if not known.any():
         raise InvalidInput("No lungs were found without doubt on any of these images, so no network can learn them.")
-    network = fit(pixels[known], masks[known], steps=steps, seed=seed, progress=stage(progress, "lung network"))
-    probability = predict(network, pixels, stage(progress, "lung masks"))
-    return np.asarray((probability * 255).round(), dtype=np.uint8)
+    return fit(pixels[known], masks[known], steps=steps, seed=seed, progress=stage(progress, "lung network"))
 
 
 def sure(pixels: NDArray[np.uint8], clear: NDArray[np.bool_], progress: Progress) -> NDArray[np.bool_]:

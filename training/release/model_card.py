@@ -10,11 +10,6 @@ from training.evaluate import seeds
 from training.evaluate.bootstrap import DRAWS
 from training.evaluate.figures import BINS
 
-DATA_SOURCE = (
-    "Kermany, Zhang and Goldbaum (2018), Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for "
-    "Classification, Mendeley Data, doi:10.17632/rscbjbr9sj; the train and val folders of its chest X-ray part"
-)
-DATA_LICENCE = "CC BY 4.0"
 BACKBONE = "torchvision ResNet-18, weights IMAGENET1K_V1, BSD-3-Clause"
 
 INTENDED_USE = (
@@ -34,6 +29,7 @@ LIMITS = (
     "called pneumonia are one.",
     "No regulator has cleared it; it is no medical device.",
 )
+
 
 _TEMPLATE = """\
 # Model card: {card.name}
@@ -98,7 +94,7 @@ Confusion matrix of the test part:
 | is normal | {confusion[0][0]} | {confusion[0][1]} |
 | is pneumonia | {confusion[1][0]} | {confusion[1][1]} |
 
-{ood}{quantization}{recompression}"""
+{groups}{ood}{quantization}{recompression}"""
 
 _FIGURES = {
     "images": "images",
@@ -153,6 +149,7 @@ def render(card: Card, sha256: str) -> str:
         figures=_figures(card.metrics),
         seeds=_seeds(card.metrics.get("seeds")),
         confusion=card.metrics["test"]["confusion"],
+        groups=_groups(card.metrics.get("groups")),
         ood=_ood(card.ood),
         quantization=_quantization(card.quantization),
         recompression=_recompression(card.metrics.get("recompression")),
@@ -182,6 +179,22 @@ def _seeds(spread: dict[str, Any] | None) -> str:
         figure = spread[name]
         each = ", ".join(f"{value:.4f}" for value in figure["each"])
         lines.append(f"| {title} | {each} | {figure['mean']:.4f} | {figure['sd']:.4f} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _groups(by_part: dict[str, Any] | None) -> str:
+    """Figures by population, source, view and age, where the training data tell of any."""
+    if not by_part or not any(by_part.values()):
+        return ""
+    lines = ["## By whom and by what", "", "| images | group | normal, pneumonia | AUC | sensitivity | specificity |"]
+    lines.append("|---" * 6 + "|")
+    for part, by_kind in by_part.items():
+        for kind, by_name in by_kind.items():
+            for name, figures in by_name.items():
+                values = (figures[key] for key in ("auc", "sensitivity", "specificity"))
+                cells = " | ".join("none" if value is None else f"{value:.3f}" for value in values)
+                counts = f"{figures['normal']}, {figures['pneumonia']}"
+                lines.append(f"| {_COLUMNS[part]} | {kind} {name} | {counts} | {cells} |")
     return "\n".join(lines) + "\n\n"
 
 

@@ -56,7 +56,9 @@ def add_quantization(source: Path, out: Path, dataset: Dataset, seed: int, progr
 
 def measure(original: Checkpoint, dataset: Dataset, seed: int, progress: StageProgress) -> Quantization:
     """Ranges from the training part of the model's own split, agreement on its other parts."""
-    parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, original.card.config["seed"]))
+    parts = split.parts(
+        split.assign_folds(dataset.labels, dataset.patients, original.card.config["seed"], dataset.sources)
+    )
     known = np.flatnonzero(parts == "train")
     drawn = np.sort(np.random.default_rng(seed).permutation(known)[:IMAGES])
     ranging = stage(progress, "ranges")

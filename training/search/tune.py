@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def proxy(config: TrainConfig, budget: Budget) -> TrainConfig:
 
 
 def prepare_search(
-    source: Path, weights: Path | None, out: Path, base: TrainConfig, budget: Budget, progress: StageProgress
+    sets: Sequence[Path], weights: Path | None, out: Path, base: TrainConfig, budget: Budget, progress: StageProgress
 ) -> Search:
     """Read data set and backbone, and draw the images that trials see.
 
@@ -114,13 +115,13 @@ def prepare_search(
     """
     if base.method != "finetune":
         raise ConfigurationError(f"Only the method finetune can be tuned, and the configuration has {base.method}.")
-    dataset = read_dataset(source, stage(progress, "reading images"), for_training=True)
-    parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, base.seed))
-    network, _ = backbone.load(weights)
+    dataset = read_dataset(sets, stage(progress, "reading images"), for_training=True)
+    parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, base.seed, dataset.sources))
+    network, _ = backbone.load(weights, equalised=base.equalised)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(base.seed)
         network.body.fc.reset_parameters()
-    labelled = LabelledImages(dataset.pixels, dataset.labels, dataset.causes)
+    labelled = LabelledImages.of(dataset, base.data.same_as)
     train = labelled.select(draw(dataset.labels, parts == "train", budget.images, base.seed))
     validation = labelled.select(draw(dataset.labels, parts == "validation", budget.images, base.seed))
     return Search(base, budget, network, train, validation, out, progress)

@@ -43,4 +43,7 @@ def make_dataset(labels: list[int], patients: list[str]) -> Dataset:
         causes=np.full(count, -1, dtype=np.int64),
         pixels=np.zeros((count, 224, 224), np.uint8),
         duplicates=0,
+        sources=["somewhere"] * count,
+        views=[""] * count,
+        ages_years=np.full(count, np.nan),
     )

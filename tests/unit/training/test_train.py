@@ -57,7 +57,7 @@ class Trained:
 def call(*arguments: str | Path) -> str:
     result = CliRunner().invoke(commands, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 @pytest.fixture(scope="module")

@@ -112,3 +112,29 @@ def test_degraded_copies_lose_detail_and_repeat() -> None:
     assert texture(torch.from_numpy(coarse)) < texture(images())
     assert np.array_equal(coarse, distort.degrade(given, seed=0))
     assert np.array_equal(given, images(3).numpy())
+
+
+@pytest.mark.parametrize(("fill", "black"), [((1, 0, 0), True), ((0, 1, 0), False), ((0, 0, 1), False)])
+def test_what_comes_in_from_outside(fill: tuple[float, float, float], black: bool) -> None:
+    copies = changed(crop_area=(1.5, 1.5), fill=fill)
+    assert bool((copies[:, 0, 0] == 0).all()) == black
+    if fill[1]:  # the edge's own gray goes on to the new edge
+        assert torch.equal(copies[:, 32, 0], copies[:, 32, 3])
+
+
+def test_margins_are_black_and_leave_the_middle() -> None:
+    copies = changed(margin=1, margin_side=(0.1, 0.1))
+    edges = torch.stack([copies[:, :6].amax((1, 2)), copies[:, -6:].amax((1, 2)), copies[:, :, :6].amax((1, 2)),
+                         copies[:, :, -6:].amax((1, 2))])  # fmt: skip
+    covered = (edges < 8).sum(0)
+    assert bool(((covered >= 1) & (covered <= 4)).all())
+    assert (copies.int() - images().int())[:, 8:-8, 8:-8].abs().max() <= 1
+
+
+def test_print_is_bright_and_small() -> None:
+    copies, plain = changed(print=1).int(), images().int()
+    printed = (copies - plain).abs() > 1
+    assert bool(printed.flatten(1).any(1).all())
+    assert float(printed.float().mean()) < 0.25
+    strongest = copies.where(printed, 0).flatten(1).amax(1)
+    assert bool((strongest > 90).all())

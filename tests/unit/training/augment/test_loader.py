@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
+from core.errors import InvalidInput
+from tests.unit.training.synthetic import make_dataset
 from training.augment import loader
 from training.augment.distort import DistortConfig
 from training.augment.loader import Batch, LabelledImages, Share
@@ -16,7 +21,7 @@ def make_labelled(normal: int = 6, pneumonia: int = 18, side_px: int = 32) -> La
     rng = np.random.default_rng(0)
     pixels = rng.normal(90 + 60 * labels[:, None, None], 25, (len(labels), side_px, side_px)).clip(0, 255)
     causes = np.where(labels == 1, np.arange(len(labels)) % 2, -1)
-    return LabelledImages(pixels.astype(np.uint8), labels, causes)
+    return LabelledImages(pixels.astype(np.uint8), labels, causes, np.zeros_like(labels))
 
 
 def read(seed: int = 0, epoch: int = 0, workers: int = 0, size: int = 4) -> list[Batch]:
@@ -35,8 +40,9 @@ def test_a_small_remainder_is_left_out() -> None:
 
 
 def test_epochs_go_through_the_larger_class() -> None:
-    labels = make_labelled().labels
-    seen = torch.cat([loader.balanced(labels, seed=1, epoch=epoch) for epoch in range(3)])
+    data = make_labelled()
+    labels = data.labels
+    seen = torch.cat([loader.balanced(data, seed=1, epoch=epoch) for epoch in range(3)])
     assert sorted(index for index in seen.tolist() if labels[index] == 1) == list(range(6, 24))
     assert sorted(index for index in seen.tolist() if labels[index] == 0) == sorted(list(range(6)) * 3)
 
@@ -51,7 +57,7 @@ def test_same_seed_same_batches_whatever_the_workers() -> None:
 def test_shares_make_up_the_batches() -> None:
     """Causes number the images here: each image of a batch goes to one process, and the copies differ as they would."""
     plain = make_labelled()
-    data = LabelledImages(plain.pixels, plain.labels, np.arange(len(plain.labels)))
+    data = LabelledImages(plain.pixels, plain.labels, np.arange(len(plain.labels)), plain.sources)
 
     def taken(share: Share) -> list[list[float]]:
         found = loader.batches(data, DistortConfig(), size=5, seed=0, epoch=0, workers=0, share=share)
@@ -74,4 +80,22 @@ def test_select_and_digest() -> None:
     assert (len(normals.pixels), normals.causes.tolist()) == (6, [-1] * 6)
     assert data.digest == make_labelled().digest
     assert data.digest != normals.digest
-    assert data.digest != LabelledImages(data.pixels, data.labels, 1 - data.causes).digest
+    assert data.digest != replace(data, causes=1 - data.causes).digest
+    assert data.digest != replace(data, sources=1 - data.sources).digest
+
+
+def test_sources_weigh_the_same_within_a_class() -> None:
+    """Else the share of a source would tell the class: 40 of 50 normals are of the first, 10 of 50 pneumonias."""
+    labels = np.repeat([0, 1], 50)
+    sources = np.array([0] * 40 + [1] * 10 + [0] * 10 + [1] * 40)
+    data = LabelledImages(np.zeros((100, 2, 2), np.uint8), labels, np.full(100, -1), sources)
+    drawn = loader.balanced(data, seed=0, epoch=3).numpy()
+    assert np.bincount(2 * labels[drawn] + sources[drawn]).tolist() == [25] * 4
+
+
+def test_a_source_of_one_class_is_refused_or_counts_to_another_one() -> None:
+    dataset = make_dataset([0, 1, 0], ["a", "b", "c"])
+    dataset = replace(dataset, sources=["ward", "ward", "portable"])
+    with pytest.raises(InvalidInput, match="source portable has images of one class alone"):
+        LabelledImages.of(dataset, {})
+    assert LabelledImages.of(dataset, {"portable": "ward"}).sources.tolist() == [0, 0, 0]

@@ -113,7 +113,7 @@ def starred() -> str:
 def call(*arguments: object) -> str:
     result = CliRunner().invoke(commands, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def test_the_command_shows_saves_and_activates_only_when_asked(installation: Path, tmp_path: Path) -> None:

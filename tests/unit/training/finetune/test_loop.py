@@ -78,7 +78,7 @@ def test_without_validation_keeps_the_last_epoch(tmp_path: Path) -> None:
 
 def test_stops_early_and_goes_back_to_the_best(tmp_path: Path) -> None:
     """Validation labels turned round: the better it learns, the worse it gets."""
-    wrong = LabelledImages(DATA.pixels, 1 - DATA.labels, DATA.causes)
+    wrong = LabelledImages(DATA.pixels, 1 - DATA.labels, DATA.causes, DATA.sources)
     config = CONFIG.model_copy(
         update={"stages": (Stage(epochs=9, size_px=32, train_from="conv1"),), "patience_epochs": 2}
     )

@@ -108,7 +108,7 @@ def numbers(data: LabelledImages) -> set[int]:
 def test_nobody_sees_the_test_part_or_predicts_what_it_saw() -> None:
     pixels = np.arange(40, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
     recorder = Recorder()
-    found = networks.develop(recorder, LabelledImages(pixels, DATA.labels, DATA.causes), FOLDS, 3)
+    found = networks.develop(recorder, LabelledImages(pixels, DATA.labels, DATA.causes, DATA.sources), FOLDS, 3)
     known = {number for number in range(40) if number % 10 != 9}
     assert found.out_of_fold[0].tolist() == sorted(known)
     assert recorder.asked["final"] == (known, set(), 7)

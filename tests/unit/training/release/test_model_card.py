@@ -121,3 +121,10 @@ def test_ship_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
 def test_the_shipped_card_is_that_of_the_shipped_checkpoint() -> None:
     text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert text == model_card.render(files.read_card(DEFAULT), files.file_sha256(DEFAULT))
+
+
+def test_groups_are_a_table_and_a_figure_that_cannot_be_is_none(tmp_path: Path) -> None:
+    figures = {"normal": 9, "pneumonia": 0, "auc": None, "sensitivity": None, "specificity": 0.875}
+    groups = {"test": {"source": {"ward": figures}}, "out_of_fold": {}}
+    card = make_card().model_copy(update={"metrics": make_metrics(groups=groups), "config": CONFIG})
+    assert "| test part | source ward | 9, 0 | none | none | 0.875 |" in model_card.render(card, "0" * 64)

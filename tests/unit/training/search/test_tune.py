@@ -47,7 +47,7 @@ def call(folder: Path, *more: str) -> str:
     options = [*map(str, arguments), "--config", str(folder / "base.toml"), *BUDGET, *more]
     result = CliRunner().invoke(commands, options, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -75,9 +75,9 @@ def test_searches_and_goes_on(folder: Path) -> None:
 def test_trials_see_no_image_of_the_test_part(folder: Path) -> None:
     base = load_config(folder / "base.toml")
     search = prepare_search(
-        folder / "data", folder / "backbone.safetensors", folder, base, Budget(), lambda stage, done, total: None
+        [folder / "data"], folder / "backbone.safetensors", folder, base, Budget(), lambda stage, done, total: None
     )
-    dataset = read_dataset(folder / "data", for_training=True)
+    dataset = read_dataset([folder / "data"], for_training=True)
     parts = split.parts(split.assign_folds(dataset.labels, dataset.patients, base.seed))
     assert np.array_equal(search.train.pixels, dataset.pixels[parts == "train"])
     assert np.array_equal(search.validation.pixels, dataset.pixels[parts == "validation"])
@@ -94,5 +94,5 @@ def test_draw_takes_both_classes_alike() -> None:
 def test_only_fine_tuning_is_tuned(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="the configuration has frozen"):
         prepare_search(
-            tmp_path, None, tmp_path, TrainConfig(method="frozen"), Budget(), lambda stage, done, total: None
+            [tmp_path], None, tmp_path, TrainConfig(method="frozen"), Budget(), lambda stage, done, total: None
         )
