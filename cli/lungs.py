@@ -14,7 +14,7 @@ def lungs(
         typer.Argument(help="Folders with NORMAL and PNEUMONIA, .tar or .zip files of such, or CSVs of path,label."),
     ],
     out: Annotated[Path, typer.Option(help="File of masks to write (.npz).")],
-    steps: Annotated[int, typer.Option(min=1, help="Batches from which each of the two networks learns.")] = 1500,
+    steps: Annotated[int, typer.Option(min=1, help="Batches from which the lung network learns.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed gives the same masks.")] = 0,
 ) -> None:
     """Find the lungs on labelled chest X-rays, for `train` and `evaluate`. No drawn masks are needed."""

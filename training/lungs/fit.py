@@ -40,22 +40,15 @@ def fit(
     return network.eval()
 
 
-def predict(
-    network: LungNetwork, pixels: NDArray[np.uint8], progress: Progress = silent
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Images uint8 (N, H, W) -> probability of lung (N, MASK_PX, MASK_PX) and agreement (N,).
-
-    The probability is the mean over the image and its mirror image; the agreement is the overlap (Dice) of what the
-    two say.
-    """
-    means, agreements = [], []
+def predict(network: LungNetwork, pixels: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
+    """Images uint8 (N, H, W) -> probability of lung (N, MASK_PX, MASK_PX): the mean over image and mirror image."""
+    means = []
     with torch.inference_mode():
         for batch in in_batches(pixels, progress):
             gray = shrunk(torch.from_numpy(batch))
             plain, mirrored = torch.sigmoid(network(gray)), torch.sigmoid(network(gray.flip(2))).flip(2)
             means.append(((plain + mirrored) / 2).numpy())
-            agreements.append(dice(plain, mirrored).numpy())
-    return np.concatenate(means), np.concatenate(agreements)
+    return np.concatenate(means)
 
 
 def shrunk(pixels: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
-"""Lung masks of a whole data set in two rounds, and the file that holds them.
+"""Lung masks of a whole data set, and the file that holds them.
 
-First a network learns from the images whose lungs the classical way found without doubt. Of the others, those of which
-it says the same as of their mirror image become examples too; a second network learns from all of them.
+A network learns from the images whose lungs the classical way found without doubt, and predicts all images.
 """
 
 from __future__ import annotations
@@ -13,20 +12,16 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from core.atomic import replacement
 from core.errors import InvalidInput
-from training.lungs import classical, shape
+from training.lungs import classical
 from training.lungs.fit import fit, predict
-from training.lungs.network import MASK_PX, LungNetwork
-from training.lungs.shape import Mask
+from training.lungs.network import LungNetwork
 from training.progress import Progress, StageProgress, stage
 
 SURE_LIKENESS, SURE_EDGE = 0.83, 0.88
 """From which a classical mask is an example."""
-AGREED = 0.98
-"""Agreement between image and mirror image from which a network's mask is one."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ def make(
         InvalidInput: no image has lungs that are found without doubt.
     """
     network = learn(pixels, clear, steps=steps, seed=seed, progress=progress)
-    probability, _ = predict(network, pixels, stage(progress, "lung masks"))
+    probability = predict(network, pixels, stage(progress, "lung masks"))
     return np.asarray((probability * 255).round(), dtype=np.uint8)
 
 
@@ -69,7 +64,7 @@ def learn(
 
     Args:
         clear: images (N,) without pneumonia, among which sure lungs are looked for: a consolidated lung has no edge.
-        steps: batches from which each of the two networks learns.
+        steps: batches from which it learns.
 
     Raises:
         InvalidInput: no image has lungs that are found without doubt.
@@ -78,12 +73,7 @@ def learn(
     known = masks.any((1, 2))
     if not known.any():
         raise InvalidInput("No lungs were found without doubt on any of these images, so no network can learn them.")
-    network = fit(pixels[known], masks[known], steps=steps, seed=seed, progress=stage(progress, "lungs, round 1"))
-    said, agreement = predict(network, pixels, stage(progress, "lungs, agreement"))
-    for number in np.flatnonzero(~known & (agreement >= AGREED)):
-        masks[number] = plausible(said[number])
-    known = masks.any((1, 2))
-    return fit(pixels[known], masks[known], steps=steps, seed=seed + 1, progress=stage(progress, "lungs, round 2"))
+    return fit(pixels[known], masks[known], steps=steps, seed=seed, progress=stage(progress, "lung network"))
 
 
 def sure(pixels: NDArray[np.uint8], clear: NDArray[np.bool_], progress: Progress) -> NDArray[np.bool_]:
@@ -96,19 +86,6 @@ def sure(pixels: NDArray[np.uint8], clear: NDArray[np.bool_], progress: Progress
             masks[number] = lungs.mask
         progress(done, len(images))
     return masks
-
-
-def plausible(probability: NDArray[np.float32]) -> Mask:
-    """float32 (MASK_PX, MASK_PX) -> bool (112, 112): the two largest regions if they may be lungs, else nothing."""
-    fine = ndimage.zoom(probability, classical.SIDE_PX / MASK_PX, order=1, grid_mode=True, mode="nearest")
-    numbered, count = ndimage.label(ndimage.binary_fill_holes(fine > 0.5))
-    sizes = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
-    largest = np.argsort(sizes)[::-1][:2]
-    regions = [numbered == number + 1 for number in largest if sizes[number] > classical.MIN_AREA * numbered.size]
-    regions.sort(key=lambda region: shape.place(region).left)
-    if len(regions) == 2 and shape.are_pair(shape.place(regions[0]), shape.place(regions[1])):
-        return np.asarray(regions[0] | regions[1])
-    return np.zeros_like(fine, dtype=np.bool_)
 
 
 def write(file: Path, masks: LungMasks) -> None:

@@ -13,8 +13,8 @@ from training.lungs import masks
 from training.lungs.network import LungNetwork
 from training.progress import StageProgress
 
-STEPS = 1500
-"""Batches from which each of its two rounds learns: some minutes on one core."""
+STEPS = 600
+"""Batches from which it learns: some minutes on one core."""
 
 
 def load_or_learn(
