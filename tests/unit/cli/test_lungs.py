@@ -27,8 +27,8 @@ def test_every_image_gets_a_mask(invoke: Invoke, data: Path, tmp_path: Path) -> 
     assert ran.exit_code == 0, ran.stderr
     assert "lungs of 3 images" in ran.stdout
     made = masks.read(tmp_path / "lungs.npz")
-    assert sorted(made.names) == ["NORMAL/0.png", "NORMAL/1.png", "PNEUMONIA/2.png"]
-    assert made.of(["PNEUMONIA/2.png"]).shape == (1, MASK_PX, MASK_PX)
+    assert sorted(made.names) == ["set/NORMAL/0.png", "set/NORMAL/1.png", "set/PNEUMONIA/2.png"]
+    assert made.of(["set/PNEUMONIA/2.png"]).shape == (1, MASK_PX, MASK_PX)
 
 
 def test_a_set_without_sure_lungs_is_an_error_of_one_sentence(invoke: Invoke, data: Path, tmp_path: Path) -> None:

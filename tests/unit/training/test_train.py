@@ -162,7 +162,7 @@ def test_import_activate_and_evaluate(trained: Trained, installation: Path, tmp_
 
 def test_evaluate_tells_where_the_map_points(trained: Trained, installation: Path, tmp_path: Path) -> None:
     call("model", "import", trained.model)
-    names = [str(file.relative_to(trained.data)) for file in trained.data.rglob("*.png")]
+    names = [f"{trained.data.stem}/{file.relative_to(trained.data)}" for file in trained.data.rglob("*.png")]
     masks.write(tmp_path / "lungs.npz", masks.LungMasks(names, np.full((len(names), 56, 56), 255, np.uint8)))
     arguments = ("evaluate", trained.data, "--model", "tiny", "--lungs", tmp_path / "lungs.npz")
     assert "peak inside the lungs" in call(*arguments, "--json", tmp_path / "figures.json")
