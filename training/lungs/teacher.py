@@ -20,7 +20,7 @@ STEPS = 600
 def load_or_learn(
     file: Path, pixels: NDArray[np.uint8], clear: NDArray[np.bool_], seed: int, progress: StageProgress
 ) -> LungNetwork:
-    """The network in `file`, which is made from films uint8 (N, H, W) if it is not there; see `masks.learn`.
+    """The network in `file`, which is made from images uint8 (N, H, W) if it is not there; see `masks.learn`.
 
     Raises:
         InvalidInput: no film has lungs that are found without doubt.
