@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.errors import ModelInvalid
 from core.kinds import ImageKind
 from model import weights
+from model.product import product
 from model.weights import GATE_PREFIX
 
 __all__ = ["FRONTAL", "GATE_PREFIX", "KINDS", "Gate", "from_state"]
@@ -46,15 +47,15 @@ class Gate:
 
     def kinds(self, features: Floats) -> Floats:
         """Features (N, D) -> float32 (N, len(KINDS)), the probability of each kind; a row sums to 1."""
-        hidden = _linear(self._standardised(features), self.hidden.T).clip(0)
-        logits = _linear(hidden, self.weight.T)
+        hidden = _linear(self._standardised(features), self.hidden).clip(0)
+        logits = _linear(hidden, self.weight)
         raised = np.exp(logits - logits.max(1, keepdims=True))
         kinds: Floats = raised / raised.sum(1, keepdims=True)
         return kinds
 
     def ap(self, features: Floats) -> Floats:
         """Features (N, D) -> float32 (N,), the probability that a frontal image is AP rather than PA."""
-        logits = _linear(self._standardised(features), self.view)
+        logits = _linear(self._standardised(features), self.view[None])[:, 0]
         probability: Floats = np.exp(-np.logaddexp(np.float32(0), -logits))
         return probability
 
@@ -81,7 +82,7 @@ def from_state(state: Mapping[str, Floats]) -> Gate:
     return Gate(**{name.removeprefix(GATE_PREFIX): array for name, array in state.items()})
 
 
-def _linear(standard: Floats, weight: Floats) -> Floats:
-    """(N, D) by (D + 1,) or (D + 1, H), the bias last."""
-    output: Floats = standard @ weight[:-1] + weight[-1]
+def _linear(inputs: Floats, weight: Floats) -> Floats:
+    """(N, D) by (k, D + 1), the bias last in each row -> (N, k)."""
+    output: Floats = product(inputs, weight[:, :-1]) + weight[:, -1]
     return output

@@ -22,6 +22,7 @@ from training.finetune.soup_trainer import SoupTrainer
 from training.frozen import features, fit
 from training.history import Epoch
 from training.lungs import teacher
+from training.lungs.network import LungNetwork
 from training.progress import StageProgress, stage
 
 
@@ -55,11 +56,14 @@ class Uncalibrated:
     by_seed: NDArray[np.float32]
     history: list[Epoch]
     best_epoch: int
+    lungs: LungNetwork | None = None
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A calibrated network and how it came about; `out_of_fold` holds calibrated probabilities (views, n)."""
+    """A calibrated network and how it came about; `out_of_fold` holds calibrated probabilities (views, n). `lungs` is
+    what its map learned from, where it did.
+    """
 
     network: GrayResNet
     calibration: Calibration
@@ -69,6 +73,7 @@ class Calibrated:
     views: tuple[str, ...]
     out_of_fold: NDArray[np.float64]
     by_seed: NDArray[np.float32]
+    lungs: LungNetwork | None = None
 
 
 def develop(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Calibrated:
@@ -90,6 +95,7 @@ def develop(source: Source, config: TrainConfig, cache: Path, progress: StagePro
         views=raw.views,
         out_of_fold=probabilities,
         by_seed=raw.by_seed,
+        lungs=raw.lungs,
     )
 
 
@@ -125,5 +131,5 @@ def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: Stage
     trainer = SoupTrainer(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress, lungs)
     trained = networks.develop(trainer, data, source.folds, config.finetune.oof_groups)
     return Uncalibrated(
-        trained.final, trained.views, trained.out_of_fold, trained.by_seed, trained.history, trained.best_epoch
+        trained.final, trained.views, trained.out_of_fold, trained.by_seed, trained.history, trained.best_epoch, lungs
     )

@@ -21,7 +21,9 @@ from training.config import DEFAULT_CONFIG, TrainConfig, load_config
 from training.data import split
 from training.data.dataset import read_dataset
 from training.develop import Calibrated, Source, develop
-from training.evaluate import figures, groups, robustness, seeds
+from training.evaluate import figures, groups, localisation, robustness, seeds
+from training.lungs import fit
+from training.lungs.network import LungNetwork
 from training.progress import StageProgress, stage
 from training.release import model_card, provenance, quantize
 from training.release.version import code_version
@@ -56,9 +58,12 @@ def train_model(inputs: Inputs, out: Path, config: TrainConfig, progress: StageP
     # The figures are those of the file itself, float16 weights and all; it is written again with them in its card.
     checkpoint.save(file, developed.network, card)
     model = loaded.load(file)
-    test = figures.predict(model, dataset.pixels[~source.known], stage(progress, "testing"))
+    test, cams = localisation.predict(model, dataset.pixels[~source.known], stage(progress, "testing"))
     metrics = _metrics(source, developed, test, model.threshold)
-    metrics["groups"] = _by_group(source, config, developed, test, model.threshold)
+    if by_group := _by_group(source, config, developed, test, model.threshold):
+        metrics["groups"] = by_group
+    if developed.lungs is not None:
+        metrics["map"] = _of_the_map(source, developed.lungs, test, cams, model.threshold)
     if inputs.originals is not None:
         metrics["recompression"] = _recompression(model, inputs.originals, progress)
     card = card.model_copy(update={"metrics": metrics})
@@ -93,7 +98,7 @@ def _metrics(
 def _by_group(
     source: Source, config: TrainConfig, developed: Calibrated, test: NDArray[np.float32], threshold: float
 ) -> dict[str, Any]:
-    """Figures by population, source, view and age: of the test part, and out of fold."""
+    """Figures by population, source, view and age: of the test part, and out of fold; empty where nothing is told."""
     names = groups.names(source.dataset, config.data.populations)
     result = {}
     for part, members, probabilities in (
@@ -102,11 +107,22 @@ def _by_group(
     ):
         of_part = {kind: np.array(of_images)[members].tolist() for kind, of_images in names.items()}
         by_kind = groups.measured(source.dataset.labels[members], probabilities, threshold, of_part)
-        result[part] = {
-            kind: {name: figures.model_dump(mode="json") for name, figures in by_name.items()}
-            for kind, by_name in by_kind.items()
-        }
+        if by_kind:
+            result[part] = {
+                kind: {name: figures.model_dump(mode="json") for name, figures in by_name.items()}
+                for kind, by_name in by_kind.items()
+            }
     return result
+
+
+def _of_the_map(
+    source: Source, lungs: LungNetwork, test: NDArray[np.float32], cams: NDArray[np.float16], threshold: float
+) -> dict[str, Any]:
+    """Where the maps of the test part point, by outcome; the page of an image tells it."""
+    labels = source.dataset.labels[~source.known]
+    at = fit.predict(lungs, source.dataset.pixels[~source.known])
+    by_outcome = localisation.by_outcome(cams, at, labels, test >= threshold, threshold)
+    return {name: of_maps.model_dump(mode="json") for name, of_maps in by_outcome.items()}
 
 
 def _recompression(model: LoadedModel, originals: Path, progress: StageProgress) -> dict[str, Any]:
