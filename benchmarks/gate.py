@@ -49,11 +49,13 @@ def other_sources(original: Checkpoint, examples: Examples, limit: float) -> Tab
     table = Table("set", "images as they are", "refused by the gate", "either", "varied copies, by the gate", "either")
     for name in dict.fromkeys(examples.groups[examples.frontal].tolist()):
         left_out = examples.groups == name
-        its, without = examples.select(left_out), gate_fit.fit(examples.select(~left_out))
-        by_gate = 1 - without.kinds(its.features)[:, FRONTAL] > limit
-        either = by_gate | _by_score(original, its.features)
-        shares = [_share(share, members) for members in (its.plain, ~its.plain) for share in (by_gate, either)]
-        table.add_row(name, f"{its.plain.sum()}", *shares)
+        of_group, without = examples.select(left_out), gate_fit.fit(examples.select(~left_out))
+        by_gate = 1 - without.kinds(of_group.features)[:, FRONTAL] > limit
+        either = by_gate | _by_score(original, of_group.features)
+        shares = [
+            _share(share, members) for members in (of_group.plain, ~of_group.plain) for share in (by_gate, either)
+        ]
+        table.add_row(name, f"{of_group.plain.sum()}", *shares)
     return table
 
 

@@ -45,8 +45,8 @@ def test_a_weak_map_stays_pale() -> None:
 
 
 def test_a_very_strong_one_ends_at_full() -> None:
-    found = strengths(cells(r3c3=20.0, r0c0=15.0, r6c6=10.0), 0.5)
-    assert (found[3, 3], found[0, 0]) == pytest.approx((1.0, 0.75))
+    strength = strengths(cells(r3c3=20.0, r0c0=15.0, r6c6=10.0), 0.5)
+    assert (strength[3, 3], strength[0, 0]) == pytest.approx((1.0, 0.75))
 
 
 def test_strength_counts_from_the_operating_point() -> None:
@@ -61,8 +61,8 @@ def test_the_strongest_half_is_the_fewest_cells_that_hold_it() -> None:
 
 
 def test_what_is_weaker_than_the_strongest_half_is_not_tinted() -> None:
-    found = strengths(cells(1.0, r2c2=60.0), 0.5)
-    assert np.argwhere(found).tolist() == [[2, 2]]
+    strength = strengths(cells(1.0, r2c2=60.0), 0.5)
+    assert np.argwhere(strength).tolist() == [[2, 2]]
 
 
 def test_of_even_evidence_half_of_the_cells_are_the_strongest_half() -> None:
@@ -81,11 +81,11 @@ def test_a_map_points_if_half_of_the_evidence_lies_in_a_quarter_of_the_x_ray() -
 
 
 def test_the_tint_is_smooth_and_lies_where_the_cell_does() -> None:
-    found = tint(cells(r1c5=4.0), 0.5)
-    assert found.shape == (224, 224)
-    assert found[48, 176] > 0.9
-    assert found[200, 20] == 0
-    assert 0 <= found.min() <= found.max() <= 1
+    tinted = tint(cells(r1c5=4.0), 0.5)
+    assert tinted.shape == (224, 224)
+    assert tinted[48, 176] > 0.9
+    assert tinted[200, 20] == 0
+    assert 0 <= tinted.min() <= tinted.max() <= 1
 
 
 def test_a_map_that_points_nowhere_tints_nothing() -> None:

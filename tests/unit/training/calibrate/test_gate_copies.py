@@ -36,8 +36,8 @@ def brightest_edge(gray: Gray) -> str:
 def test_a_turned_copy_has_the_head_where_its_name_says(
     kind: ImageKind, edge: str, gray: Gray, rng: np.random.Generator
 ) -> None:
-    found = [brightest_edge(gate_copies.SPOILT[kind](gray, rng)) for _ in range(9)]
-    assert found.count(edge) >= 6  # words and borders may outshine it
+    edges = [brightest_edge(gate_copies.SPOILT[kind](gray, rng)) for _ in range(9)]
+    assert edges.count(edge) >= 6  # words and borders may outshine it
 
 
 def test_varied_copies_are_upright_and_no_two_alike(gray: Gray, rng: np.random.Generator) -> None:
