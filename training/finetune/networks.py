@@ -26,8 +26,9 @@ class Networks:
     """The network of all known images, and raw logits (views, n) of those images, from networks that saw none of the
     same patient: of the images as they are, of coarse copies and, where training restyles, of crossed ones.
 
-    Each network is the mean of several that differ in their seed; `by_seed` (seeds, n) are logits of these alone, of
-    the images as they are. `history` is that of the run with early stopping.
+    Each network is the mean of `seeds` that differ in their seed alone, those for out-of-fold predictions of
+    `oof_seeds`; `by_seed` (oof_seeds, n) are logits of these alone, of the images as they are. `history` is that of the
+    run with early stopping.
     """
 
     final: GrayResNet
@@ -42,7 +43,7 @@ def cache_key(
     backbone_sha256: str, data_digest: str, finetune: FinetuneConfig, distort: DistortConfig, seed: int
 ) -> str:
     """What the networks depend on, as 16 hex digits; further seeds and background processes change none of them."""
-    settings = finetune.model_dump_json(exclude={"workers", "seeds"})
+    settings = finetune.model_dump_json(exclude={"workers", "seeds", "oof_seeds"})
     parts = [backbone_sha256, data_digest, settings, distort.model_dump_json(), str(seed)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -70,13 +71,14 @@ def develop(trainer: SoupTrainer, data: LabelledImages, folds: NDArray[np.int64]
     group = groups(folds, count)
     known = group >= 0
     parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-    stopped = trainer.train("group0", data.select(known & (group != 0)), data.select(group == 0))
+    oof = trainer.out_of_fold()
+    stopped = oof.train("group0", data.select(known & (group != 0)), data.select(group == 0))
     final = trainer.train("final", data.select(known), epochs=stopped.best_epoch)
     for number in range(count):
         name, learning = f"group{number}", data.select(known & (group != number))
         validation = data.select(group == 0) if number == 0 else None
-        soup = trainer.train(name, learning, validation, stopped.best_epoch if number else None)
-        parts.append(trainer.logits(name, soup, data.select(group == number)))
+        soup = oof.train(name, learning, validation, stopped.best_epoch if number else None)
+        parts.append(oof.logits(name, soup, data.select(group == number)))
     out_of_fold, by_seed = (_in_order([part[kind] for part in parts], group) for kind in (0, 1))
     views = VIEWS[: len(out_of_fold)]
     return Networks(final.network, views, out_of_fold[:, known], by_seed[:, known], stopped.history, stopped.best_epoch)

@@ -58,6 +58,7 @@ class FinetuneConfig(BaseModel):
     workers: Annotated[int, Field(ge=0, description="Processes that distort; 0 does it in between.")] = 1
     seeds: Annotated[int, Field(ge=1, description="Networks whose weights are averaged to one.")] = 1
     oof_groups: Annotated[int, Field(ge=2, le=8, description="Networks for out-of-fold predictions.")] = 3
+    oof_seeds: Annotated[int | None, Field(ge=1, description="`seeds` of each of these; as many if None.")] = None
 
     @model_validator(mode="after")
     def _has_stages(self) -> FinetuneConfig:

@@ -51,6 +51,13 @@ class SoupTrainer:
         self._lungs = lungs
         folder.mkdir(parents=True, exist_ok=True)
 
+    def out_of_fold(self) -> SoupTrainer:
+        """The trainer of networks that only predict what they have not seen: of `oof_seeds` seeds, the same folder."""
+        finetune = self._finetune.model_copy(update={"seeds": self._finetune.oof_seeds or self._finetune.seeds})
+        return SoupTrainer(
+            self._folder, self._backbone, finetune, self._distort, self._seed, self._progress, self._lungs
+        )
+
     def train(
         self, name: str, train: LabelledImages, validation: LabelledImages | None = None, epochs: int | None = None
     ) -> Soup:

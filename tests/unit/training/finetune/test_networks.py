@@ -41,7 +41,7 @@ def test_key_depends_on_what_matters() -> None:
     def key(**changes: object) -> str:
         return networks.cache_key("backbone", "data", SHORT.model_copy(update=changes), GENTLE, 0)
 
-    assert key() == key(workers=3, seeds=5)
+    assert key() == key(workers=3, seeds=5, oof_seeds=1)
     assert key() != key(learning_rate=1.0)
 
 
@@ -59,6 +59,15 @@ def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert np.array_equal(first.out_of_fold, again.out_of_fold)
     assert torch.equal(first.final.body.fc.weight, again.final.body.fc.weight)
     assert first.history == again.history
+
+
+def test_networks_that_only_predict_may_have_fewer_seeds(tmp_path: Path) -> None:
+    config = SHORT.model_copy(update={"oof_seeds": 1})
+    trainer = SoupTrainer(tmp_path, make_network(), config, GENTLE, 0, lambda stage, done, total: None)
+    trained = networks.develop(trainer, DATA, FOLDS, 3)
+    assert trained.by_seed.shape == (1, 36)
+    weights = {file.stem for file in tmp_path.glob("*.safetensors")}
+    assert weights == {"final-seed0", "final-seed1", "group0-seed0", "group1-seed0", "group2-seed0"}
 
 
 def test_the_second_cycle_starts_from_the_mean_of_the_first(tmp_path: Path) -> None:
@@ -88,6 +97,9 @@ class Recorder(SoupTrainer):
 
     def __init__(self) -> None:
         self.asked: dict[str, tuple[set[int], set[int], int | None]] = {}
+
+    def out_of_fold(self) -> Recorder:
+        return self
 
     def train(
         self, name: str, train: LabelledImages, validation: LabelledImages | None = None, epochs: int | None = None
