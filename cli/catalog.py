@@ -17,7 +17,7 @@ from storage.open import open_store
 
 @contextlib.contextmanager
 def opened(settings: Settings) -> Iterator[Deployments | Registry]:
-    """The models of the service; where there is none yet, the shipped one and the folder of models.
+    """The models of the service; where there is none yet, the shipped ones and the folder of models.
 
     Raises:
         ConfigurationError: the database cannot be reached, or lacks a migration.

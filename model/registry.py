@@ -1,4 +1,4 @@
-"""The checkpoint that comes with the code, and checkpoints as files in a folder of this host.
+"""The checkpoints that come with the code, and checkpoints as files in a folder of this host.
 
 Files that were imported are named by their sha256. A broken model is an error, never a reason to use another one.
 """
@@ -18,8 +18,13 @@ from model import files, weights
 from model.card import Card
 from storage.base import SHA256_HEX
 
-DEFAULT = Path(__file__).parent / "checkpoints" / "default.safetensors"
-"""The checkpoint that comes with the code."""
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+DEFAULT = CHECKPOINTS / "default.safetensors"
+"""The checkpoint that screens where no other one was deployed."""
+PAEDIATRIC = CHECKPOINTS / "paediatric.safetensors"
+"""A network of children alone, made from data under CC BY alone: for sites whose use other terms rule out."""
+SHIPPED = (DEFAULT, PAEDIATRIC)
+"""What comes with the code; each can be named by the stem of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def entry(path: Path, expect_sha256: str | None = None) -> Entry:
 
 @lru_cache(maxsize=1)
 def shipped() -> Entry:
-    """The model that comes with the code, read once a process.
+    """The default model that comes with the code, read once a process.
 
     Raises:
         ModelInvalid: its file is missing or damaged.
@@ -62,14 +67,27 @@ def shipped() -> Entry:
     return entry(DEFAULT)
 
 
+@lru_cache(maxsize=1)
+def all_shipped() -> tuple[Entry, ...]:
+    """The models that come with the code, the default one first, read once a process.
+
+    Raises:
+        ModelInvalid: a file is missing or damaged.
+    """
+    return (shipped(), *map(entry, SHIPPED[1:]))
+
+
 def by_key(models: Sequence[NamedModel], key: str) -> NamedModel:
-    """The model of this name, or whose sha256 begins so (8 digits or more); `default` is the first one.
+    """The model of this name, or whose sha256 begins so (8 digits or more).
+
+    `default` is the first one, and the others that come with the code are known by the stem of their file.
 
     Raises:
         ModelInvalid: none or more than one.
     """
     if key == "default":
         return models[0]
+    key = next((entry(file).sha256 for file in SHIPPED if file.stem == key), key)
     matching = [model for model in models if model.name == key or (len(key) >= 8 and model.sha256.startswith(key))]
     if not matching:
         known = ", ".join(sorted({model.name for model in models}))
@@ -86,21 +104,23 @@ def named_hash(path: Path) -> str | None:
 
 
 class Registry:
-    """Checkpoints below `models_dir`, which need not exist yet, behind the shipped one: models without a service."""
+    """Checkpoints below `models_dir`, which need not exist yet, behind the shipped ones: models without a service."""
 
-    def __init__(self, models_dir: Path, default: Path = DEFAULT) -> None:
+    def __init__(self, models_dir: Path, shipped: Sequence[Path] = SHIPPED) -> None:
         self.models_dir = models_dir
-        self.default = default
+        self.default, self._shipped = shipped[0], shipped
 
     def list(self) -> list[Entry]:
-        """All models, the shipped one first.
+        """All models, the default one first.
 
         Raises:
             ModelInvalid: one of the files is damaged; the sentence names it.
         """
-        default = entry(self.default)
-        imported = [entry(path, named_hash(path)) for path in sorted(self.models_dir.glob("*.safetensors"))]
-        return [default, *(model for model in imported if model.sha256 != default.sha256)]
+        models = {model.sha256: model for model in map(entry, self._shipped)}
+        for path in sorted(self.models_dir.glob("*.safetensors")):
+            imported = entry(path, named_hash(path))
+            models.setdefault(imported.sha256, imported)
+        return [*models.values()]
 
     def get(self, key: str) -> Entry:
         """The model with this key, as `by_key` reads it.
@@ -111,7 +131,7 @@ class Registry:
         return entry(self.default) if key == "default" else by_key(self.list(), key)
 
     def primary(self) -> Entry:
-        """The shipped model: another one can only be deployed in a service, which has a database."""
+        """The default model: another one can only be deployed in a service, which has a database."""
         return entry(self.default)
 
     def import_(self, source: Path) -> Entry:

@@ -39,14 +39,16 @@ def put(store: BlobStore, file: Path) -> Entry:
 
 @contextmanager
 def fetched(store: BlobStore, sha256: str) -> Iterator[Entry]:
-    """The checkpoint of this hash as a file on this host, for the time of the block. The shipped one is a file anyway.
+    """The checkpoint of this hash as a file on this host, for the time of the block.
+
+    Those that come with the code are files anyway.
 
     Raises:
         ModelInvalid: it is not in the store, or damaged there.
         StorageUnavailable: the store does not answer.
     """
-    if sha256 == registry.shipped().sha256:
-        yield registry.shipped()
+    if (shipped := _shipped(sha256)) is not None:
+        yield shipped
         return
     with tempfile.TemporaryDirectory(prefix="pneumoscreen-model-") as folder:
         path = Path(folder, f"{sha256}.safetensors")
@@ -64,6 +66,17 @@ def fetched(store: BlobStore, sha256: str) -> Iterator[Entry]:
         except ModelInvalid as error:
             raise _damaged(sha256) from error
         yield entry
+
+
+def is_shipped(sha256: str) -> bool:
+    """Whether this checkpoint comes with the code, so that no store need hold it."""
+    return _shipped(sha256) is not None
+
+
+def _shipped(sha256: str) -> Entry | None:
+    if sha256 == registry.shipped().sha256:  # in most cases, and then no other file is read
+        return registry.shipped()
+    return next((entry for entry in registry.all_shipped() if entry.sha256 == sha256), None)
 
 
 def _damaged(sha256: str) -> ModelInvalid:

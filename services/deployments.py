@@ -16,13 +16,14 @@ from db.stores import StoreCheck
 from db.tables import Model
 from model import registry
 from model.card import Card
+from model.registry import Entry
 from services import checkpoints
 from storage.base import BlobStore
 
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model that can be deployed: the shipped one, or one whose checkpoint is in the blob store."""
+    """A model that can be deployed: one that comes with the code, or one whose checkpoint is in the blob store."""
 
     name: str
     sha256: str
@@ -46,16 +47,16 @@ class Deployments:
         self._store = store
 
     def list(self) -> list[KnownModel]:
-        """All models that can be deployed, the shipped one first, then in the order of import."""
-        shipped = registry.shipped()
+        """All models that can be deployed: the default one, the others of the code, then in the order of import."""
+        shipped = registry.all_shipped()
         with self._database.read() as session:
             primary = deployments.wanted(session).primary
-            rows = [row for row in deployments.models(session) if row.sha256 != shipped.sha256]
+            rows = [row for row in deployments.models(session) if not checkpoints.is_shipped(row.sha256)]
         stored = [row for row in rows if row.sha256 == primary or self._store.exists(row.sha256)]
-        return [KnownModel(shipped.name, shipped.sha256, shipped.card), *map(_known, stored)]
+        return [*(KnownModel(entry.name, entry.sha256, entry.card) for entry in shipped), *map(_known, stored)]
 
     def get(self, key: str) -> KnownModel:
-        """The model whose name is `key` or whose sha256 begins with it; `default` is the shipped one.
+        """The model whose name is `key` or whose sha256 begins with it, or `default`, as `by_key` reads it.
 
         Raises:
             ModelInvalid: none or more than one.
@@ -81,8 +82,7 @@ class Deployments:
             if not blobs.lock_blobs(session, [entry.sha256], self._store.exists):
                 raise StorageUnavailable("The checkpoint was removed from the storage meanwhile; import it again.")
             if session.get(Model, entry.sha256) is None:
-                at, card = now(session), entry.card.model_dump(mode="json")
-                workers.register_model(session, sha256=entry.sha256, name=entry.name, card=card, now=at)
+                _register(session, entry)
                 _record(session, actor, Action.MODEL_IMPORTED, entry.name, entry.sha256)
         return KnownModel(entry.name, entry.sha256, entry.card)
 
@@ -93,12 +93,13 @@ class Deployments:
             ModelInvalid: there is no such model, or its checkpoint is not in the store.
         """
         model = self.get(key)
-        is_shipped = model.sha256 == registry.shipped().sha256
-        if not is_shipped and not self._store.exists(model.sha256):
+        if not checkpoints.is_shipped(model.sha256) and not self._store.exists(model.sha256):
             raise ModelInvalid(f"The checkpoint of {model.name} is not in the image storage; import it again.")
         with self._database.begin() as session:
-            # No row rather than the hash of the shipped one, so that an upgrade brings its own model into use.
-            sha256 = None if is_shipped else model.sha256
+            # No row rather than the hash of the default one, so that an upgrade brings its own model into use.
+            sha256 = None if model.sha256 == registry.shipped().sha256 else model.sha256
+            if sha256 is not None:  # what comes with the code was never imported
+                _register(session, model)
             if deployments.deploy(session, sha256, by=actor.name, now=now(session)):
                 _record(session, actor, Action.MODEL_ACTIVATED, model.name, model.sha256)
         return model
@@ -106,6 +107,11 @@ class Deployments:
 
 def _known(row: Model) -> KnownModel:
     return KnownModel(row.name, row.sha256, Card.model_validate(row.card))
+
+
+def _register(session: Session, model: KnownModel | Entry) -> None:
+    card = model.card.model_dump(mode="json")
+    workers.register_model(session, sha256=model.sha256, name=model.name, card=card, now=now(session))
 
 
 def _record(session: Session, actor: Actor, action: Action, name: str, sha256: str) -> None:

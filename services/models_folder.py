@@ -15,6 +15,7 @@ from db.audit import Action, Kind
 from db.session import Database, now
 from db.tables import Model
 from model import registry
+from services import checkpoints
 from services.deployments import Deployments
 from storage.base import BlobStore
 
@@ -35,7 +36,10 @@ def take_over(folder: Path, database: Database, store: BlobStore) -> list[str]:
     """
     problems = _import_all(folder, database, store)
     if (chosen := chosen_sha256(folder)) is not None:
-        _deploy(chosen, folder, database)
+        if checkpoints.is_shipped(chosen):
+            _deploy_shipped(chosen, database, store)
+        else:
+            _deploy_imported(chosen, folder, database)
         _remove(folder / ACTIVE)
     return problems
 
@@ -76,9 +80,16 @@ def _is_there(sha256: str, database: Database, store: BlobStore) -> bool:
         return session.get(Model, sha256) is not None and store.exists(sha256)
 
 
-def _deploy(sha256: str, folder: Path, database: Database) -> None:
+def _deploy_shipped(sha256: str, database: Database, store: BlobStore) -> None:
+    with database.read() as session:
+        if deployments.any_ever(session):
+            return
+    Deployments(database, store).activate(sha256, audit.UPGRADE)
+
+
+def _deploy_imported(sha256: str, folder: Path, database: Database) -> None:
     with database.begin() as session:
-        if deployments.any_ever(session) or sha256 == registry.shipped().sha256:
+        if deployments.any_ever(session):
             return
         model = session.get(Model, sha256)
         if model is None:

@@ -16,7 +16,7 @@ from core.errors import DeviceLost, PneumoscreenError
 from db import workers
 from db.session import Database, now
 from db.stores import StoreCheck
-from model import loaded, registry
+from model import loaded
 from model.loaded import LoadedModel
 from model.registry import Entry
 from services import checkpoints
@@ -47,8 +47,8 @@ class DeployedModel:
 
     @property
     def wanted_from_store(self) -> str | None:
-        """The sha256 of the wanted model, if its checkpoint lies in the blob store; None for the shipped one."""
-        return None if self._wanted == registry.shipped().sha256 else self._wanted
+        """The sha256 of the wanted model, if its checkpoint lies in the blob store; None for one of the code."""
+        return None if self._wanted is None or checkpoints.is_shipped(self._wanted) else self._wanted
 
     def learn(self) -> str:
         """Ask the database which model is wanted; one small read. Returns its sha256.
@@ -105,7 +105,7 @@ class DeployedModel:
         log.warning("model_kept", wanted=sha256[:12], reason=reason)
 
     def _load(self, sha256: str) -> LoadedModel:
-        if sha256 != registry.shipped().sha256:
+        if not checkpoints.is_shipped(sha256):
             self._store_check.require()  # else a folder that is not mounted would pass for a checkpoint that is missing
         with checkpoints.fetched(self._store, sha256) as entry:
             model = loaded.load(entry, self._engine)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import and activate models.")
 
-Key = Annotated[str, typer.Argument(help="Name, or first digits of the sha256; `default` is the shipped model.")]
+Key = Annotated[
+    str,
+    typer.Argument(help="Name, or first digits of the sha256. With the code come `default` and `paediatric`."),
+]
 
 
 @app.command("list")

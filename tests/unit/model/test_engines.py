@@ -116,7 +116,7 @@ def test_cuda_agrees_with_the_cpu(model: LoadedModel) -> None:
 
 def test_loading_an_entry_verifies_its_hash(tmp_path: Path) -> None:
     save_model(tmp_path / "default.safetensors")
-    entry = Registry(tmp_path / "models", default=tmp_path / "default.safetensors").primary()
+    entry = Registry(tmp_path / "models", shipped=(tmp_path / "default.safetensors",)).primary()
     assert loaded.load(entry, "torch-cpu").sha256 == entry.sha256
     save_model(entry.path, seed=1)
     with pytest.raises(ModelInvalid, match="has sha256"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ModelInvalid
-from model.registry import Registry
+from model.registry import PAEDIATRIC, SHIPPED, Registry
 from tests.unit.model.factories import save_model
 
 
@@ -23,7 +23,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def registry(files: Path, tmp_path: Path) -> Registry:
-    return Registry(tmp_path / "models", default=files / "default.safetensors")
+    return Registry(tmp_path / "models", shipped=(files / "default.safetensors",))
 
 
 def test_only_the_default_at_first(registry: Registry) -> None:
@@ -82,6 +82,13 @@ def test_a_model_that_was_changed_is_an_error(registry: Registry, files: Path) -
         registry.list()
 
 
+def test_what_comes_with_the_code_is_known_by_the_stem_of_its_file(tmp_path: Path) -> None:
+    shipped = Registry(tmp_path)
+    assert [entry.path for entry in shipped.list()] == list(SHIPPED)
+    assert shipped.get("paediatric").path == PAEDIATRIC
+    assert shipped.primary() == shipped.get("default") == shipped.list()[0]
+
+
 def test_the_shipped_model_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid, match="There is no model at"):
-        Registry(tmp_path, default=tmp_path / "default.safetensors").primary()
+        Registry(tmp_path, shipped=(tmp_path / "default.safetensors",)).primary()

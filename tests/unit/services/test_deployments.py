@@ -25,6 +25,8 @@ from storage.local import LocalBlobStore
 from tests.testing import factories
 from tests.unit.model.factories import save_model
 
+SHIPPED = [entry.sha256 for entry in registry.all_shipped()]
+
 
 @pytest.fixture
 def store(blob_root: Path) -> Iterator[LocalBlobStore]:
@@ -54,7 +56,7 @@ def audit(database: Database) -> list[tuple[str, str]]:
 
 
 def test_the_shipped_model_is_primary_before_anybody_deploys_one(service: Deployments) -> None:
-    assert [model.sha256 for model in service.list()] == [registry.shipped().sha256]
+    assert [model.sha256 for model in service.list()] == SHIPPED
     assert service.primary() == service.get("default")
 
 
@@ -63,7 +65,7 @@ def test_an_imported_checkpoint_is_in_the_store_and_in_the_list(
 ) -> None:
     made = service.import_(files / "one.safetensors")
     assert service.import_(files / "one.safetensors") == made
-    assert [model.name for model in service.list()] == [registry.shipped().name, "one"]
+    assert [model.sha256 for model in service.list()] == [*SHIPPED, made.sha256]
     assert service.primary().sha256 == registry.shipped().sha256
     with checkpoints.fetched(store, made.sha256) as entry:
         assert (entry.name, entry.sha256, entry.card) == (made.name, made.sha256, made.card)
@@ -186,4 +188,15 @@ def test_a_model_that_a_worker_of_the_release_before_had_as_a_file_is_not_offere
 ) -> None:
     with database.begin() as session:
         factories.model(session)
-    assert [model.sha256 for model in service.list()] == [registry.shipped().sha256]
+    assert [model.sha256 for model in service.list()] == SHIPPED
+
+
+def test_another_model_of_the_code_is_deployed_without_an_import(
+    service: Deployments, store: LocalBlobStore, database: Database
+) -> None:
+    model = service.activate("paediatric")
+    assert model.sha256 == SHIPPED[1] == service.primary().sha256
+    assert not store.exists(model.sha256)
+    with checkpoints.fetched(store, model.sha256) as entry:
+        assert entry.path == registry.PAEDIATRIC
+    assert audit(database) == [("model_activated", model.name)]

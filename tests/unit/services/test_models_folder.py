@@ -12,7 +12,7 @@ from core.errors import ConfigurationError
 from db import deployments
 from db.tables import AuditEntry
 from model import files, registry
-from services import models_folder
+from services import checkpoints, models_folder
 from services.deployments import Deployments
 from tests.testing import factories
 from tests.unit.model.factories import save_model
@@ -43,6 +43,12 @@ def primary(backends: Backends) -> str | None:
         return deployments.wanted(session).primary
 
 
+def imported(backends: Backends) -> list[str]:
+    """The names of the models that did not come with the code, in order."""
+    models = Deployments(backends.database, backends.store).list()
+    return sorted(model.name for model in models if not checkpoints.is_shipped(model.sha256))
+
+
 def test_the_chosen_model_is_deployed_and_the_file_goes(backends: Backends, folder: Path) -> None:
     sha256 = put(folder)
     (folder / "active").write_text(sha256 + "\n")
@@ -70,8 +76,7 @@ def test_without_a_choice_the_models_are_there_and_none_is_deployed(backends: Ba
     save_model(folder / "by-hand.safetensors", seed=2, name="by-hand")
     take_over(backends, folder)
     assert primary(backends) is None
-    names = [model.name for model in Deployments(backends.database, backends.store).list()]
-    assert sorted(names[1:]) == ["by-hand", "ours"]
+    assert imported(backends) == ["by-hand", "ours"]
 
 
 def test_a_folder_that_is_not_there_is_no_error(backends: Backends) -> None:
@@ -83,7 +88,7 @@ def test_a_damaged_file_is_told_and_the_others_are_taken(backends: Backends, fol
     (folder / "broken.safetensors").write_bytes(b"no model")
     (problem,) = take_over(backends, folder)
     assert "broken.safetensors is damaged" in problem
-    assert len(Deployments(backends.database, backends.store).list()) == 2
+    assert imported(backends) == ["ours"]
 
 
 def test_a_choice_whose_model_is_missing_is_an_error_and_stays(backends: Backends, folder: Path) -> None:
@@ -107,6 +112,14 @@ def test_a_choice_that_cannot_be_read_is_an_error(backends: Backends, folder: Pa
     (folder / "active").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="Cannot read"):
         take_over(backends, folder)
+
+
+def test_a_choice_of_another_model_of_the_code_is_deployed(backends: Backends, folder: Path) -> None:
+    """What a release before had as its default may come with the code still, though not as the default."""
+    (folder / "active").write_text(registry.all_shipped()[1].sha256)
+    take_over(backends, folder)
+    assert primary(backends) == registry.all_shipped()[1].sha256
+    assert not (folder / "active").exists()
 
 
 def test_the_shipped_model_as_a_file_needs_no_deployment(backends: Backends, folder: Path) -> None:

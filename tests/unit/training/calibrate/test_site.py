@@ -28,7 +28,7 @@ commands.add_typer(model.app, name="model")
 @pytest.fixture
 def entry(tmp_path: Path) -> Entry:
     save_model(tmp_path / "parent.safetensors", name="parent")
-    return Registry(tmp_path / "models", default=tmp_path / "parent.safetensors").primary()
+    return Registry(tmp_path / "models", shipped=(tmp_path / "parent.safetensors",)).primary()
 
 
 def scores(shift: float = 0.0, each: int = 100, spread: float = 1.0) -> Scores:

@@ -12,7 +12,7 @@ import pytest
 from core.errors import InvalidInput, ModelInvalid
 from model import files
 from model.card import OodLimit, OperatingPoint
-from model.registry import DEFAULT
+from model.registry import DEFAULT, PAEDIATRIC
 from tests.unit.model.factories import GATE, make_card, save_model
 from training.evaluate import seeds
 from training.evaluate.figures import measure
@@ -119,9 +119,12 @@ def test_ship_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
         ship_checkpoint(tmp_path / "run.safetensors", root=tmp_path)
 
 
-def test_the_shipped_card_is_that_of_the_shipped_checkpoint() -> None:
-    text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert text == model_card.render(files.read_card(DEFAULT), files.file_sha256(DEFAULT))
+@pytest.mark.parametrize(
+    ("card", "checkpoint"), [("MODEL_CARD.md", DEFAULT), ("docs/model_card_paediatric.md", PAEDIATRIC)]
+)
+def test_each_shipped_card_is_that_of_its_checkpoint(card: str, checkpoint: Path) -> None:
+    text = (ROOT / card).read_text(encoding="utf-8")
+    assert text == model_card.render(files.read_card(checkpoint), files.file_sha256(checkpoint))
 
 
 def test_what_the_gate_refuses_and_tells_is_in_the_card() -> None:
