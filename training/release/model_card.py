@@ -24,7 +24,8 @@ LIMITS = (
     "In the training set the way a file was recorded gives its class away: compression, sharpness, tone and field of "
     "view differ between normals and pneumonias. Training copies hide all four, but figures measured on a split of the "
     "same set still flatter a model that uses such clues.",
-    "The labels are two physicians' reading of the X-ray alone; bacterial and viral pneumonia are one class.",
+    "The labels are physicians' readings of the X-ray, not the course of the disease; bacterial and viral pneumonia are "
+    "one class.",
     "The probability is calibrated for as many pneumonias as normals. Where pneumonia is rarer, fewer of the images "
     "called pneumonia are one.",
     "No regulator has cleared it; it is no medical device.",
@@ -84,8 +85,9 @@ patient; calibration and operating point were chosen on these, so they are sligh
 In brackets: 95 % intervals from {draws} draws of patients.
 Calibration error: expected, over {bins} bins of equal width.
 
-All are parts of one hospital's set and share its clues. Figures on the set's official test split of
-624 images are not given here: that split is kept for measuring what is released, and their place is left open.
+All come from the hospitals that it learned from, and share their clues: another hospital's images are harder. Figures
+on the official test split of the children's set, 624 images, are not given here: that split is kept for measuring what
+is released, and their place is left open.
 
 Confusion matrix of the test part:
 
