@@ -116,7 +116,7 @@ def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StagePro
     with torch.no_grad():
         network.to("cpu").body.fc.weight.copy_(torch.from_numpy(heads.head.weight).unsqueeze(0))
         network.body.fc.bias.fill_(heads.head.bias)
-    views = (networks.VIEWS[0], *(networks.VIEWS[1],) * config.views)
+    views = ("out_of_fold", *("out_of_fold_copies",) * config.views)
     return Uncalibrated(network, views, heads.out_of_fold, heads.out_of_fold[:1], heads.history, heads.best_epoch)
 
 

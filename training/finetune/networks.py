@@ -14,17 +14,15 @@ from training.augment.distort import DistortConfig
 from training.augment.loader import LabelledImages
 from training.data import split
 from training.finetune.schedule import FinetuneConfig
-from training.finetune.soup_trainer import SoupTrainer
+from training.finetune.soup_trainer import Logits, SoupTrainer
 from training.history import Epoch
-
-VIEWS = ("out_of_fold", "out_of_fold_copies", "out_of_fold_crossed")
-"""How the card names figures of images as they are, of coarse copies, and of crossed ones."""
 
 
 @dataclass(frozen=True)
 class Networks:
     """The network of all known images, and raw logits (views, n) of those images, from networks that saw none of the
-    same patient: of the images as they are, of coarse copies and, where training restyles, of crossed ones.
+    same patient: of the images as they are, of coarse copies, of turned or cropped ones and, where training restyles,
+    of crossed ones; `views` names them as the card does.
 
     Each network is the mean of `seeds` that differ in their seed alone, those for out-of-fold predictions of
     `oof_seeds`; `by_seed` (oof_seeds, n) are logits of these alone, of the images as they are. `history` is that of the
@@ -70,7 +68,7 @@ def develop(trainer: SoupTrainer, data: LabelledImages, folds: NDArray[np.int64]
     """
     group = groups(folds, count)
     known = group >= 0
-    parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    parts: list[Logits] = []
     oof = trainer.out_of_fold()
     stopped = oof.train("group0", data.select(known & (group != 0)), data.select(group == 0))
     final = trainer.train("final", data.select(known), epochs=stopped.best_epoch)
@@ -79,8 +77,9 @@ def develop(trainer: SoupTrainer, data: LabelledImages, folds: NDArray[np.int64]
         validation = data.select(group == 0) if number == 0 else None
         soup = oof.train(name, learning, validation, stopped.best_epoch if number else None)
         parts.append(oof.logits(name, soup, data.select(group == number)))
-    out_of_fold, by_seed = (_in_order([part[kind] for part in parts], group) for kind in (0, 1))
-    views = VIEWS[: len(out_of_fold)]
+    views = tuple(parts[0].by_view)
+    out_of_fold = _in_order([np.stack([*part.by_view.values()]) for part in parts], group)
+    by_seed = _in_order([part.by_seed for part in parts], group)
     return Networks(final.network, views, out_of_fold[:, known], by_seed[:, known], stopped.history, stopped.best_epoch)
 
 

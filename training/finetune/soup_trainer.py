@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from model import resnet
 from model.resnet import GrayResNet
 from training.augment.distort import DistortConfig, degrade
 from training.augment.loader import LabelledImages
+from training.augment.reframe import reframe
 from training.augment.restyle import crossed
 from training.finetune import parallel
 from training.finetune.loop import FineTuned
@@ -39,6 +41,14 @@ class Soup:
     members: list[GrayResNet]
     best_epoch: int
     history: list[Epoch]
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Raw logits of the same n images: of the soup (n,) by view, and of its members (seeds, n)."""
+
+    by_view: dict[str, NDArray[np.float32]]
+    by_seed: NDArray[np.float32]
 
 
 class SoupTrainer:
@@ -106,31 +116,41 @@ class SoupTrainer:
         state.unlink()
         return tuned
 
-    def logits(self, name: str, soup: Soup, data: LabelledImages) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Raw logits of `data`, computed unless they are there already: by the soup (views, n), by its members
-        (seeds, n) of the images as they are, in the size in which the second cycle goes on.
+    def logits(self, name: str, soup: Soup, data: LabelledImages) -> Logits:
+        """Raw logits of `data`, computed unless they are there already: by the soup of each view, by its members of the
+        images as they are, in the size in which the second cycle goes on.
         """
         size_px = self._finetune.polish.size_px if self._finetune.polish else INPUT_PX
-        of_soup = self._predicted(f"{name}-mean{len(soup.members)}", soup.network, self._views(data), INPUT_PX)
+        mean = f"{name}-mean{len(soup.members)}"
+        of_soup = {
+            view: self._predicted(f"{mean}-{view}", soup.network, copies, INPUT_PX)
+            for view, copies in self._views(data).items()
+        }
         of_members = [
-            self._predicted(f"{name}-seed{number}", member, data.pixels, size_px)
+            self._predicted(f"{name}-seed{number}", member, lambda: data.pixels, size_px)
             for number, member in enumerate(soup.members)
         ]
-        return of_soup.reshape(-1, len(data.labels)), np.stack(of_members)
+        return Logits(of_soup, np.stack(of_members))
 
-    def _views(self, data: LabelledImages) -> NDArray[np.uint8]:
-        views, restyling = [data.pixels, degrade(data.pixels, self._seed)], self._distort.restyle
+    def _views(self, data: LabelledImages) -> dict[str, Callable[[], NDArray[np.uint8]]]:
+        """What makes each view's images, under the name of its figures on the card."""
+        pixels, restyling = data.pixels, self._distort.restyle
+        views = {
+            "out_of_fold": lambda: pixels,
+            "out_of_fold_copies": lambda: degrade(pixels, self._seed),
+            "out_of_fold_reframed": lambda: reframe(pixels, self._seed),
+        }
         if restyling.share > 0:
-            views.append(crossed(data.pixels, data.labels, restyling.field, self._seed))
-        return np.concatenate(views)
+            views["out_of_fold_crossed"] = lambda: crossed(pixels, data.labels, restyling.field, self._seed)
+        return views
 
     def _predicted(
-        self, name: str, network: GrayResNet, pixels: NDArray[np.uint8], size_px: int
+        self, name: str, network: GrayResNet, pixels: Callable[[], NDArray[np.uint8]], size_px: int
     ) -> NDArray[np.float32]:
         file = self._folder / f"{name}.npy"
         if not file.exists():
             progress = stage(self._progress, f"predicting {name}")
-            np.save(file, predict(network, pixels, size_px, self._finetune.precision, progress))
+            np.save(file, predict(network, pixels(), size_px, self._finetune.precision, progress))
         return np.asarray(np.load(file), dtype=np.float32)
 
 

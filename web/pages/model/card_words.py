@@ -27,6 +27,7 @@ PARTS = {
     "test": "On children that it was not trained on",
     "out_of_fold": "In cross-validation, as the images are",
     "out_of_fold_copies": "In cross-validation, on distorted copies",
+    "out_of_fold_reframed": "In cross-validation, on turned or cropped copies",
     "out_of_fold_crossed": "In cross-validation, on copies in the other class's style",
 }
 CANNOT_TELL = "This model cannot tell whether an image is a chest X-ray at all: it judges whatever it is given."

@@ -17,13 +17,14 @@ from training.finetune import networks
 from training.finetune.loop import Run
 from training.finetune.schedule import FinetuneConfig, Polish, Stage
 from training.finetune.soup import average
-from training.finetune.soup_trainer import Soup, SoupTrainer
+from training.finetune.soup_trainer import Logits, Soup, SoupTrainer
 
 FOLDS = np.arange(40) % 10
 DATA = make_labelled(16, 24, side_px=224)
 SHORT: FinetuneConfig = CONFIG.model_copy(
     update={"stages": (Stage(epochs=1, size_px=32, train_from="layer4"),), "seeds": 2}
 )
+VIEWS = ("out_of_fold", "out_of_fold_copies", "out_of_fold_reframed", "out_of_fold_crossed")
 NAMES = ("final", "group0", "group1", "group2")
 RESTYLED: DistortConfig = GENTLE.model_copy(update={"restyle": RestyleConfig(share=0.5)})
 
@@ -49,11 +50,12 @@ def test_develop_keeps_every_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
     first = networks.develop(make_trainer(tmp_path), DATA, FOLDS, 3)
     assert {file.name for file in tmp_path.iterdir()} == {
         *(f"{name}-seed{n}.{kind}" for name in NAMES for n in (0, 1) for kind in ("json", "safetensors")),
-        *(f"{name}-{of}.npy" for name in NAMES if name != "final" for of in ("mean2", "seed0", "seed1")),
+        *(f"{name}-seed{n}.npy" for name in NAMES if name != "final" for n in (0, 1)),
+        *(f"{name}-mean2-{view}.npy" for name in NAMES if name != "final" for view in VIEWS),
     }
-    assert (first.out_of_fold.shape, first.by_seed.shape) == ((3, 36), (2, 36))
-    assert first.views == networks.VIEWS
-    assert len({row.tobytes() for row in (*first.out_of_fold, *first.by_seed)}) == 5
+    assert (first.out_of_fold.shape, first.by_seed.shape) == ((4, 36), (2, 36))
+    assert first.views == VIEWS
+    assert len({row.tobytes() for row in (*first.out_of_fold, *first.by_seed)}) == 6
     monkeypatch.setattr(Run, "fit", lambda *_args, **_more: pytest.fail("trained again"))
     again = networks.develop(make_trainer(tmp_path), DATA, FOLDS, 3)
     assert np.array_equal(first.out_of_fold, again.out_of_fold)
@@ -107,10 +109,10 @@ class Recorder(SoupTrainer):
         self.asked[name] = numbers(train), set() if validation is None else numbers(validation), epochs
         return Soup(make_network(), [], 7, [])
 
-    def logits(self, name: str, soup: Soup, data: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
+    def logits(self, name: str, soup: Soup, data: LabelledImages) -> Logits:
         assert not self.asked[name][0] & numbers(data)
-        rows = data.pixels[None, :, 0, 0].astype(np.float32)
-        return rows, rows
+        row = data.pixels[:, 0, 0].astype(np.float32)
+        return Logits({"out_of_fold": row}, row[None])
 
 
 def numbers(data: LabelledImages) -> set[int]:

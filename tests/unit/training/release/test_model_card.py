@@ -140,3 +140,24 @@ def test_groups_are_a_table_and_a_figure_that_cannot_be_is_none(tmp_path: Path) 
     groups = {"test": {"source": {"ward": figures}}, "out_of_fold": {}}
     card = make_card().model_copy(update={"metrics": make_metrics(groups=groups), "config": CONFIG})
     assert "| test part | source ward | 9, 0 | none | none | 0.875 |" in model_card.render(card, "0" * 64)
+
+
+def test_where_the_map_points_is_a_table() -> None:
+    figures = {
+        "images": 7,
+        "area": 0.3,
+        "inside": None,
+        "peak_inside": 0.9,
+        "positive": 0.2,
+        "shown": 0.8,
+        "tinted": 0.1,
+    }
+    text = model_card.render(make_card(metrics=make_metrics(map={"false alarm": figures}), config=CONFIG), "")
+    assert "| false alarm | 7 | 0.30 | none | 0.90 | 0.80 |" in text
+    assert "Where its map points" not in model_card.render(make_card(metrics=make_metrics(), config=CONFIG), "")
+
+
+def test_fewer_seeds_out_of_fold_are_told() -> None:
+    config = {**CONFIG, "method": "finetune", "finetune": {"seeds": 2, "oof_seeds": 1}}
+    text = model_card.render(make_card(metrics=make_metrics(), config=config), "")
+    assert "with 2 seeds; the weights are the mean of these networks (of 1, in the networks for out-of-fold" in text
