@@ -217,8 +217,8 @@ def _map(by_outcome: dict[str, Any] | None) -> str:
     lines = [
         "## Where its map points",
         "",
-        "Of the test part, against lungs that a network found (`pneumoscreen lungs`). By chance the mass inside would be "
-        "the share of the image that is lung.",
+        "Of the test part, against lungs that a network found (`pneumoscreen lungs`). By chance the mass inside would "
+        "be the share of the image that is lung.",
         "",
         "| images | number | share that is lung | mass of the map inside | strongest cell inside | map shown |",
         "|---" * 6 + "|",
