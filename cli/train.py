@@ -19,7 +19,7 @@ def train(
     backbone: Annotated[
         Path | None, typer.Option(help="ImageNet weights as safetensors; default: torchvision's download.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file; default: the shipped model's.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file; default: the one for children alone.")] = None,
     seed: Annotated[int | None, typer.Option(help="Overrides the configuration's seed.")] = None,
     originals: Annotated[
         Path | None, typer.Option(help="Labelled full-size files, to measure how JPEG quality moves predictions.")

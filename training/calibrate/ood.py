@@ -43,8 +43,8 @@ RULE = (
 TWO_ANSWERS = "It knows two answers."
 """A model without these statistics has a limit in its card that begins so."""
 LIMIT = (
-    "It knows two answers: any other disease is called normal or pneumonia too. Images that are no upright frontal "
-    "chest X-ray are refused as far as the domain score tells; most chest X-rays of adults pass, though it knows none."
+    "It knows two answers: any other disease is called normal or pneumonia too. What is no upright frontal chest X-ray "
+    "is refused as far as its scores tell; a chest X-ray of a patient unlike those it learned from mostly passes."
 )
 
 Floats = NDArray[np.float32]
