@@ -11,7 +11,7 @@ import typer
 def tune(
     data: Annotated[list[Path], typer.Argument(help="Labelled images, as for `pneumoscreen train`.")],
     out: Annotated[Path, typer.Option(help="Folder for trials, plot and the best configuration.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file to start from; default: the one for children alone.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file to start from; default: that for children.")] = None,
     backbone: Annotated[
         Path | None, typer.Option(help="ImageNet weights as safetensors; default: torchvision's download.")
     ] = None,
