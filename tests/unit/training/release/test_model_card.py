@@ -13,6 +13,7 @@ from core.errors import InvalidInput, ModelInvalid
 from model import files
 from model.card import OodLimit, OperatingPoint
 from model.registry import DEFAULT
+from tests.testing.cards import POPULATIONS
 from tests.unit.model.factories import GATE, make_card, save_model
 from training.evaluate import seeds
 from training.evaluate.figures import measure
@@ -137,3 +138,13 @@ def test_groups_are_a_table_and_a_figure_that_cannot_be_is_none(tmp_path: Path) 
     groups = {"test": {"source": {"ward": figures}}, "out_of_fold": {}}
     card = make_card().model_copy(update={"metrics": make_metrics(groups=groups), "config": CONFIG})
     assert "| test part | source ward | 9, 0 | none | none | 0.875 |" in model_card.render(card, "0" * 64)
+
+
+def test_populations_are_told_with_what_holds_for_all_beside() -> None:
+    card = make_card(metrics=make_metrics(), config=CONFIG, populations=POPULATIONS)
+    text = model_card.render(card, "")
+    assert "| child | 400, 200, 300 | 1.000 x +0.000 | 0.4 | 0.900 / 0.900 | 0.800 / 0.700 |" in text
+    assert "| adult | 400, 200, 300 | 2.000 x -1.000 | 0.6 |" in text
+    assert "+0.050 (+0.010 to +0.090)" in text
+    assert "child 99.0%, adult 98.0%" in text
+    assert "judged apart" not in model_card.render(make_card(metrics=make_metrics(), config=CONFIG), "")
