@@ -28,7 +28,7 @@ from training.config import DEFAULT_CONFIG, load_config
 from training.data import split
 from training.data.dataset import Dataset, read_dataset
 from training.data.sources import items
-from training.evaluate import figures, robustness
+from training.evaluate import figures, localisation, robustness
 from training.progress import stage
 
 BATCH = 32
@@ -50,7 +50,8 @@ def clues(models: dict[str, LoadedModel], dataset: Dataset, held_out: NDArray[np
     table = Table("model", "images", "AUC", "sensitivity", "specificity", "calibration error")
     for name, model in models.items():
         for view, copies in views.items():
-            measured = figures.measure(labels, figures.predict(model, copies), model.threshold)
+            predicted = localisation.predict(model, copies)
+            measured = figures.measure(labels, predicted.probabilities, predicted.thresholds)
             shown = (measured.auc, measured.sensitivity, measured.specificity, measured.calibration_error)
             table.add_row(name, f"{view} ({len(labels)})", *(f"{value:.3f}" for value in shown))
     return table

@@ -56,19 +56,21 @@ def evaluate(
     with Bars() as bars:
         dataset = read_dataset(data, stage(bars.update, "reading images"), for_training=False)
         at = masks.read(lungs).of(dataset.names) if lungs else None
-        probabilities, cams = localisation.predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
-    threshold = loaded_model.threshold
-    figures = measure(dataset.labels, probabilities, threshold, dataset.patients)
+        predicted = localisation.predict(loaded_model, dataset.pixels, stage(bars.update, "predicting"))
+    probabilities, thresholds = predicted.probabilities, predicted.thresholds
+    figures = measure(dataset.labels, probabilities, thresholds, dataset.patients)
     Console().print(_table(entry.name, figures))
     written = figures.model_dump(mode="json")
-    if by_kind := groups.measured(dataset.labels, probabilities, threshold, groups.names(dataset, {})):
+    if by_kind := groups.measured(dataset.labels, probabilities, thresholds, groups.names(dataset, {})):
         Console().print(_group_table(by_kind))
         written["groups"] = {
             kind: {name: of_group.model_dump(mode="json") for name, of_group in by_name.items()}
             for kind, by_name in by_kind.items()
         }
     if at is not None:
-        by_outcome = localisation.by_outcome(cams, at, dataset.labels, probabilities >= threshold, threshold)
+        by_outcome = localisation.by_outcome(
+            predicted.cams, at, dataset.labels, probabilities >= thresholds, thresholds
+        )
         Console().print(_map_table(by_outcome))
         written["map"] = {name: of_group.model_dump(mode="json") for name, of_group in by_outcome.items()}
     if json:
@@ -94,7 +96,8 @@ def _map_table(by_outcome: dict[str, MapFigures]) -> Table:
 
 
 def _table(name: str, figures: Figures) -> Table:
-    title = f"{name}: {figures.images} images, threshold {figures.threshold:g}"
+    point = "a threshold by population" if figures.threshold is None else f"threshold {figures.threshold:g}"
+    title = f"{name}: {figures.images} images, {point}"
     table = Table("figure", "value", "95 % interval", title=title)
     for key in _WITH_INTERVALS:
         low, high = figures.intervals[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,13 @@ FollowLinks = Annotated[
     bool,
     typer.Option(
         "--follow-links", help="Read what symbolic links in folders lead to (git-annex, DataLad), wherever that is."
+    ),
+]
+
+PopulationChoice = Annotated[
+    Literal["child", "adult"] | None,
+    typer.Option(
+        "--population", help="As whose X-rays are judged; default: the model finds out for each.", show_default=False
     ),
 ]
 

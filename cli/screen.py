@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import catalog, progress, table
-from cli.files import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
+from cli.files import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, PopulationChoice, print_skipped
 from client.csv_file import CsvFile
 from client.rows import REJECTED, Tally
 from client.sources import Problem, Source, Sources, Unreadable
-from core import logs, settings
+from core import logs, populations, settings
 from core.csv_lines import Row, model_label
+from core.populations import Population
 from imaging import media
 from model import decision, loaded
 from worker import batching
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from core.populations import Known
     from core.settings import Settings
     from model.loaded import LoadedModel
     from worker.predict import Outcome
@@ -39,6 +41,7 @@ def screen(
     model: Annotated[
         str, typer.Option(help="Name or sha256 of `pneumoscreen model list`; default: the active one.")
     ] = "",
+    population: PopulationChoice = None,
     follow_links: FollowLinks = False,
 ) -> None:
     """Screen chest X-rays (JPEG or PNG) right here, without a service.
@@ -75,7 +78,7 @@ def screen(
             done = tally.counts.total()
             meter.show(done, max(total, done))
 
-        screen_files(sources, loaded_model, configured, write)
+        screen_files(sources, loaded_model, configured, write, Population(population) if population else None)
     print_skipped(sources)
     table.print_summary(tally, csv_given=csv is not None)
     if tally.failed:
@@ -96,9 +99,15 @@ class Files:
     """A `batching.Source`: files in their order, and a row for each. What cannot be taken in has its row at the end."""
 
     def __init__(
-        self, sources: Iterable[Source | Problem], model: LoadedModel, settings: Settings, write: Callable[[Row], None]
+        self,
+        sources: Iterable[Source | Problem],
+        model: LoadedModel,
+        settings: Settings,
+        write: Callable[[Row], None],
+        population: Population | None = None,
     ) -> None:
         self.model = model
+        self._known = populations.known(population)
         self._batches = self._batched(sources, settings.worker.batch_size or model.engine.batch_size)
         self._max_pixels = settings.limits.max_pixels
         self._write = write
@@ -127,6 +136,9 @@ class Files:
         item.notes = " ".join(prepared.notes)
         return prepared.pixels
 
+    def population(self, item: ScreenedFile) -> Known | None:
+        return self._known
+
     def store(self, outcomes: Sequence[tuple[ScreenedFile, Outcome]], model: LoadedModel) -> None:
         for item, outcome in outcomes:
             self._write(_row(item, outcome, model))
@@ -145,9 +157,15 @@ class Files:
             yield batch
 
 
-def screen_files(sources: Sources, model: LoadedModel, settings: Settings, write: Callable[[Row], None]) -> None:
-    """Give `write` a row for each file; a few batches are in memory at a time."""
-    files = Files(sources, model, settings, write)
+def screen_files(
+    sources: Sources,
+    model: LoadedModel,
+    settings: Settings,
+    write: Callable[[Row], None],
+    population: Population | None = None,
+) -> None:
+    """Give `write` a row for each file; a few batches are in memory at a time. All are judged as of `population`."""
+    files = Files(sources, model, settings, write, population)
     with batching.decoders(settings.worker.decode_threads) as pool, ThreadPoolExecutor(1, "network") as network:
         batching.screen(files, pool, network)
     for problem in files.problems:
@@ -169,6 +187,7 @@ def _row(file: ScreenedFile, outcome: Outcome, model: LoadedModel) -> Row:
             notes=file.notes,
             kind=decided.kind or "",
             view=decided.view or "",
+            population=outcome.judged_as.population if outcome.judged_as else "",
         )
     state = "failed" if file.accepted else REJECTED
     return Row(name, state, sha256, error=outcome.message)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import progress, table
-from cli.files import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, print_skipped
+from cli.files import EXIT_SOME_FAILED, CsvPath, FollowLinks, Paths, PopulationChoice, print_skipped
 from client import declared_job, http, upload, watch
 from client.csv_file import CsvFile
 from client.rows import Tally, from_api, without_image
@@ -44,6 +44,7 @@ def submit(
     priority: Annotated[
         Literal["interactive", "bulk"], typer.Option(help="interactive goes before everything that is bulk.")
     ] = "bulk",
+    population: PopulationChoice = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once everything is sent.")] = False,
     csv: CsvPath = None,
     concurrency: Annotated[int, typer.Option(min=1, max=32, help="Uploads at the same time.")] = 4,
@@ -77,7 +78,8 @@ def submit(
             Sources(paths, max_bytes=configured.limits.max_upload_bytes, follow_links=follow_links)
         )
         name = (name or default_name(paths))[:MAX_NAME]
-        submission = Submission(client, name, priority, job_key(name, paths, priority), configured.limits, table)
+        key = job_key(name, paths, priority, population)
+        submission = Submission(client, name, priority, population, key, configured.limits, table)
         failed = submission.run(sources, concurrency=concurrency, wait=not no_wait)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -87,10 +89,17 @@ class Submission:
     """One run of the command, after its arguments are checked."""
 
     def __init__(
-        self, client: Client, name: str, priority: str, key: str, limits: Limits, table: CsvFile | None
+        self,
+        client: Client,
+        name: str,
+        priority: str,
+        population: str | None,
+        key: str,
+        limits: Limits,
+        table: CsvFile | None,
     ) -> None:
         self.client = client
-        self.name, self.priority, self.key = name, priority, key
+        self.name, self.priority, self.population, self.key = name, priority, population, key
         self.limits = limits
         self.table = table
         self.tally: Tally = Tally()
@@ -125,7 +134,13 @@ class Submission:
         with progress.meter("Sending", total) as meter:
             self.client.on_wait = meter.waiting
             self._job = job = declared_job.DeclaredJob(
-                self.client, name=self.name, priority=self.priority, key=self.key, total=total, note=meter.note
+                self.client,
+                name=self.name,
+                priority=self.priority,
+                population=self.population,
+                key=self.key,
+                total=total,
+                note=meter.note,
             )
 
             def show(sent: Sent) -> None:
@@ -207,7 +222,8 @@ def default_name(paths: Sequence[Path]) -> str:
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
 
 
-def job_key(name: str, paths: Sequence[Path], priority: str) -> str:
+def job_key(name: str, paths: Sequence[Path], priority: str, population: str | None = None) -> str:
     """64 hexadecimal digits: the same for the same command, so that running it again finds its job."""
-    parts = [name, priority, *sorted(str(path.resolve()) for path in paths)]
+    chosen = [] if population is None else [f"judged as {population}"]
+    parts = [name, priority, *chosen, *sorted(str(path.resolve()) for path in paths)]
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

@@ -27,11 +27,20 @@ class DeclaredJob:
     """
 
     def __init__(
-        self, client: Client, *, name: str, priority: str, key: str, total: int, note: Callable[[str], None]
+        self,
+        client: Client,
+        *,
+        name: str,
+        priority: str,
+        key: str,
+        total: int,
+        note: Callable[[str], None],
+        population: str | None = None,
     ) -> None:
         self.job_id: int | None = None
         self._client = client
         self._name, self._priority, self._key = name, priority, key
+        self._population = population
         self._total = total
         self._note = note
         self._takes_total = self._takes_rejected = True
@@ -76,12 +85,12 @@ class DeclaredJob:
 
     def _declare(self, total: int) -> int:
         try:
-            job = self._client.create_job(self._name, self._priority, self._key, total)
+            job = self._client.create_job(self._name, self._priority, self._key, total, self._population)
         except ServiceError as error:
             if error.status not in OLDER:
                 raise
             # Refused once more if it was not for the total.
-            job = self._client.create_job(self._name, self._priority, self._key)
+            job = self._client.create_job(self._name, self._priority, self._key, population=self._population)
             self._note_older()
             self._takes_total = False
         return int(job["id"])

@@ -83,11 +83,18 @@ class Client:
         """
         return self._object(self._request("GET", "/whoami", attempts=1), "name")
 
-    def create_job(self, name: str, priority: str, key: str, expected_images: int | None = None) -> dict[str, Any]:
-        """The job that this user made with `key` before, or a new one, which shall get `expected_images` files."""
+    def create_job(
+        self, name: str, priority: str, key: str, expected_images: int | None = None, population: str | None = None
+    ) -> dict[str, Any]:
+        """The job that this user made with `key` before, or a new one, which shall get `expected_images` files.
+
+        Its images are judged as those of a `population`; None: the service finds out for each.
+        """
         body: dict[str, Any] = {"name": name, "priority": priority, "key": key}
         if expected_images is not None:
             body["expected_images"] = expected_images
+        if population is not None:
+            body["population"] = population
         return self._object(self._request("POST", "/jobs", json=body), "id")
 
     def known(self, job_id: int, files: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ def from_api(image: dict[str, Any], filename: str) -> Row:
         notes=prediction.get("notes") or "",
         kind=prediction.get("kind") or "",
         view=prediction.get("view") or "",
+        population=prediction.get("population") or "",
         model=model_label(model["name"], model["sha256"]) if model else "",
         error=error.get("message", ""),
         image_id=image["id"],

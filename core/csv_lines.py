@@ -21,6 +21,7 @@ COLUMNS = (
     "notes",
     "kind",
     "view",
+    "population",
 )
 REJECTED = "rejected"
 """The state of a file that was not taken in."""
@@ -32,7 +33,8 @@ class Row:
     """What became of one file. `error` and `reason`, why an image was refused, are sentences.
 
     `decision` is empty unless `state` is `done`; `review` is the last that a person said of it, if anybody did;
-    `notes` what makes the result less reliable, `kind` and `view` what the image shows (core/kinds.py).
+    `notes` what makes the result less reliable, `kind` and `view` what the image shows (core/kinds.py), `population` as
+    whose it was judged (core/populations.py).
     """
 
     filename: str
@@ -50,6 +52,7 @@ class Row:
     notes: str = ""
     kind: str = ""
     view: str = ""
+    population: str = ""
 
 
 def cells(row: Row) -> list[str]:
@@ -72,6 +75,7 @@ def cells(row: Row) -> list[str]:
         escape(row.notes),
         row.kind,
         row.view,
+        row.population,
     ]
 
 

@@ -23,9 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from core.populations import Population
 from db import dialect
 from db.states import ImageState, Priority
-from db.tables import Image, User, state_is, state_is_unindexed
+from db.tables import Image, Job, User, state_is, state_is_unindexed
 
 # With the number itself in the SQL, since a partial index does not match a parameter.
 _SUSPECTED = Image.crashes > literal(0, literal_execute=True)
@@ -39,7 +40,8 @@ IN_ORDER = (Priority.INTERACTIVE, Priority.BULK)
 class Claim:
     """An image that a worker has leased. Only the latest `attempt` of an image can finish it.
 
-    `crashes` above 0: a lease of it ran out before, so it is tried alone, in a batch of its own.
+    `crashes` above 0: a lease of it ran out before, so it is tried alone, in a batch of its own. `population` is the
+    one that was chosen for its job.
     """
 
     image_id: int
@@ -47,6 +49,7 @@ class Claim:
     sha256: str
     crashes: int = 0
     priority: Priority = Priority.BULK
+    population: Population | None = None
 
 
 def claim(
@@ -93,13 +96,14 @@ class _Lease:
 
     def take(self, image_ids: Select[int]) -> list[Claim]:
         """Those of `image_ids` that are still queued."""
+        population = select(Job.population).where(Job.id == Image.job_id).scalar_subquery()
         rows = self.session.execute(
             update(Image)
             .where(Image.id.in_(image_ids), state_is_unindexed(ImageState.QUEUED))
             .values(
                 state=ImageState.RUNNING, attempt=Image.attempt + 1, worker=self.worker, lease_expires_at=self.until
             )
-            .returning(Image.id, Image.attempt, Image.sha256, Image.crashes, Image.priority)
+            .returning(Image.id, Image.attempt, Image.sha256, Image.crashes, Image.priority, population)
             .execution_options(synchronize_session=False)
         )
         return sorted((Claim(*row) for row in rows), key=lambda c: c.image_id)

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import beyond_retry
+from core.populations import Population
 from db import dialect
 from db.claims import pick_queued
 from db.states import FINAL_STATES, ImageState, Priority
@@ -42,6 +43,7 @@ def create(
     client_key: str | None,
     now: datetime,
     expected_images: int | None = None,
+    population: Population | None = None,
 ) -> tuple[Job, bool]:
     """A new job, or the one that this user made before with the same `client_key`; and whether it is new.
 
@@ -54,6 +56,7 @@ def create(
         "client_key": client_key,
         "created_at": now,
         "expected_images": expected_images,
+        "population": population,
     }
     # An absent key is NULL, which conflicts with nothing.
     insert = dialect.insert(session, Job).values(values).on_conflict_do_nothing()

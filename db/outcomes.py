@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, cast, exists, func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from core.kinds import ImageKind, View
+from core.populations import Population, PopulationBy
 from db import previews
 from db.claims import Claim
 from db.states import Decision, ImageState
@@ -23,7 +24,10 @@ from db.tables import Image, Prediction, state_is
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model said of one image; `cam` as `imaging.cam.pack` makes it, the rest as `db.tables` has it."""
+    """What a model said of one image; `cam` as `imaging.cam.pack` makes it, the rest as `db.tables` has it.
+
+    `threshold` None: the model's for all images was applied.
+    """
 
     claim: Claim
     probability: float
@@ -36,6 +40,9 @@ class Scored:
     preview: bytes | None = None
     kind: ImageKind | None = None
     view: View | None = None
+    population: Population | None = None
+    population_by: PopulationBy | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ def finish(
 ) -> int:
     """Write predictions and set their images to `done`; return how many images the worker still held.
 
-    The prediction of each image becomes its primary one.
+    The prediction of each image becomes its primary one. `threshold` is the model's for all images.
     """
     if not scored:
         return 0
@@ -68,8 +75,8 @@ def finish(
     scored = [s for s in scored if s.claim.image_id in ours]
     if not scored:
         return 0
-    common = {"model_sha256": model_sha256, "threshold": threshold, "ood_limit": ood_limit, "created_at": now}
-    session.execute(insert(Prediction), [_row(s) | common for s in scored])
+    common = {"model_sha256": model_sha256, "ood_limit": ood_limit, "created_at": now}
+    session.execute(insert(Prediction), [_row(s, threshold) | common for s in scored])
     _leave_running(
         session,
         (Image.id.in_(ours)) & (Prediction.image_id == Image.id) & (Prediction.model_sha256 == model_sha256),
@@ -114,10 +121,11 @@ def name_primary_predictions(session: Session, *, limit: int = 1000) -> int:
     return len(named)
 
 
-def _row(scored: Scored) -> dict[str, Any]:
+def _row(scored: Scored, common_threshold: float) -> dict[str, Any]:
     return {
         "image_id": scored.claim.image_id,
         "probability": scored.probability,
+        "threshold": common_threshold if scored.threshold is None else scored.threshold,
         "decision": scored.decision,
         "ood_score": scored.ood_score,
         "reason": scored.reason,
@@ -126,6 +134,8 @@ def _row(scored: Scored) -> dict[str, Any]:
         "box": scored.box,
         "kind": scored.kind,
         "view": scored.view,
+        "population": scored.population,
+        "population_by": scored.population_by,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.populations import Population
 from imaging.transform import EQUALISED
 
 ARCHITECTURE = "resnet18-gray-1logit"
@@ -85,6 +86,55 @@ class GateLimits(Frozen):
     views: dict[str, Unit] = Field(description="By true view: share of images called so, and of those called wrongly.")
 
 
+class PopulationFigures(Frozen):
+    """Of one population's images as they are, out of fold."""
+
+    sensitivity: Unit
+    specificity: Unit
+    auc: Unit
+    calibration_error: Unit
+
+
+class PopulationGain(Frozen):
+    """What an operating point of its own brings a population, on images that the networks did not learn from."""
+
+    figures: PopulationFigures
+    common: PopulationFigures = Field(description="With the calibration and the threshold of all images.")
+    gain: float = Field(
+        description="Balanced accuracy on the validation part, fitted without it, minus that with the threshold of all."
+    )
+    interval: tuple[float, float] = Field(description="95 % interval of the gain, over patients; paired.")
+
+
+class PopulationPoint(Frozen):
+    """How images of one population are judged: by the probability sigmoid(slope * logit + intercept), where the logit
+    is the network's, which is calibrated for all images together.
+    """
+
+    slope: Annotated[float, Field(gt=0)]
+    intercept: float
+    threshold: Unit
+    own: bool = Field(description="False: calibration and threshold are those of all images, for its own were no use.")
+    images: int = Field(description="Of this population, in the training and validation parts.")
+    patients: int
+    pneumonia: int
+    measured: PopulationGain | None = Field(description="None where a site changed calibration or threshold.")
+
+
+class Populations(Frozen):
+    """Calibration and operating point of each population, and how well the network tells which an image is of."""
+
+    child: PopulationPoint
+    adult: PopulationPoint
+    rule: str = Field(description="How both were fitted, and on what.")
+    told: dict[str, Unit] = Field(
+        description="Share of images whose population the network tells rightly; fitted without their patients."
+    )
+
+    def of(self, population: Population) -> PopulationPoint:
+        return self.child if population is Population.CHILD else self.adult
+
+
 class Agreement(Frozen):
     """How far predictions on 8-bit integers agree with those in float32, on images of one part of the split."""
 
@@ -150,6 +200,7 @@ class Card(Frozen):
     limits: tuple[str, ...]
     ood: OodLimit | None = Field(default=None, alias="domain")
     gate: GateLimits | None = None
+    populations: Populations | None = None
     quantization: Quantization | None = None
     site: Site | None = None
 

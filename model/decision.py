@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.kinds import ImageKind, View
 from model.card import GateLimits
 from model.gate import FRONTAL, KINDS
+from model.population import JudgedAs
 
 REFUSED = "refused"
 
@@ -40,7 +41,7 @@ class Prediction:
     """Of one image. `ood_score` is None when the model cannot tell how unlike its training images it is.
 
     `kinds` holds the probability of each of `model.gate.KINDS`, `ap` that of AP rather than PA if it is a frontal one;
-    both are None when the model has no gate.
+    both are None when the model has no gate. `judged_as` is None when the model judges all images alike.
     """
 
     probability: float
@@ -48,6 +49,7 @@ class Prediction:
     cam: NDArray[np.float16]
     kinds: NDArray[np.float32] | None = None
     ap: float | None = None
+    judged_as: JudgedAs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Predictions:
             for. Its mean is the image's own logit.
         kinds: float32 (N, len(KINDS)), the probability of each kind of image; None when the model has no gate.
         ap: float32 (N,), the probability of AP rather than PA; None when the model has no gate.
+        judged_as: of each image the population, whose calibration `probability` and `cam` are on; None when the model
+            judges all images alike.
     """
 
     probability: NDArray[np.float32]
@@ -69,13 +73,22 @@ class Predictions:
     cam: NDArray[np.float16]
     kinds: NDArray[np.float32] | None = None
     ap: NDArray[np.float32] | None = None
+    judged_as: Sequence[JudgedAs] | None = None
 
     def __iter__(self) -> Iterator[Prediction]:
         kinds = repeat(None) if self.kinds is None else iter(self.kinds)
         views = repeat(None) if self.ap is None else map(float, self.ap)
+        populations = repeat(None) if self.judged_as is None else iter(self.judged_as)
         scored = zip(self.probability, self.ood_score, self.cam, strict=True)
-        for (probability, score, cam), kind, ap in zip(scored, kinds, views, strict=False):
-            yield Prediction(float(probability), None if math.isnan(score) else float(score), cam, kind, ap)
+        for (probability, score, cam), kind, ap, judged_as in zip(scored, kinds, views, populations, strict=False):
+            score = None if math.isnan(score) else float(score)
+            yield Prediction(float(probability), score, cam, kind, ap, judged_as)
+
+    def thresholds(self, common: float) -> NDArray[np.float64]:
+        """The operating point (N,) of each image, which is `common` where the model judges all images alike."""
+        if self.judged_as is None:
+            return np.full(len(self.probability), common)
+        return np.array([judged_as.threshold for judged_as in self.judged_as])
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ OOD_PREFIX = "domain."
 """How the names of the ood statistics begin, which are tensors of the same file."""
 GATE_PREFIX = "gate."
 """How the names of the gate's tensors begin."""
+POPULATION_PREFIX = "population."
+"""How the name of the layer begins that tells children from adults."""
 
 STAGE_CHANNELS = (64, 128, 256, 512)
 FEATURES = STAGE_CHANNELS[-1]
@@ -42,6 +44,8 @@ def check(path: Path, card: Card) -> None:
                 expected |= ood(_rows(file, f"{OOD_PREFIX}basis"))
             if card.gate is not None:
                 expected |= gate(_rows(file, f"{GATE_PREFIX}hidden"))
+            if card.populations is not None:
+                expected |= population()
             if missing := sorted(expected.keys() - names):
                 raise _not_ours(path, f"lacks the tensor {missing[0]}")
             if unknown := sorted(names - expected.keys()):
@@ -95,6 +99,11 @@ def gate(hidden: int) -> dict[str, Shape]:
         "view": (POOLED + 1,),
     }
     return {GATE_PREFIX + name: shape for name, shape in shapes.items()}
+
+
+def population() -> dict[str, Shape]:
+    """Name and shape of the layer that tells children from adults (model/population.py)."""
+    return {f"{POPULATION_PREFIX}weight": (FEATURES + 1,)}
 
 
 def _batch_norm(name: str, channels: int) -> Iterator[tuple[str, Shape]]:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import Conflict, StorageFull, StorageUnavailable
 from core.plural import counted
+from core.populations import Population
 from core.settings import Settings
 from db import jobs, rejections
 from db.audit import Action, Kind
@@ -103,7 +104,12 @@ class Ingest:
         return images
 
     def receive_new(
-        self, caller: Caller, name: str, priority: Priority, files: Iterable[IncomingFile]
+        self,
+        caller: Caller,
+        name: str,
+        priority: Priority,
+        files: Iterable[IncomingFile],
+        population: Population | None = None,
     ) -> list[Image | Rejected]:
         """Store `files` as a job of their own, in one transaction; no job if not one of them was taken.
 
@@ -116,14 +122,17 @@ class Ingest:
         if not new:
             return [item for item in stored if isinstance(item, Rejected)]
         with self._database.begin() as session:
-            job, _ = create_job(session, user_id=caller.user_id, name=name, priority=priority)
+            job, _ = create_job(session, user_id=caller.user_id, name=name, priority=priority, population=population)
             images = self._add(session, caller, job, new)
             _record_rejected(session, job, stored)
         return self._publish(job, images, stored)
 
-    def receive_single(self, caller: Caller, file: IncomingFile) -> Image | Rejected:
+    def receive_single(
+        self, caller: Caller, file: IncomingFile, population: Population | None = None
+    ) -> Image | Rejected:
         """One image as an interactive job of its own; a rejected file leaves no job behind."""
-        (received,) = self.receive_new(caller, "1 image", Priority.INTERACTIVE, [file])  # its name may name a patient
+        name = "1 image"  # the file's own may name a patient
+        (received,) = self.receive_new(caller, name, Priority.INTERACTIVE, [file], population)
         return received
 
     def reject(self, job_id: int, files: Iterable[Rejected]) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import NotFound, beyond_retry
 from core.plural import counted
+from core.populations import Population
 from db import jobs
 from db.audit import Action, Kind
 from db.listing import images
@@ -68,6 +69,7 @@ def create_job(
     priority: Priority,
     client_key: str | None = None,
     expected_images: int | None = None,
+    population: Population | None = None,
 ) -> tuple[Job, bool]:
     """A new job or, for a `client_key` that this user gave before, the job of that time; and whether it is new."""
     return jobs.create(
@@ -77,6 +79,7 @@ def create_job(
         priority=priority,
         client_key=client_key,
         expected_images=expected_images,
+        population=population,
         now=now(session),
     )
 
@@ -95,6 +98,7 @@ class Jobs:
         priority: Priority,
         client_key: str | None = None,
         expected_images: int | None = None,
+        population: Population | None = None,
     ) -> tuple[Job, Progress, bool]:
         """Start a job, as `create_job` does; the job, its progress, and whether it is new."""
         with self._database.begin() as session:
@@ -105,6 +109,7 @@ class Jobs:
                 priority=priority,
                 client_key=client_key,
                 expected_images=expected_images,
+                population=population,
             )
             return job, progress_of(session, job), new
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from model.card import Calibration, OperatingPoint
 from model.resnet import GrayResNet
 from training.augment.loader import LabelledImages
+from training.calibrate import population_points
 from training.calibrate.operating_point import choose_threshold
 from training.calibrate.platt import calibrated, fit_platt, fold_into
+from training.calibrate.population_points import Points, Scores
 from training.config import TrainConfig
 from training.data import split
 from training.data.dataset import Dataset
@@ -28,12 +30,16 @@ from training.progress import StageProgress, stage
 
 @dataclass(frozen=True)
 class Source:
-    """What a network is developed from: ImageNet's weights, their sha256, images, and the fold (n,) of each."""
+    """What a network is developed from: ImageNet's weights, their sha256, images, and the fold (n,) and the population
+    (n,) of each, empty where it is not known.
+    """
 
     backbone: GrayResNet
     backbone_sha256: str
     dataset: Dataset
     folds: NDArray[np.int64]
+
+    populations: NDArray[np.str_]
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -61,8 +67,9 @@ class Uncalibrated:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A calibrated network and how it came about; `out_of_fold` holds calibrated probabilities (views, n). `lungs` is
-    what its map learned from, where it did.
+    """A calibrated network and how it came about; `out_of_fold` holds calibrated probabilities (views, n), and
+    `thresholds` (n,) the operating point of each image. `points` has what is each population's own, and is empty where
+    all images are judged alike. `lungs` is what the network's map learned from, where it did.
     """
 
     network: GrayResNet
@@ -72,6 +79,8 @@ class Calibrated:
     best_epoch: int
     views: tuple[str, ...]
     out_of_fold: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    points: Points
     by_seed: NDArray[np.float32]
     lungs: LungNetwork | None = None
 
@@ -82,18 +91,28 @@ def develop(source: Source, config: TrainConfig, cache: Path, progress: StagePro
     `cache` keeps what is costly, so that an interrupted run goes on and a second one of the same method is quick.
     """
     raw = (_frozen if config.method == "frozen" else _finetuned)(source, config, cache, progress)
-    labels = source.dataset.labels[source.known]
+    labels, populations = source.dataset.labels[source.known], source.populations[source.known]
     calibration = fit_platt(raw.out_of_fold, labels)
-    probabilities = calibrated(calibration, raw.out_of_fold)
+    common = choose_threshold(calibrated(calibration, raw.out_of_fold), labels, config.sensitivity)
     fold_into(raw.network, calibration)
+    scores = Scores(
+        logits=calibration.slope * raw.out_of_fold.astype(np.float64) + calibration.intercept,
+        labels=labels,
+        patients=np.array(source.dataset.patients)[source.known],
+        validation=np.equal(split.parts(source.folds)[source.known], "validation"),
+    )
+    points = population_points.fit(scores, populations, common, config.sensitivity)
+    probabilities, thresholds = population_points.applied(scores, populations, common, points)
     return Calibrated(
         network=raw.network,
         calibration=calibration,
-        operating_point=choose_threshold(probabilities, labels, config.sensitivity),
+        operating_point=common,
         history=raw.history,
         best_epoch=raw.best_epoch,
         views=raw.views,
         out_of_fold=probabilities,
+        thresholds=thresholds,
+        points=points,
         by_seed=raw.by_seed,
         lungs=raw.lungs,
     )

@@ -22,13 +22,15 @@ from training.history import Epoch
 @dataclass(frozen=True)
 class Results:
     """What a run measured: `out_of_fold` (k,) are probabilities of the training and validation parts' images as they
-    are, `test` (m,) those of the test part by the final model.
+    are, `test` (m,) those of the test part by the final model; with the threshold that applies to each image.
     """
 
     dataset: Dataset
     folds: NDArray[np.int64]
     out_of_fold: NDArray[np.float64]
+    out_of_fold_thresholds: NDArray[np.float64]
     test: NDArray[np.float32]
+    test_thresholds: NDArray[np.float64]
     history: list[Epoch]
     best_epoch: int
 
@@ -47,7 +49,11 @@ def write(out: Path, card: Card, results: Results) -> None:
     write_predictions(out / "predictions.csv", results)
     plots.confusion(out / "confusion.png", card.metrics["test"]["confusion"])
     plots.curves(out / "curves.png", results.history, results.best_epoch)
-    plots.roc(out / "roc.png", sets, card.operating_point.threshold)
+    thresholds: dict[str, float | NDArray[np.floating]] = {
+        "out of fold": results.out_of_fold_thresholds,
+        "test part": results.test_thresholds,
+    }
+    plots.roc(out / "roc.png", sets, thresholds)
     plots.reliability(out / "reliability.png", sets)
     plots.balance(out / "balance.png", labels, parts)
 
@@ -59,11 +65,15 @@ def write_json(file: Path, values: dict[str, Any]) -> None:
 def write_predictions(file: Path, results: Results) -> None:
     """One line an image: of the test part the final model's probability, of the others the out-of-fold one."""
     parts = split.parts(results.folds)
-    probabilities = np.empty(len(parts))
+    probabilities, thresholds = np.empty(len(parts)), np.empty(len(parts))
     probabilities[parts == "test"] = results.test
     probabilities[parts != "test"] = results.out_of_fold
+    thresholds[parts == "test"] = results.test_thresholds
+    thresholds[parts != "test"] = results.out_of_fold_thresholds
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
-        writer.writerow(["name", "part", "label", "probability"])
-        rows = zip(results.dataset.names, parts, results.dataset.labels, probabilities, strict=True)
-        writer.writerows((name, part, CLASSES[label], f"{value:.6f}") for name, part, label, value in rows)
+        writer.writerow(["name", "part", "label", "probability", "threshold"])
+        rows = zip(results.dataset.names, parts, results.dataset.labels, probabilities, thresholds, strict=True)
+        writer.writerows(
+            (name, part, CLASSES[label], f"{value:.6f}", f"{at:g}") for name, part, label, value, at in rows
+        )

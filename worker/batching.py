@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, Generic, Protocol, TypeVar
 
+from core.populations import Known
 from model.loaded import LoadedModel
 from worker import predict
 from worker.predict import Decoded, Outcome, Pixels
@@ -37,6 +38,10 @@ class Source(Protocol[Item]):
 
     def read(self, item: Item) -> Pixels:
         """Its preprocessed pixels, uint8 (224, 224), or a PneumoscreenError raised. Called by several threads."""
+        ...
+
+    def population(self, item: Item) -> Known | None:
+        """What is known beforehand of whose image it is; None: the model has to tell."""
         ...
 
     def store(self, outcomes: Sequence[tuple[Item, Outcome]], model: LoadedModel) -> None:
@@ -99,7 +104,8 @@ class _Passes(Generic[Item]):
     def forward(self, batches: Iterable[Batch[Item]]) -> None:
         for batch in batches:
             model = self._source.model
-            predicting = self._network.submit(predict.outcomes, self._decoding.pop(batch), model)
+            known = [self._source.population(item) for item in batch.items]
+            predicting = self._network.submit(predict.outcomes, self._decoding.pop(batch), known, model)
             self._forwarded[batch] = model, predicting
 
     def wait_for(self, batch: Batch[Item]) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from core import populations
+from core.populations import Known
 from core.settings import Settings
 from db import claims, leases, outcomes
 from db.claims import Claim
@@ -98,6 +100,9 @@ class LeasedImages:
         prepared = preprocess.prepare(data, max_pixels=self._settings.limits.max_pixels)
         self._prepared[item.image_id] = prepared
         return prepared.pixels
+
+    def population(self, item: Claim) -> Known | None:
+        return populations.known(item.population)
 
     def store(self, outcomes: Sequence[tuple[Claim, Outcome]], model: LoadedModel) -> None:
         excused = set(self.outage.excused(outcomes))

@@ -57,7 +57,7 @@ def log_failures(pairs: Pairs) -> None:
 
 
 def _scored(claim: Claim, prediction: Prediction, model: LoadedModel, prepared: Prepared | None) -> Scored:
-    decided = model.decide(prediction)
+    decided, judged_as = model.decide(prediction), prediction.judged_as
     return Scored(
         claim,
         prediction.probability,
@@ -70,4 +70,7 @@ def _scored(claim: Claim, prediction: Prediction, model: LoadedModel, prepared: 
         preview=prepared.preview if prepared else None,
         kind=decided.kind,
         view=decided.view,
+        population=judged_as.population if judged_as else None,
+        population_by=judged_as.by if judged_as else None,
+        threshold=model.threshold_for(prediction),
     )

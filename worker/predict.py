@@ -12,6 +12,7 @@ import structlog
 from numpy.typing import NDArray
 
 from core.errors import DeviceLost, OutOfMemory, PneumoscreenError, Transient
+from core.populations import Known
 from model.decision import Prediction
 from model.loaded import LoadedModel
 
@@ -42,26 +43,29 @@ def decoded(read: Callable[[Item], Pixels], item: Item) -> Decoded:
         return _unexpected("The decoder", error)
 
 
-def outcomes(decoding: Sequence[Future[Decoded]], model: LoadedModel) -> list[Outcome]:
+def outcomes(decoding: Sequence[Future[Decoded]], known: Sequence[Known | None], model: LoadedModel) -> list[Outcome]:
     """Wait for the images of a batch, and put those that could be decoded through the network.
+
+    `known` has the population of each as far as it is known beforehand.
 
     Raises:
         DeviceLost: only a new process can go on.
     """
     images = [future.result() for future in decoding]
     good = [pixels for pixels in images if isinstance(pixels, np.ndarray)]
-    predicted = iter(_predict(np.stack(good), model) if good else [])
+    of_good = [told for told, pixels in zip(known, images, strict=True) if isinstance(pixels, np.ndarray)]
+    predicted = iter(_predict(np.stack(good), of_good, model) if good else [])
     return [next(predicted) if isinstance(pixels, np.ndarray) else pixels for pixels in images]
 
 
-def _predict(pixels: NDArray[np.uint8], model: LoadedModel) -> list[Outcome]:
+def _predict(pixels: NDArray[np.uint8], known: Sequence[Known | None], model: LoadedModel) -> list[Outcome]:
     """uint8 (N, 224, 224) -> N outcomes; halves the batch as long as the device has not enough memory for it.
 
     Raises:
         DeviceLost: no image is to blame, and none behind it would fare better.
     """
     try:
-        return [_checked(prediction, model) for prediction in model.predict(pixels)]
+        return [_checked(prediction, model) for prediction in model.predict(pixels, known)]
     except DeviceLost:
         raise
     except OutOfMemory as error:
@@ -71,7 +75,8 @@ def _predict(pixels: NDArray[np.uint8], model: LoadedModel) -> list[Outcome]:
     except Exception as error:
         return [_unexpected("The forward pass", error)] * len(pixels)
     middle = len(pixels) // 2
-    return _predict(pixels[:middle], model) + _predict(pixels[middle:], model)
+    first = _predict(pixels[:middle], known[:middle], model)
+    return first + _predict(pixels[middle:], known[middle:], model)
 
 
 def _unexpected(what: str, cause: Exception) -> WorkerError:
@@ -92,4 +97,6 @@ def _checked(prediction: Prediction, model: LoadedModel) -> Outcome:
         return WorkerError("The model could not tell whether this image is of the kind it was made for.")
     if model.gate_limits is not None and (prediction.kinds is None or not np.isfinite(prediction.kinds).all()):
         return WorkerError("The model could not tell what this image shows.")
+    if prediction.judged_as is not None and not math.isfinite(prediction.judged_as.adult):
+        return WorkerError("The model could not tell a child from an adult in this image.")
     return prediction

@@ -31,6 +31,7 @@ _COLUMNS = (
     Prediction.notes,
     Prediction.kind,
     Prediction.view,
+    Prediction.population,
     Prediction.model_sha256,
     Model.name.label("model_name"),
     Review.opinion,
@@ -84,4 +85,5 @@ def _row(values: Any) -> Row:
         notes=values.notes or "",
         kind=values.kind or "",
         view=values.view or "",
+        population=values.population or "",
     )

@@ -15,6 +15,7 @@ from sqlalchemy.schema import MetaData
 from sqlalchemy.types import TypeDecorator
 
 from core.kinds import ImageKind, View
+from core.populations import Population, PopulationBy
 from db.states import Decision, ImageState, ModelRole, Opinion, Priority, Role
 
 MAX_FILENAME = 512
@@ -80,6 +81,8 @@ class Base(DeclarativeBase):
         Opinion: _enum(Opinion),
         ImageKind: _enum(ImageKind, checked=False),
         View: _enum(View, checked=False),
+        Population: _enum(Population, checked=False),
+        PopulationBy: _enum(PopulationBy, checked=False),
     }
 
 

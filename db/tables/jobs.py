@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.populations import Population
 from db.states import Priority
 from db.tables.base import MAX_FILENAME, Base, Id, partial_index
 
@@ -28,6 +29,9 @@ class Job(Base):
     created_at: Mapped[datetime]
     cancelled_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None] = mapped_column(doc="Hidden from then on, and erased step by step.")
+    population: Mapped[Population | None] = mapped_column(
+        doc="As whose its images are judged; NULL: each is found out by itself."
+    )
     expected_images: Mapped[int | None] = mapped_column(doc="Files that the sender declared; NULL: it did not say.")
 
 

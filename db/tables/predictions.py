@@ -8,6 +8,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.kinds import ImageKind, View
+from core.populations import Population, PopulationBy
 from db.states import Decision, Opinion
 from db.tables.base import Base, Id
 from db.tables.models import Model
@@ -25,7 +26,7 @@ class Prediction(Base):
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"))
     model_sha256: Mapped[str] = mapped_column(ForeignKey("models.sha256"))
     probability: Mapped[float] = mapped_column(Float, doc="Of pneumonia, calibrated, 0 to 1.")
-    threshold: Mapped[float] = mapped_column(Float, doc="The model's operating point when it decided.")
+    threshold: Mapped[float] = mapped_column(Float, doc="The operating point that was applied.")
     decision: Mapped[Decision]
     ood_score: Mapped[float | None] = mapped_column(
         "domain_score", Float, doc="How unlike the training images the image is; NULL: the model cannot tell."
@@ -42,6 +43,10 @@ class Prediction(Base):
     )
     kind: Mapped[ImageKind | None] = mapped_column(doc="What the image shows; NULL: the model cannot tell.")
     view: Mapped[View | None] = mapped_column(doc="How it was taken; NULL: that is not known.")
+    population: Mapped[Population | None] = mapped_column(
+        doc="As whose it was judged; NULL: the model judges all images alike."
+    )
+    population_by: Mapped[PopulationBy | None] = mapped_column(doc="How the population was known.")
     created_at: Mapped[datetime]
     model: Mapped[Model] = relationship(lazy="raise")
     reviews: Mapped[list[Review]] = relationship(lazy="raise", order_by="Review.id")

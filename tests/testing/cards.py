@@ -6,11 +6,52 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imaging.transform import PREPROCESSING
-from model.card import ARCHITECTURE, Calibration, Card, GateLimits, OodLimit, OperatingPoint, TrainingData
+from model.card import (
+    ARCHITECTURE,
+    Calibration,
+    Card,
+    GateLimits,
+    OodLimit,
+    OperatingPoint,
+    PopulationFigures,
+    PopulationGain,
+    PopulationPoint,
+    Populations,
+    TrainingData,
+)
 
 LIMIT = OodLimit(limit=1.0, rule="fixed", images=4, patients=4, refused={"as they are": 0.0})
 GATE = GateLimits(
     limit=0.5, ap=0.9, pa=0.1, rule="fixed", images=4, not_frontal=4, refused={"lateral": 1.0}, views={"ap told": 0.5}
+)
+
+
+def make_point(**changes: Any) -> PopulationPoint:
+    """That of a population which is judged as all images are, with some of its fields replaced."""
+    figures = PopulationFigures(sensitivity=0.9, specificity=0.8, auc=0.95, calibration_error=0.02)
+    point = PopulationPoint(
+        slope=1,
+        intercept=0,
+        threshold=0.5,
+        own=True,
+        images=400,
+        patients=300,
+        pneumonia=200,
+        measured=PopulationGain(
+            figures=figures,
+            common=figures.model_copy(update={"specificity": 0.7}),
+            gain=0.05,
+            interval=(0.01, 0.09),
+        ),
+    )
+    return point.model_copy(update=changes)
+
+
+POPULATIONS = Populations(
+    child=make_point(threshold=0.4),
+    adult=make_point(slope=2, intercept=-1, threshold=0.6),
+    rule="fixed",
+    told={"child": 0.99, "adult": 0.98},
 )
 
 

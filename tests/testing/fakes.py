@@ -14,7 +14,8 @@ from model.gate import KINDS, Gate
 from model.loaded import LoadedModel
 from model.ood import OodStatistics
 from model.output import NetworkOutput
-from tests.testing.cards import GATE, LIMIT, make_card
+from model.population import PopulationHead
+from tests.testing.cards import GATE, LIMIT, POPULATIONS, make_card
 
 FAKE_NAME = "fake-brightness"
 FAKE_SHA256 = "f" * 64
@@ -40,6 +41,9 @@ _FEATURE_IS_KIND = Gate(
     weight=np.array([{"frontal": [0, 0], "lateral": [1000, -500]}.get(kind, [0, -1000]) for kind in KINDS], np.float32),
     view=np.array([1000, -200], np.float32),
 )
+
+# Of the same feature: an adult from 0.3 on.
+_FEATURE_IS_ADULT = PopulationHead(np.array([1000, -300], np.float32))
 
 
 class FakeEngine:
@@ -83,13 +87,17 @@ def fake_model(
     threshold: float = 0.5,
     ood_limit: float | None = 0.9,
     gate: bool = False,
+    populations: bool = False,
 ) -> LoadedModel:
     """A model on a `FakeEngine`. The limit leaves synthetic radiographs alone; with None it has no statistics.
 
-    A `gate` calls an image lateral whose darkest pixel is 0.5 or brighter, and AP one above 0.2.
+    A `gate` calls an image lateral whose darkest pixel is 0.5 or brighter, and AP one above 0.2. With `populations` it
+    is an adult's whose darkest pixel is brighter than 0.3; calibrations and thresholds are those of `POPULATIONS`.
     """
     point = OperatingPoint(threshold=threshold, rule="fixed")
     limit = None if ood_limit is None else LIMIT.model_copy(update={"limit": ood_limit})
-    card = make_card(name=name, operating_point=point, ood=limit, gate=GATE if gate else None)
-    statistics = None if limit is None else _FEATURE_IS_SCORE
-    return LoadedModel(card, sha256, engine or FakeEngine(), statistics, _FEATURE_IS_KIND if gate else None)
+    sections = {"ood": limit, "gate": GATE if gate else None, "populations": POPULATIONS if populations else None}
+    card = make_card(name=name, operating_point=point, **sections)
+    statistics, kind = None if limit is None else _FEATURE_IS_SCORE, _FEATURE_IS_KIND if gate else None
+    head = _FEATURE_IS_ADULT if populations else None
+    return LoadedModel(card, sha256, engine or FakeEngine(), statistics, kind, head)

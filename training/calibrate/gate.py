@@ -65,7 +65,7 @@ def add_gate(
     if section is not None:  # what is refused is part of the decisions that were compared
         section = section.model_copy(update={"agreement": {}})
     card = original.card.model_copy(update={"gate": limits(drawn, out_of_fold(drawn, seed)), "quantization": section})
-    checkpoint.save(out, original.network.cpu(), card, original.ood, fit(drawn, seed))
+    checkpoint.save(out, original.network.cpu(), card, original.ood, fit(drawn, seed), original.population)
     return card
 
 

@@ -85,7 +85,7 @@ def add_ood_statistics(source: Path, out: Path, dataset: Dataset, seed: int = 0,
         section = section.model_copy(update={"agreement": {}})
     changes = {"ood": limit(statistics, sample), "limits": limits, "quantization": section}
     card = original.card.model_copy(update=changes)
-    checkpoint.save(out, original.network.cpu(), card, statistics, original.gate)
+    checkpoint.save(out, original.network.cpu(), card, statistics, original.gate, original.population)
     return card
 
 

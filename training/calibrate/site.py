@@ -12,8 +12,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from core.engines import EngineName
 from core.errors import InvalidInput
+from core.populations import Population
 from model import checkpoint, loaded
-from model.card import Calibration, Card, OperatingPoint, Site
+from model.card import Calibration, Card, OperatingPoint, Populations, Site
 from model.decision import REFUSED
 from model.registry import Entry
 from training.batches import in_batches
@@ -42,9 +43,12 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Scores:
-    """The logits (n,) by a model of a site's images, those left out that it refuses to judge."""
+    """The logits (n,) by a model of a site's images and whether it calls them pneumonia, those left out that it refuses
+    to judge. Where it judges populations apart, a logit is on the scale of the image's own.
+    """
 
     logits: Floats
+    called: NDArray[np.bool_]
     labels: Labels
     patients: NDArray[np.str_]
     refused: int
@@ -67,11 +71,13 @@ def judge(entry: Entry, engine: EngineName, dataset: Dataset, progress: Progress
     """
     model = loaded.load(entry, engine)
     predictions = [one for batch in in_batches(dataset.pixels, progress) for one in model.predict(batch)]
-    refused = np.array([model.decide(one).decision == REFUSED for one in predictions])
+    decisions = np.array([model.decide(one).decision for one in predictions])
+    refused = decisions == REFUSED
     probability = np.array([one.probability for one in predictions])
     clipped = probability[~refused].clip(1e-7, 1 - 1e-7)
     patients: NDArray[np.str_] = np.array(dataset.patients)[~refused]
-    scores = Scores(np.log(clipped / (1 - clipped)), dataset.labels[~refused], patients, int(refused.sum()))
+    logits, called = np.log(clipped / (1 - clipped)), decisions[~refused] == "pneumonia"
+    scores = Scores(logits, called, dataset.labels[~refused], patients, int(refused.sum()))
     _check_enough(scores)
     return scores
 
@@ -86,8 +92,7 @@ def propose(entry: Entry, scores: Scores, name: str, *, platt: bool) -> Proposal
     moved = calibrated(fitted or UNCHANGED, scores.logits)
     point = _operating_point(moved, scores.labels)
     called = _out_of_fold(scores)
-    old = calibrated(UNCHANGED, scores.logits) >= entry.card.operating_point.threshold
-    comparison = compare(scores.labels, scores.patients, old, called, entry.card.operating_point, point)
+    comparison = compare(scores.labels, scores.patients, scores.called, called, entry.card.operating_point, point)
     return Proposal(_card(entry, scores, name, point, fitted, comparison), fitted, comparison)
 
 
@@ -161,6 +166,8 @@ def _card(
         # The parent's figures belong to the parent's operating point; they are found under its hash.
         "metrics": {"site": comparison.after.model_dump(mode="json")},
     }
+    if entry.card.populations is not None:
+        changes["populations"] = _populations(entry.card.populations, point, fitted or UNCHANGED)
     if entry.card.quantization is not None:
         # Measured with the parent's operating point.
         changes["quantization"] = entry.card.quantization.model_copy(update={"agreement": {}})
@@ -171,3 +178,18 @@ def _card(
             prior=fitted.prior,
         )
     return Card.model_validate(entry.card.model_copy(update=changes).model_dump())
+
+
+def _populations(section: Populations, point: OperatingPoint, fitted: Calibration) -> Populations:
+    """The site's threshold and calibration for either population, which keep what sets them apart.
+
+    `fitted` goes into the network's last layer, that is before a population's own line, though it was fitted behind it:
+    the intercept makes up for the order.
+    """
+    changed = {}
+    for name in Population:
+        old = section.of(name)
+        intercept = fitted.slope * old.intercept + fitted.intercept - old.slope * fitted.intercept
+        changes = {"intercept": intercept, "threshold": point.threshold, "measured": None}
+        changed[str(name)] = old.model_copy(update=changes)
+    return section.model_copy(update=changed)

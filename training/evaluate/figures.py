@@ -1,4 +1,4 @@
-"""Figures of a model on labelled images, through the same code as in screening."""
+"""Figures of what a model says of labelled images."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sklearn import metrics
 
-from model.loaded import LoadedModel
-from training.batches import in_batches
 from training.data.listing import CLASSES
 from training.evaluate import bootstrap
 from training.evaluate.bootstrap import Interval, Statistic
-from training.progress import Progress, silent
 
 BINS = 15
 SPECIFICITIES = (0.90, 0.95)
@@ -34,13 +31,14 @@ class ClassFigures(BaseModel):
 class Figures(BaseModel):
     """What `measure` finds. `confusion` is [[true normal, false pneumonia], [false normal, true pneumonia]].
 
-    `intervals` holds 95 % intervals over patients; it is empty where patients are not known.
+    `threshold` is None where each population has its own. `intervals` holds 95 % intervals over patients; it is empty
+    where patients are not known.
     """
 
     model_config = ConfigDict(frozen=True)
 
     images: int
-    threshold: float
+    threshold: float | None
     accuracy: float
     precision_weighted: float
     recall_weighted: float
@@ -59,18 +57,23 @@ class Figures(BaseModel):
 def measure(
     labels: NDArray[np.int64],
     probabilities: NDArray[np.floating],
-    threshold: float,
+    threshold: float | NDArray[np.floating],
     patients: Sequence[str] | NDArray[np.str_] | None = None,
 ) -> Figures:
-    """Figures of probabilities (n,) against labels (n,), 1 for pneumonia; both classes must occur."""
+    """Figures of probabilities (n,) against labels (n,), 1 for pneumonia; both classes must occur.
+
+    `threshold` is that of all images, or that of each (n,).
+    """
     values = probabilities.astype(np.float64)
     decisions = (values >= threshold).astype(np.int64)
+    thresholds = np.unique(threshold)
     report = metrics.classification_report(labels, decisions, target_names=CLASSES, output_dict=True, zero_division=0)
     mean = report["weighted avg"]
-    known = {} if patients is None else bootstrap.intervals(_statistics(threshold), labels, values, patients)
+    drawn = np.stack([values, decisions], axis=1)
+    known = {} if patients is None else bootstrap.intervals(_STATISTICS, labels, drawn, patients)
     return Figures(
         images=len(labels),
-        threshold=threshold,
+        threshold=float(thresholds[0]) if len(thresholds) == 1 else None,
         accuracy=float(report["accuracy"]),
         precision_weighted=mean["precision"],
         recall_weighted=mean["recall"],
@@ -102,11 +105,6 @@ def sensitivity_at(labels: NDArray[np.int64], probabilities: NDArray[np.float64]
     return float(true_positives[false_positives <= 1 - specificity + 1e-9].max())
 
 
-def predict(model: LoadedModel, pixels: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
-    """Probabilities float32 (N,) of preprocessed images uint8 (N, 224, 224), in batches."""
-    return np.concatenate([model.predict(batch).probability for batch in in_batches(pixels, progress)])
-
-
 def accuracy(labels: NDArray[np.int64], called: NDArray[np.bool_]) -> float:
     """Return the share of decisions (n,), true for pneumonia, that agree with the labels (n,)."""
     return float(np.mean(called == labels))
@@ -122,14 +120,13 @@ def specificity(labels: NDArray[np.int64], called: NDArray[np.bool_]) -> float:
     return float(np.mean(~called[labels == 0]))
 
 
-def _statistics(threshold: float) -> dict[str, Statistic[np.float64]]:
-    """Return the figures that get an interval."""
-    return {
-        "accuracy": lambda labels, values: accuracy(labels, values >= threshold),
-        "auc": lambda labels, values: float(metrics.roc_auc_score(labels, values)),
-        "sensitivity": lambda labels, values: sensitivity(labels, values >= threshold),
-        "specificity": lambda labels, values: specificity(labels, values >= threshold),
-    }
+_STATISTICS: dict[str, Statistic[np.float64]] = {
+    "accuracy": lambda labels, drawn: accuracy(labels, drawn[:, 1] == 1),
+    "auc": lambda labels, drawn: float(metrics.roc_auc_score(labels, drawn[:, 0])),
+    "sensitivity": lambda labels, drawn: sensitivity(labels, drawn[:, 1] == 1),
+    "specificity": lambda labels, drawn: specificity(labels, drawn[:, 1] == 1),
+}
+"""The figures that get an interval, of probabilities and decisions (n, 2)."""
 
 
 def _class_figures(row: dict[str, float]) -> ClassFigures:

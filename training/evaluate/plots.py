@@ -59,17 +59,25 @@ def _mark_sizes(axes: Axes, history: list[Epoch]) -> None:
         axes.axvspan(start + 0.5, end + 0.5, color="tab:blue", alpha=0.08)
 
 
-def roc(file: Path, sets: dict[str, tuple[NDArray[np.int64], NDArray[np.floating]]], threshold: float) -> None:
-    """The upper left quarter of the ROC curve of each set of (labels, probabilities), and the operating point on it."""
+def roc(
+    file: Path,
+    sets: dict[str, tuple[NDArray[np.int64], NDArray[np.floating]]],
+    thresholds: dict[str, float | NDArray[np.floating]],
+) -> None:
+    """The upper left quarter of the ROC curve of each set of (labels, probabilities), and the operating point on it.
+
+    `thresholds` has that of each set, or one for each of its images, whose decisions may then lie off the curve.
+    """
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     for name, (labels, probabilities) in sets.items():
         false_positives, true_positives, _ = roc_curve(labels, probabilities)
         (line,) = axes.plot(false_positives, true_positives, label=name)
-        point = [np.mean(probabilities[labels == label] >= threshold) for label in (0, 1)]
+        called = probabilities >= thresholds[name]
+        point = [np.mean(called[labels == label]) for label in (0, 1)]
         axes.plot(*point, "o", color=line.get_color())
     axes.set(xlim=(-0.01, 0.5), ylim=(0.5, 1.01), xlabel="1 - specificity", ylabel="sensitivity")
-    axes.set_title(f"dots: threshold {threshold:g}")
+    axes.set_title("dots: operating point")
     axes.legend(loc="lower right")
     figure.savefig(file, dpi=DPI)
 

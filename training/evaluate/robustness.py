@@ -44,15 +44,22 @@ def measure(model: LoadedModel, source: Path, progress: Progress = silent) -> Ro
     """
     originals = sorted(items(source), key=lambda item: item.name)
     labels = np.array([item.label for item in originals])
-    rows = []
+    rows, thresholds = [], []
     for done, item in enumerate(originals, 1):
-        rows.append(model.predict(_variants(item.load())).probability)
+        predictions = model.predict(_variants(item.load()))
+        rows.append(predictions.probability)
+        thresholds.append(predictions.thresholds(model.threshold))
         progress(done, len(originals))
-    return summarise(np.stack(rows).astype(np.float64), labels, model.threshold)
+    return summarise(np.stack(rows).astype(np.float64), labels, np.stack(thresholds))
 
 
-def summarise(probabilities: NDArray[np.float64], labels: NDArray[np.int64], threshold: float) -> Robustness:
-    """Figures of probabilities (n, 1 + qualities), whose first column is the untouched file."""
+def summarise(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], threshold: float | NDArray[np.float64]
+) -> Robustness:
+    """Figures of probabilities (n, 1 + qualities), whose first column is the untouched file.
+
+    `threshold` is that of all files, or that of each (n, 1 + qualities).
+    """
     change = probabilities[:, 1:] - probabilities[:, :1]
     clipped = probabilities.clip(1e-6, 1 - 1e-6)
     logits = np.log(clipped / (1 - clipped))

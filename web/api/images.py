@@ -9,6 +9,7 @@ from pydantic import Field
 
 from core.errors import beyond_retry
 from core.kinds import ImageKind, View
+from core.populations import Population, PopulationBy
 from db import tables
 from db.audit import Kind
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
@@ -31,7 +32,7 @@ class Model(Schema):
 class Prediction(Schema):
     probability: float = Field(description="Of pneumonia, calibrated, 0 to 1.")
     decision: Decision
-    threshold: float = Field(description="The model's operating point when it decided.")
+    threshold: float = Field(description="The operating point that was applied.")
     domain_score: float | None = Field(
         description="How unlike the model's training images this one is; null from a model that cannot tell."
     )
@@ -42,6 +43,12 @@ class Prediction(Schema):
         "null from a model that cannot tell."
     )
     view: View | None = Field(description="How it was taken; null where that is not known.")
+    population: Population | None = Field(
+        description="As whose it was judged, a child's or an adult's; null from a model that judges all images alike."
+    )
+    population_by: PopulationBy | None = Field(
+        description="How that was known: the patient's age, the network, or chosen for the job."
+    )
     notes: str | None = Field(
         description="What makes the result less reliable: a small, a flat or a mostly empty picture."
     )
@@ -99,6 +106,8 @@ def _prediction(row: tables.Prediction | None) -> Prediction | None:
         reason=row.reason,
         kind=row.kind,
         view=row.view,
+        population=row.population,
+        population_by=row.population_by,
         notes=row.notes,
         model=Model(name=row.model.name, sha256=row.model_sha256),
         created_at=row.created_at,

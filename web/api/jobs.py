@@ -8,6 +8,7 @@ from typing import Annotated
 from flask import Response, url_for
 from pydantic import Field
 
+from core.populations import Population
 from db import tables
 from db.listing import jobs as job_list
 from db.progress import Progress, progress_of
@@ -33,6 +34,10 @@ class NewJob(Schema):
         description="How many files you are going to send: while fewer came, the job is not `done`. "
         "Lists show such a job from its first image on.",
     )
+    population: Population | None = Field(
+        None,
+        description="As whose its images are judged; null: by the patient's age where it is known, else the model.",
+    )
 
 
 class Job(Schema):
@@ -46,6 +51,7 @@ class Job(Schema):
     created_at: datetime
     finished_at: datetime | None
     expected_images: int | None = Field(description="Files that the sender declared.")
+    population: Population | None = Field(description="As whose its images are judged, if that was chosen.")
     rejected: int = Field(description="Files that were not taken; `/jobs/{id}/rejected` lists them.")
     incomplete: bool = Field(description="Fewer files than declared came, and none for a minute: send them again.")
 
@@ -62,6 +68,7 @@ class Job(Schema):
             created_at=job.created_at,
             finished_at=progress.finished_at,
             expected_images=job.expected_images,
+            population=job.population,
             rejected=progress.arrival.rejected,
             incomplete=progress.arrival.silent,
         )
@@ -81,7 +88,9 @@ class JobsQuery(Schema):
 def create_job(body: NewJob) -> Response:
     """Start a job. With a `key` used before, answers 200 with the job of that time, so that a submit can resume."""
     jobs = dependencies().jobs
-    job, progress, new = jobs.create(caller(), body.name, body.priority, body.key, body.expected_images)
+    job, progress, new = jobs.create(
+        caller(), body.name, body.priority, body.key, body.expected_images, body.population
+    )
     return as_json(Job.of(job, progress), 201 if new else 200, Location=url_for("api.read_job", job_id=job.id))
 
 

@@ -7,6 +7,7 @@ from flask_openapi3.models.file import FileStorage
 from pydantic import BaseModel, Field
 from sqlalchemy.orm.attributes import set_committed_value
 
+from core.populations import Population
 from db import tables
 from db.states import ImageState
 from services.files import Rejected
@@ -25,6 +26,9 @@ class Upload(BaseModel):
 
 class SingleUpload(BaseModel):
     file: FileStorage = Field(description="One JPEG or PNG file.")
+    population: Population | None = Field(
+        None, description="As whose it is judged; absent: by the patient's age where it is known, else the model."
+    )
 
 
 class Received(Schema):
@@ -95,7 +99,8 @@ def add_known_images(path: JobPath, body: KnownFiles) -> Response:
 @blueprint.post("/images", responses={202: Image} | NO_ROOM)
 def upload_image(form: SingleUpload) -> Response:
     """Send one image (multipart field `file`) as an interactive job of its own."""
-    item = dependencies().ingest.receive_single(caller(), *incoming([form.file]))
+    (file,) = incoming([form.file])
+    item = dependencies().ingest.receive_single(caller(), file, form.population)
     if isinstance(item, Rejected):
         return errors.rejected(item)
     # Not read from the database again: if that failed, the client would send an image that is already stored.

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.kinds import ImageKind, View
 from core.plural import counted
+from core.populations import Population, PopulationBy
 from db.progress import Progress
 from db.states import Decision, ImageState, JobState, Opinion, Priority
 from db.tables import Image, Prediction
@@ -32,6 +33,14 @@ KIND_WORDS = {
     ImageKind.SEVERAL: "Several films in one picture",
     ImageKind.PART: "A part of a chest",
     ImageKind.OTHER: "No frontal chest X-ray",
+}
+
+POPULATION_WORDS = {Population.CHILD: "a child", Population.ADULT: "an adult"}
+
+POPULATION_BY_WORDS = {
+    PopulationBy.AGE: "by the patient's age",
+    PopulationBy.NETWORK: "by the network",
+    PopulationBy.CHOSEN: "chosen for the job",
 }
 
 STATE_WORDS = {
@@ -141,6 +150,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "kind_of_file": kind_of_file,
     "opinion_word": _word(OPINION_WORDS),
     "percent": percent,
+    "population_word": _word(POPULATION_WORDS),
     "prediction": prediction,
     "priority_word": _word(PRIORITY_WORDS),
     "progress_words": progress_words,

@@ -43,6 +43,7 @@ class FakeService:
         self.url = ""
         self.keys: dict[str, int] = {}
         self.names: list[str] = []
+        self.populations: list[str | None] = []
         self.images: list[dict[str, Any]] = []
         self.uploads: list[list[str]] = []
         self.requests: list[tuple[str, str]] = []
@@ -94,6 +95,7 @@ class FakeService:
         new = body["key"] not in self.keys
         if new:
             self.names.append(body["name"])
+            self.populations.append(body.get("population"))
         job_id = self.keys.setdefault(body["key"], len(self.keys) + 1)
         return _json({"id": job_id, "name": body["name"]}, 201 if new else 200)
 

@@ -13,6 +13,7 @@ import pytest
 from cli.screen import screen_files
 from client.sources import Sources
 from core.csv_lines import Row
+from core.populations import Population
 from core.settings import Settings
 from model.loaded import LoadedModel
 from tests.testing import factories
@@ -35,10 +36,12 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return loaded
 
 
-def rows_of(settings: Settings, model: LoadedModel, *paths: Path) -> dict[str, Row]:
+def rows_of(
+    settings: Settings, model: LoadedModel, *paths: Path, population: Population | None = None
+) -> dict[str, Row]:
     with Sources(paths, max_bytes=settings.limits.max_upload_bytes) as sources:
         rows: list[Row] = []
-        screen_files(sources, model, settings, rows.append)
+        screen_files(sources, model, settings, rows.append, population)
     return {row.filename: row for row in rows}
 
 
@@ -68,6 +71,13 @@ def test_an_image_unlike_the_training_images_is_refused(settings: Settings, tmp_
     assert (row.state, row.decision) == ("done", "refused")
     assert row.probability is not None
     assert "can't judge it" in row.reason
+
+
+def test_all_are_judged_as_of_the_population_that_was_chosen(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(factories.png(brightness=0.45))
+    for chosen, decision in ((None, "pneumonia"), (Population.ADULT, "normal")):
+        row = rows_of(settings, fake_model(populations=True), tmp_path, population=chosen)["a.png"]
+        assert (row.population, row.decision) == (chosen or "child", decision)
 
 
 def test_a_lateral_view_is_refused_and_named(settings: Settings, tmp_path: Path) -> None:

@@ -62,6 +62,15 @@ def test_one_file_interactively(submit: Submit, service: FakeService, folder: Pa
     assert service.uploads == [["a.png"]]
 
 
+def test_the_chosen_population_goes_with_the_job_and_makes_another_one(
+    submit: Submit, service: FakeService, folder: Path
+) -> None:
+    submit(folder)
+    submit(folder, "--population", "child")
+    assert service.populations == [None, "child"]
+    assert job_key("n", [folder], "bulk") != job_key("n", [folder], "bulk", "child")
+
+
 def test_the_same_command_sends_nothing_again(submit: Submit, service: FakeService, folder: Path) -> None:
     submit(folder)
     service.uploads.clear()

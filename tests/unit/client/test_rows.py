@@ -27,11 +27,13 @@ def test_a_refused_image_brings_its_reason() -> None:
 
 
 def test_what_the_image_shows_is_told_where_the_service_tells_it() -> None:
-    prediction = {"probability": 0.75, "decision": "refused", "kind": "lateral", "view": "lateral"}
+    prediction = {"probability": 0.75, "decision": "refused", "kind": "lateral", "view": "lateral"} | {
+        "population": "child"
+    }
 
     row = from_api(IMAGE | {"state": "done", "prediction": prediction}, "a.png")
 
-    assert (row.kind, row.view) == ("lateral", "lateral")
+    assert (row.kind, row.view, row.population) == ("lateral", "lateral", "child")
     assert (from_api(IMAGE, "a.png").kind, from_api(IMAGE, "a.png").view) == ("", "")
 
 

@@ -33,17 +33,37 @@ def test_a_finished_image_fills_its_cells() -> None:
         "",
         "",
         "",
+        "",
     ]
 
 
 def test_what_is_not_known_is_empty_and_not_the_word_none() -> None:
-    assert cells(Row("a.png", "queued")) == ["a.png", "", "queued", *[""] * 12]
+    assert cells(Row("a.png", "queued")) == ["a.png", "", "queued", *[""] * 13]
 
 
 def test_what_came_later_comes_last_and_is_escaped() -> None:
-    assert COLUMNS[7:] == ("image_id", "reason", "review", "reviewer", "review_note", "notes", "kind", "view")
-    row = Row("a.png", "done", reason="=odd", review="agree", reviewer="@ada", review_note="-1", notes="=n", view="ap")
-    assert cells(row)[-7:] == ["'=odd", "agree", "'@ada", "'-1", "'=n", "", "ap"]
+    assert COLUMNS[7:] == (
+        "image_id",
+        "reason",
+        "review",
+        "reviewer",
+        "review_note",
+        "notes",
+        "kind",
+        "view",
+        "population",
+    )
+    row = Row(
+        "a.png",
+        "done",
+        reason="=odd",
+        review="agree",
+        reviewer="@ada",
+        review_note="-1",
+        notes="=n",
+        population="child",
+    )
+    assert cells(row)[-8:] == ["'=odd", "agree", "'@ada", "'-1", "'=n", "", "", "child"]
 
 
 def test_a_probability_of_zero_is_not_left_empty() -> None:

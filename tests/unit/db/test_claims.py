@@ -6,9 +6,11 @@ import threading
 
 import pytest
 
+from core.populations import Population
 from db import claims
 from db.session import now
 from db.states import ImageState, Priority
+from db.tables import Job
 from tests.unit.db.conftest import LEASE_S, Desk
 
 
@@ -23,6 +25,14 @@ def test_a_claim_leases_the_image_to_the_worker(desk: Desk) -> None:
     assert claim == claims.Claim(image_id, 1, image.sha256)
     assert (image.state, image.worker, image.attempt) == (ImageState.RUNNING, "w1", 1)
     assert image.lease_expires_at is not None
+
+
+def test_a_claim_tells_the_population_that_was_chosen_for_its_job(desk: Desk) -> None:
+    job, (chosen,) = desk.job(1)
+    _, (unknown,) = desk.job(1)
+    with desk.database.begin() as session:
+        session.get_one(Job, job.id).population = Population.CHILD
+    assert [(claim.image_id, claim.population) for claim in desk.claim()] == [(chosen, "child"), (unknown, None)]
 
 
 def test_what_is_claimed_is_not_claimed_again(desk: Desk) -> None:

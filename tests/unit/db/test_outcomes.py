@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import update
 
 from core.kinds import ImageKind, View
+from core.populations import Population, PopulationBy
 from db import claims, jobs, outcomes
 from db.outcomes import Scored
 from db.session import now
@@ -37,6 +38,19 @@ def test_the_view_stands_with_the_prediction_and_with_its_image(desk: Desk) -> N
     assert [image.view for image in desk.images()] == ["lateral", None]
     kinds = [(made.kind, made.view) for made in desk.predictions()]
     assert kinds == [(ImageKind.LATERAL, View.LATERAL), (None, None)]
+
+
+def test_the_population_and_its_threshold_stand_with_the_prediction(desk: Desk) -> None:
+    desk.job(2)
+    first, second = desk.claim()
+    child = Scored(
+        first, 0.45, Decision.PNEUMONIA, population=Population.CHILD, population_by=PopulationBy.AGE, threshold=0.4
+    )
+    scored = [child, Scored(second, 0.45, Decision.NORMAL)]
+    with desk.database.begin() as session:
+        outcomes.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, worker="w1", now=now(session))
+    told = [(made.population, made.population_by, made.threshold) for made in desk.predictions()]
+    assert told == [("child", "age", 0.4), (None, None, 0.5)]
 
 
 def test_finishing_twice_changes_nothing(desk: Desk) -> None:

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
 from core.kinds import View
+from core.populations import Population, PopulationBy
 from db import jobs
 from db.accounts import users
 from db.session import now
 from db.states import ImageState, Priority
-from db.tables import Image, Job
+from db.tables import Image, Job, Prediction
 from tests.testing import factories
 from tests.unit.web.conftest import AddJob
 from web.backends import Backends
@@ -207,7 +209,32 @@ def test_results_are_narrowed_to_a_view(client: FlaskClient, add_job: AddJob) ->
     assert client.get("/api/v1/results?view=lateral&decision=normal").get_json()["items"] == []
     assert client.get("/api/v1/results?view=oblique").status_code == 422
     (line,) = client.get("/api/v1/results?view=pa&format=csv").get_data(as_text=True).splitlines()[1:]
-    assert line.endswith(",frontal,pa")
+    assert line.endswith(",frontal,pa,")
+
+
+def test_a_population_can_be_chosen_for_a_job_and_for_a_single_image(client: FlaskClient, backends: Backends) -> None:
+    job = client.post("/api/v1/jobs", json={"population": "child"}).get_json()
+    assert job["population"] == "child"
+    assert client.post("/api/v1/jobs", json={}).get_json()["population"] is None
+    assert client.post("/api/v1/jobs", json={"population": "cat"}).status_code == 422
+    form = {"file": (io.BytesIO(factories.png()), "a.png"), "population": "adult"}
+    image = client.post("/api/v1/images", data=form).get_json()
+    with backends.database.read() as session:
+        assert session.get_one(Job, image["job_id"]).population == "adult"
+    form = {"file": (io.BytesIO(factories.png()), "a.png"), "population": "cat"}
+    assert client.post("/api/v1/images", data=form).status_code == 422
+
+
+def test_as_whose_an_image_was_judged_is_told(client: FlaskClient, backends: Backends, add_job: AddJob) -> None:
+    job_id = add_job(("a.png", 0.9))
+    with backends.database.begin() as session:
+        prediction = session.scalars(select(Prediction)).one()
+        prediction.population, prediction.population_by = Population.CHILD, PopulationBy.NETWORK
+    (image,) = client.get(f"/api/v1/jobs/{job_id}/images").get_json()["items"]
+    assert (image["prediction"]["population"], image["prediction"]["population_by"]) == ("child", "network")
+    lines = client.get(f"/api/v1/jobs/{job_id}/images?format=csv").get_data(as_text=True).splitlines()
+    assert lines[0].endswith(",view,population")
+    assert lines[1].endswith(",child")
 
 
 def test_the_map_of_a_screened_image_is_a_picture_that_is_sent_once(client: FlaskClient, eager: Backends) -> None:

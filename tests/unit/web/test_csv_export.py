@@ -58,6 +58,7 @@ def test_a_screened_image_is_a_complete_line(client: FlaskClient, eager: Backend
         "notes": image["prediction"]["notes"],
         "kind": "",
         "view": "",
+        "population": "",
     }
     assert eager.celery.conf.task_always_eager
 

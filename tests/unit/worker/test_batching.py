@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import CorruptImage, DeviceLost, OutOfMemory, Transient
+from core.populations import Known
 from model.decision import Prediction
 from model.loaded import LoadedModel
 from model.output import NetworkOutput
@@ -39,7 +40,9 @@ class Levels:
         read: Callable[[int], NDArray[np.uint8]] = gray,
         interactive: Callable[[], Sequence[int]] = tuple,
         on_store: Callable[[], object] = lambda: None,
+        known: Known | None = None,
     ) -> None:
+        self.known = known
         self.model = model
         self.read = read
         self.outcomes: Outcomes = []
@@ -59,6 +62,9 @@ class Levels:
     def claim_interactive(self) -> list[Batch[int]]:
         items = self._interactive()
         return [Batch(items, interactive=True)] if items else []
+
+    def population(self, item: int) -> Known | None:
+        return self.known
 
     def store(self, outcomes: Sequence[tuple[int, Outcome]], model: LoadedModel) -> None:
         self.outcomes.append(list(outcomes))

@@ -20,10 +20,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from core.errors import StorageUnavailable
+from core.populations import Population
 from core.settings import Settings
 from db import claims, leases, outcomes, previews
 from db.session import now
 from db.states import Priority
+from db.tables import Image, Job
 from imaging import cam
 from model.loaded import LoadedModel
 from model.output import NetworkOutput
@@ -88,6 +90,31 @@ def test_ood_score_map_and_refusal_are_kept(backends: Backends, submit: Submit, 
     assert odd.probability == pytest.approx(0.95, abs=0.03)
     assert "too unlike the frontal chest X-rays" in str(odd.reason)
     assert cam.unpack(known.cam or b"").mean() == pytest.approx(known.probability, abs=1e-3)
+
+
+def test_the_population_is_kept_and_its_threshold_applied(backends: Backends, submit: Submit, make: Make) -> None:
+    """Equal images: the network takes them for a child's, and the second job was submitted as adults'."""
+    submit(factories.png(brightness=0.45))
+    (chosen,) = submit(factories.png(brightness=0.45))
+    with backends.database.begin() as session:
+        job_id = session.get_one(Image, chosen).job_id
+        session.get_one(Job, job_id).population = Population.ADULT
+    make(model=fake_model(populations=True)).drain()
+    child, adult = (row.predictions[0] for row in rows(backends))
+    assert (child.population, child.population_by, child.threshold) == ("child", "network", 0.4)
+    assert (adult.population, adult.population_by, adult.threshold) == ("adult", "chosen", 0.6)
+    assert (child.decision, adult.decision) == ("pneumonia", "normal")
+
+
+def test_a_population_that_nobody_can_tell_fails_the_image(backends: Backends, submit: Submit, make: Make) -> None:
+    class Damaged(FakeEngine):
+        def forward(self, pixels: NDArray[np.uint8]) -> NetworkOutput[Floats]:
+            return super().forward(pixels)._replace(features=np.full((len(pixels), 1), np.nan, np.float32))
+
+    submit(factories.png())
+    make(model=fake_model(Damaged(), ood_limit=None, populations=True)).drain()
+    (image,) = rows(backends)
+    assert image.error_message == "The model could not tell a child from an adult in this image."
 
 
 def test_what_the_gate_tells_is_kept(backends: Backends, submit: Submit, make: Make) -> None:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from core.plural import counted
+from core.populations import CHILD_BELOW_YEARS, Population
 from db.listing import jobs as job_list
 from db.progress import progress_of
 from db.states import Priority
@@ -59,6 +60,7 @@ def home() -> str:
         service=service_lines(deps.health.report()),
         jobs=jobs,
         max_file_bytes=deps.settings.limits.max_upload_bytes,
+        child_below_years=CHILD_BELOW_YEARS,
     )
 
 
@@ -68,10 +70,10 @@ def upload() -> ResponseReturnValue:
     files = [file for file in request.files.getlist("files") if file.filename]
     if not files:
         abort(400, "No file was chosen. Go back, choose at least one JPEG or PNG image, and send again.")
-    priority = _priority()
+    priority, population = _priority(), _population()
     ingest = dependencies().ingest
     ingest.admission.admit(user().id, priority)
-    received = ingest.receive_new(caller(), _job_name(files), priority, incoming(files))
+    received = ingest.receive_new(caller(), _job_name(files), priority, incoming(files), population)
     refused = [item for item in received if isinstance(item, Rejected)]
     job_id = next((item.job_id for item in received if not isinstance(item, Rejected)), None)
     if not refused:
@@ -91,3 +93,12 @@ def _priority() -> Priority:
         return Priority(request.form.get("priority", Priority.INTERACTIVE))
     except ValueError:
         abort(400, "The choice of how soon is damaged. Go back and send again.")
+
+
+def _population() -> Population | None:
+    """As whose the images are judged; None: that is found out for each."""
+    chosen = request.form.get("population", "")
+    try:
+        return Population(chosen) if chosen else None
+    except ValueError:
+        abort(400, "The choice of whose X-rays these are is damaged. Go back and send again.")

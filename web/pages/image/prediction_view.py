@@ -9,7 +9,14 @@ from typing import Any
 from core.kinds import ImageKind
 from db.states import Decision, ImageState
 from db.tables import Image, Prediction
-from web.pages.words import DECISION_WORDS, KIND_WORDS, VIEW_WORDS, percent
+from web.pages.words import (
+    DECISION_WORDS,
+    KIND_WORDS,
+    POPULATION_BY_WORDS,
+    POPULATION_WORDS,
+    VIEW_WORDS,
+    percent,
+)
 
 CLOSE_CALL = 0.05
 """Probabilities this near the operating point are called close: a small change of the image could turn them."""
@@ -39,6 +46,7 @@ class PredictionView:
     limits: Sequence[str]
     refused: bool
     kind_words: str
+    population_words: str
     gauge_words: str
     probability_percent: float
     threshold_percent: float
@@ -65,6 +73,7 @@ def describe(prediction: Prediction) -> PredictionView:
         limits=[str(limit) for limit in prediction.model.card.get("limits", ())],
         refused=prediction.decision is Decision.REFUSED,
         kind_words=_kind_words(prediction),
+        population_words=_population_words(prediction),
         gauge_words=f"Probability {percent(prediction.probability)}, cut-off {percent(prediction.threshold)}",
         probability_percent=round(100 * prediction.probability, 2),
         threshold_percent=threshold_percent,
@@ -93,6 +102,13 @@ def _kind_words(prediction: Prediction) -> str:
     view = "" if prediction.view is None else f", {VIEW_WORDS[prediction.view]}"
     likeness = "" if prediction.ood_score is None else f". {_ood_words(prediction)}"
     return f"{KIND_WORDS[prediction.kind]}{view}{likeness}"
+
+
+def _population_words(prediction: Prediction) -> str:
+    """As whose it was judged, and how that was known; nothing of a model that judges all images alike."""
+    if prediction.population is None or prediction.population_by is None:
+        return ""
+    return f"{POPULATION_WORDS[prediction.population]} ({POPULATION_BY_WORDS[prediction.population_by]})"
 
 
 def _ood_words(prediction: Prediction) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from core.plural import counted
+from core.populations import CHILD_BELOW_YEARS
 from web.pages.words import percent
 
 Card = Mapping[str, Any]
@@ -30,6 +31,9 @@ PARTS = {
     "out_of_fold_reframed": "In cross-validation, on turned or cropped copies",
     "out_of_fold_crossed": "In cross-validation, on copies in the other class's style",
 }
+POPULATIONS = {"child": f"Children under {CHILD_BELOW_YEARS} years", "adult": "Adults"}
+MIXED = {"test": "On children and adults that it was not trained on"}
+"""The title for a model that knows both."""
 CANNOT_TELL = "This model cannot tell whether an image is a chest X-ray at all: it judges whatever it is given."
 
 
@@ -42,6 +46,19 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class PopulationWords:
+    """One population: how many images the model was trained on, its cut-off, and (what, figure) measured on images that
+    `measured_on` tells.
+    """
+
+    title: str
+    trained_on: str
+    cut_off: str
+    measured_on: str
+    rows: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class CardWords:
     purpose: str
     limits: Sequence[str]
@@ -50,6 +67,8 @@ class CardWords:
     operating_point: str
     rule: str
     calibration: str
+    populations: Sequence[PopulationWords]
+    told: Sequence[tuple[str, str]]
     ood: str
     ood_rule: str
     refused: Sequence[tuple[str, str]]
@@ -70,13 +89,15 @@ def describe(card: Card) -> CardWords:
         operating_point=_operating_point(point),
         rule=_text(point.get("rule")),
         calibration=_calibration(_part(card, "calibration")),
+        populations=_populations(_part(card, "populations"), _part(card, "metrics")),
+        told=_shares(_part(_part(card, "populations"), "told")),
         ood=_ood(ood, gate),
         ood_rule=_text(ood.get("rule")),
         refused=_refused(ood),
         gate=_gate(gate),
         gate_refused=_refused(gate),
         site=_site(_part(card, "site")),
-        measured=_measured(_part(card, "metrics")),
+        measured=_measured(_part(card, "metrics"), PARTS | MIXED if _part(card, "populations") else PARTS),
     )
 
 
@@ -108,6 +129,34 @@ def _calibration(calibration: Card) -> str:
     )
 
 
+def _populations(section: Card, metrics: Card) -> list[PopulationWords]:
+    """Each population, with the figures of its images in the test part or, where the card has none, out of fold."""
+    tested = _part(_part(_part(metrics, "groups"), "test"), "population")
+    words = []
+    for name, title in POPULATIONS.items():
+        point = _part(section, name)
+        threshold, images, ill = point.get("threshold"), point.get("images"), point.get("pneumonia")
+        if not _is_number(threshold):
+            continue
+        trained = (
+            f"Trained on {counted(int(images), 'image')}, {int(ill):,} of them with pneumonia."
+            if _is_number(images) and _is_number(ill)
+            else ""
+        )
+        figures = _part(tested, name) or _part(_part(point, "measured"), "figures")
+        measured_on = "Measured in cross-validation:"
+        if tested.get(name):
+            measured_on = f"Measured on {counted(_images(figures), 'image')} that it was not trained on:"
+        rows = [_row(figures, key, of_key)[:2] for key, of_key in FIGURES.items() if _is_number(figures.get(key))]
+        cut_off = f"Called pneumonia from {percent(float(threshold))} on."
+        words.append(PopulationWords(title, trained, cut_off, measured_on, rows))
+    return words
+
+
+def _images(figures: Card) -> int:
+    return sum(int(figures[name]) for name in ("normal", "pneumonia") if _is_number(figures.get(name)))
+
+
 def _ood(ood: Card, gate: Card) -> str:
     """How the model tells that an image is unlike its training images."""
     if not _is_number(ood.get("limit")):
@@ -129,7 +178,11 @@ def _gate(gate: Card) -> str:
 
 
 def _refused(section: Card) -> list[tuple[str, str]]:
-    return [(name, _share(share)) for name, share in _part(section, "refused").items() if _is_number(share)]
+    return _shares(_part(section, "refused"))
+
+
+def _shares(shares: Card) -> list[tuple[str, str]]:
+    return [(name, _share(share)) for name, share in shares.items() if _is_number(share)]
 
 
 def _site(site: Card) -> str:
@@ -140,9 +193,9 @@ def _site(site: Card) -> str:
     return f"Its cut-off (operating point) was set on {images} of a site, starting from {parent}."
 
 
-def _measured(metrics: Card) -> list[Measured]:
+def _measured(metrics: Card, parts: Mapping[str, str]) -> list[Measured]:
     tables = []
-    for key, title in PARTS.items():
+    for key, title in parts.items():
         figures = _part(metrics, key)
         rows = [_row(figures, name, words) for name, words in FIGURES.items() if _is_number(figures.get(name))]
         if rows:

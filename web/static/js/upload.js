@@ -93,7 +93,8 @@ async function sendAll() {
   const waiting = (sentence) => (words.textContent = sentence);
   const name = form.elements.name.value.trim() || counted(files.length, "image");
   const priority = form.elements.priority.value;
-  const body = { name, priority, key, expected_images: files.length };
+  const population = form.elements.population.value || null; // null: it is found out for each image
+  const body = { name, priority, key, expected_images: files.length, population };
   const job = await post(`${form.dataset.upload}/jobs`, body, session, waiting);
   const jobApi = `${form.dataset.upload}/jobs/${job.id}`;
   const outcome = { jobApi, jobUrl: `${form.dataset.jobsPage}/${job.id}`, rejected: [], accepted: 0 };

@@ -14,9 +14,12 @@ from cli import model
 from core import settings
 from core.errors import InvalidInput
 from model import checkpoint
+from model.population import PopulationHead
 from model.registry import Entry, Registry, shipped
+from model.weights import FEATURES
 from services import schema
-from tests.unit.model.factories import make_card, save_model
+from tests.testing.cards import POPULATIONS
+from tests.unit.model.factories import make_card, make_network, save_model
 from tests.unit.training.synthetic import write_dataset
 from training.calibrate import site
 from training.calibrate.site import Scores
@@ -36,7 +39,7 @@ def scores(shift: float = 0.0, each: int = 100, spread: float = 1.0) -> Scores:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], each)
     logits = rng.normal(shift - 2 + 4 * labels, spread)
-    return Scores(logits, labels, np.array([f"p{number}" for number in range(2 * each)]), refused=0)
+    return Scores(logits, logits >= 0, labels, np.array([f"p{number}" for number in range(2 * each)]), refused=0)
 
 
 def test_the_point_moves_to_where_the_site_is(entry: Entry) -> None:
@@ -89,7 +92,7 @@ def test_calibration_is_folded_into_the_last_layer(entry: Entry, tmp_path: Path)
 def test_labels_that_are_mixed_up_are_refused() -> None:
     made = scores()
     with pytest.raises(InvalidInput, match="mixed up"):
-        site.recalibrate(Scores(made.logits, 1 - made.labels, made.patients, 0))
+        site.recalibrate(Scores(made.logits, made.called, 1 - made.labels, made.patients, 0))
 
 
 @pytest.fixture
@@ -133,3 +136,22 @@ def test_too_few_images_of_a_class(installation: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"NORMAL has images of 5 patients; .* at least 20"):
         call("model", "calibrate", folder)
     assert not installation.exists()
+
+
+def test_what_sets_populations_apart_stays_and_the_threshold_is_the_sites(tmp_path: Path) -> None:
+    """A network's logit of 1 is 2 * 1 - 1 = 1 on the adults' scale: the site's calibration was fitted to that."""
+    head = PopulationHead(np.zeros(FEATURES + 1, np.float32))
+    checkpoint.save(tmp_path / "m.safetensors", make_network(), make_card(populations=POPULATIONS), population=head)
+    parent = Registry(tmp_path / "models", default=tmp_path / "m.safetensors").primary()
+    proposal = site.propose(parent, scores(shift=3), "ward", platt=True)
+    moved, fitted = proposal.card.populations, proposal.platt
+    assert moved is not None
+    assert fitted is not None
+    for network, adults in ((1.0, 1.0), (-1.0, -3.0)):
+        folded = fitted.slope * network + fitted.intercept
+        expected = fitted.slope * adults + fitted.intercept
+        assert moved.adult.slope * folded + moved.adult.intercept == pytest.approx(expected)
+    assert moved.adult.threshold == moved.child.threshold == proposal.card.operating_point.threshold
+    assert moved.adult.measured is None
+    site.save(parent, proposal, tmp_path / "ward.safetensors")
+    assert checkpoint.load(tmp_path / "ward.safetensors").population is not None

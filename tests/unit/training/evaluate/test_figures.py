@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.testing.fakes import FakeEngine, fake_model
 from training.evaluate import figures
 from training.evaluate.figures import Figures
 
@@ -77,10 +76,9 @@ def test_intervals_only_where_patients_are_known(measured: Figures) -> None:
         assert low <= getattr(known, name) <= high
 
 
-def test_predict_goes_in_batches_and_keeps_the_order() -> None:
-    pixels = np.arange(70, dtype=np.uint8)[:, None, None] * np.ones((224, 224), np.uint8)
-    engine, seen = FakeEngine(), []
-    result = figures.predict(fake_model(engine), pixels, lambda done, total: seen.append((done, total)))
-    assert result == pytest.approx(np.arange(70) / 255, abs=1e-6)
-    assert engine.batch_sizes == [32, 32, 6]
-    assert seen == [(32, 70), (64, 70), (70, 70)]
+def test_each_image_may_have_a_threshold_of_its_own() -> None:
+    labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.3, 0.5, 0.5, 0.9])
+    measured = figures.measure(labels, probabilities, np.array([0.4, 0.6, 0.4, 0.95]), list("abcd"))
+    assert (measured.specificity, measured.sensitivity, measured.threshold) == (1, 0.5, None)
+    assert measured.intervals["specificity"] == (1, 1)
+    assert figures.measure(labels, probabilities, np.full(4, 0.4)).threshold == 0.4

@@ -34,7 +34,7 @@ def test_what_is_not_known_makes_no_group() -> None:
 
 @pytest.mark.parametrize(
     ("age_years", "population", "band"),
-    [(0, "child", "00 to 5 years"), (17.9, "child", "06 to 17 years"), (18, "adult", "18 to 39 years"),
+    [(0, "child", "00 to 5 years"), (15.9, "child", "06 to 17 years"), (16, "adult", "06 to 17 years"),
      (65, "adult", "65 to 130 years"), (130, "adult", "65 to 130 years"), (np.nan, "adult", "")],
 )  # fmt: skip
 def test_ages_make_populations_and_bands(age_years: float, population: str, band: str) -> None:

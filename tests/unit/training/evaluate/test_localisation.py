@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.testing.fakes import FakeEngine, fake_model
 from training.evaluate import localisation
 
 
@@ -68,3 +69,25 @@ def test_by_outcome() -> None:
     }  # fmt: skip
     none_called = localisation.by_outcome(cams, lungs(4), labels, np.zeros(4, np.bool_), 0.5)
     assert list(none_called) == ["pneumonia, missed"]
+
+
+def test_predict_goes_in_batches_and_keeps_the_order() -> None:
+    pixels = np.arange(70, dtype=np.uint8)[:, None, None] * np.ones((224, 224), np.uint8)
+    engine, seen = FakeEngine(), []
+    found = localisation.predict(fake_model(engine), pixels, lambda done, total: seen.append((done, total)))
+    assert found.probabilities == pytest.approx(np.arange(70) / 255, abs=1e-6)
+    assert found.thresholds.tolist() == [0.5] * 70
+    assert engine.batch_sizes == [32, 32, 6]
+    assert seen == [(32, 70), (64, 70), (70, 70)]
+
+
+def test_predict_tells_the_threshold_of_each_image() -> None:
+    pixels = np.stack([np.full((224, 224), level, np.uint8) for level in (0, 200)])
+    assert localisation.predict(fake_model(populations=True), pixels).thresholds.tolist() == [0.4, 0.6]
+
+
+def test_each_map_may_have_a_threshold_of_its_own() -> None:
+    cams, labels = np.concatenate([cam(r0c1=3)] * 2), np.array([1, 1])
+    called, thresholds = np.array([True, False]), np.array([0.5, 0.999])
+    found = localisation.by_outcome(cams, lungs(2), labels, called, thresholds)
+    assert (found["pneumonia, found"].shown, found["pneumonia, missed"].shown) == (1, 0)

@@ -66,7 +66,7 @@ def test_curves_tell_loss_area_and_rate(tmp_path: Path, drawn: Drawn) -> None:
 
 
 def test_roc_marks_the_operating_point(tmp_path: Path, drawn: Drawn) -> None:
-    plots.roc(tmp_path / "a.png", SETS, threshold=0.5)
+    plots.roc(tmp_path / "a.png", SETS, dict.fromkeys(SETS, 0.5))
     assert is_png(tmp_path / "a.png")
     assert points(drawn()[0], 1) == [[pytest.approx(1 / 3), pytest.approx(2 / 3)]]
 

@@ -13,6 +13,7 @@ from core.errors import InvalidInput, ModelInvalid
 from model import files
 from model.card import OodLimit, OperatingPoint
 from model.registry import DEFAULT, PAEDIATRIC
+from tests.testing.cards import POPULATIONS
 from tests.unit.model.factories import GATE, make_card, save_model
 from training.evaluate import seeds
 from training.evaluate.figures import measure
@@ -161,3 +162,13 @@ def test_fewer_seeds_out_of_fold_are_told() -> None:
     config = {**CONFIG, "method": "finetune", "finetune": {"seeds": 2, "oof_seeds": 1}}
     text = model_card.render(make_card(metrics=make_metrics(), config=config), "")
     assert "with 2 seeds; the weights are the mean of these networks (of 1, in the networks for out-of-fold" in text
+
+
+def test_populations_are_told_with_what_holds_for_all_beside() -> None:
+    card = make_card(metrics=make_metrics(), config=CONFIG, populations=POPULATIONS)
+    text = model_card.render(card, "")
+    assert "| child | 400, 200, 300 | 1.000 x +0.000 | 0.4 | 0.900 / 0.900 | 0.800 / 0.700 |" in text
+    assert "| adult | 400, 200, 300 | 2.000 x -1.000 | 0.6 |" in text
+    assert "+0.050 (+0.010 to +0.090)" in text
+    assert "child 99.0%, adult 98.0%" in text
+    assert "judged apart" not in model_card.render(make_card(metrics=make_metrics(), config=CONFIG), "")

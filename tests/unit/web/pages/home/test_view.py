@@ -55,6 +55,15 @@ def test_an_unknown_priority_is_refused(reader: Visitor, backends: Backends) -> 
         assert session.scalars(select(Job)).all() == []
 
 
+def test_the_population_is_chosen_for_the_job(reader: Visitor, backends: Backends) -> None:
+    assert "a child is under 16 years old" in reader.get("/").text
+    for choice in ("child", ""):
+        reader.post("/", {"population": choice}, [("a.png", png())])
+    with backends.database.read() as session:
+        assert session.scalars(select(Job.population).order_by(Job.id)).all() == ["child", None]
+    assert reader.post("/", {"population": "cat"}, [("a.png", png())]).status == 400
+
+
 def test_recent_jobs_show_how_far_they_are(reader: Visitor, add_job: AddJob) -> None:
     job_id = add_job(("a.png", 0.9), ("b.png", ImageState.QUEUED), name="night shift")
     page = reader.get("/")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from core.kinds import ImageKind, View
+from core.populations import Population, PopulationBy
 from db import previews
 from db.session import now
 from db.states import Decision, ImageState
@@ -64,6 +65,13 @@ def test_what_the_image_shows_is_told(
     found = _prediction(0.9, Decision.NORMAL)
     found.kind, found.view, found.ood_score, found.ood_limit = kind, view, score, 1.0
     assert describe(found).kind_words == words
+
+
+def test_as_whose_it_was_judged_is_told_where_the_model_tells_it() -> None:
+    made = _prediction(0.9, Decision.NORMAL)
+    assert describe(made).population_words == ""
+    made.population, made.population_by = Population.ADULT, PopulationBy.NETWORK
+    assert describe(made).population_words == "an adult (by the network)"
 
 
 def test_the_number_is_explained_as_far_as_the_card_tells() -> None:

@@ -32,6 +32,15 @@ CARD: dict[str, Any] = {
 }
 
 
+CHILD = {"figures": {"sensitivity": 0.9, "auc": 0.98}}
+ADULT = {"figures": {"sensitivity": 0.8, "auc": 0.9}}
+POPULATIONS = {
+    "child": {"threshold": 0.4, "images": 5200, "pneumonia": 3870, "measured": CHILD},
+    "adult": {"threshold": 0.55, "images": 4000, "pneumonia": 2000, "measured": ADULT},
+    "told": {"child": 0.991},
+}
+
+
 @pytest.fixture
 def show(reader: Visitor, backends: Backends) -> Any:
     """`show(card)`: the page of a model with this card."""
@@ -101,3 +110,20 @@ def test_status_and_image_pages_link_to_it(reader: Visitor, add_job: Any) -> Non
     add_job(("a.png", 0.9))
     for path in ("/status", "/images/1"):
         assert f"/models/{FAKE_SHA256}" in reader.get(path).links()
+
+
+def test_each_population_is_told_with_its_cut_off_and_its_figures(show: Any) -> None:
+    tested = {"adult": {"normal": 100, "pneumonia": 150, "sensitivity": 0.85, "specificity": None, "auc": 0.93}}
+    metrics = CARD["metrics"] | {"groups": {"test": {"population": tested}}}
+    text = show(CARD | {"populations": POPULATIONS, "metrics": metrics}).text
+    for words in (
+        "Children under 16 years Called pneumonia from 40.0 % on.",
+        "Trained on 5,200 images, 3,870 of them with pneumonia.",
+        "Measured in cross-validation: Pneumonias found (sensitivity) 90.0 % Area under the ROC curve 0.980",
+        "Adults Called pneumonia from 55.0 % on.",
+        "Measured on 250 images that it was not trained on: Pneumonias found (sensitivity) 85.0 % Area",
+        "tells rightly whose chest it is, of patients that this was not made from: child 99.1 %",
+        "On children and adults that it was not trained on, 523 images",
+    ):
+        assert words in text
+    assert "judged apart" not in show(CARD).text
