@@ -9,10 +9,7 @@ from typing import Any
 from core.kinds import ImageKind
 from db.states import Decision, ImageState
 from db.tables import Image, Prediction
-from web.pages.words import DECISION_WORDS, KIND_WORDS, VIEW_WORDS, percent
-
-CLOSE_CALL = 0.05
-"""Probabilities this near the operating point are called close: a small change of the image could turn them."""
+from web.pages.words import DECISION_WORDS, KIND_WORDS, VIEW_WORDS, near_cut_off, percent
 
 ADVICE = {
     "corrupt_image": "Export the image anew from where it came and send it again: a retry of the same file won't help.",
@@ -38,6 +35,7 @@ class PredictionView:
     meaning: str
     limits: Sequence[str]
     refused: bool
+    close: bool
     kind_words: str
     gauge_words: str
     probability_percent: float
@@ -64,6 +62,7 @@ def describe(prediction: Prediction) -> PredictionView:
         meaning=_meaning(prediction.probability, prediction.model.card),
         limits=[str(limit) for limit in prediction.model.card.get("limits", ())],
         refused=prediction.decision is Decision.REFUSED,
+        close=near_cut_off(prediction),
         kind_words=_kind_words(prediction),
         gauge_words=f"Probability {percent(prediction.probability)}, cut-off {percent(prediction.threshold)}",
         probability_percent=round(100 * prediction.probability, 2),
@@ -76,7 +75,7 @@ def describe(prediction: Prediction) -> PredictionView:
 def _sentence(prediction: Prediction) -> str:
     if prediction.decision is Decision.REFUSED:
         return prediction.reason or "The model doesn't judge this image: it is unlike the X-rays it was made for."
-    if abs(prediction.probability - prediction.threshold) < CLOSE_CALL:
+    if near_cut_off(prediction):
         side = "at or just above" if prediction.decision is Decision.PNEUMONIA else "just below"
         return f"A close call: {side} the model's cut-off. Treat it as undecided."
     if prediction.decision is Decision.PNEUMONIA:
