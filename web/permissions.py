@@ -190,6 +190,11 @@ def visible_to(who: Principal) -> int | None:
     return None if reach(who, P.LIST_IMAGES) is R.ANY else who.id
 
 
+def is_reader(role: Role) -> bool:
+    """Whether users of this role review results, so that images can be assigned to them."""
+    return P.REVIEW in ROLES[role]
+
+
 def may_open(who: Principal, endpoint: str) -> bool:
     """Whether a link to this page would lead `who` anywhere."""
     return reach(who, ROUTES[endpoint]) is not R.NONE

@@ -2,7 +2,7 @@
 
 from db.tables.audit import AuditEntry
 from db.tables.base import MAX_FILENAME, Base, Id, UtcDateTime, is_modelled
-from db.tables.images import Image, Preview, state_is, state_is_unindexed
+from db.tables.images import UNJUDGED, Image, Preview, state_is, state_is_unindexed
 from db.tables.jobs import Job, Rejection
 from db.tables.models import Deployment, Model
 from db.tables.predictions import Prediction, Review
@@ -13,6 +13,7 @@ from db.tables.workers import Heartbeat, Worker
 
 __all__ = [
     "MAX_FILENAME",
+    "UNJUDGED",
     "AuditEntry",
     "Base",
     "BlobRemoval",
