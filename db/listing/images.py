@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from db.listing import search
-from db.listing.filters import Filters, filtered, sort_for
+from db.listing.filters import Filters, conditions, filtered, sort_for
 from db.listing.order import Key, Order, Sort, key_after, order_of
 from db.listing.page import Page, page_of
+from db.states import ImageState
 from db.tables import Image, Prediction, Review
 
 
@@ -58,6 +60,15 @@ def neighbours(session: Session, filters: Filters, image: Image, *, sort: Sort) 
     before = rows(session, filters, order.turned(), key, 1)
     after = rows(session, filters, order, key, 1)
     return before[0].id if before else None, after[0].id if after else None
+
+
+def count_finished(session: Session, filters: Filters, since: datetime, *, most: int) -> int:
+    """How many of the images that match were screened, or failed, after `since`; no more than `most` are counted."""
+    finished = Image.state.in_((ImageState.DONE, ImageState.FAILED)) & (Image.finished_at > since)
+    matching = conditions(filters, order_of(Sort.NAME, of_one_job=False), lead=False)  # the time of finish leads
+    return session.scalars(
+        select(func.count()).select_from(select(Image.id).where(finished, *matching).limit(most).subquery())
+    ).one()
 
 
 def rows(session: Session, filters: Filters, order: Order, after: Key | None, count: int) -> Sequence[Image]:

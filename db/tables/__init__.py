@@ -6,6 +6,7 @@ from db.tables.images import UNJUDGED, Image, Preview, state_is, state_is_uninde
 from db.tables.jobs import Job, Rejection
 from db.tables.models import Deployment, Model
 from db.tables.predictions import Prediction, Review
+from db.tables.saved_views import SavedView
 from db.tables.sessions import BrowserSession, Search, SignInFailures
 from db.tables.stores import BlobRemoval, RecordedStore
 from db.tables.users import Token, User
@@ -29,6 +30,7 @@ __all__ = [
     "RecordedStore",
     "Rejection",
     "Review",
+    "SavedView",
     "Search",
     "SignInFailures",
     "Token",

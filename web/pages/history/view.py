@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from db.audit import Kind
 from db.listing.filters import Filters
 from db.listing.page import Page
+from db.session import now
 from db.tables import Image
+from services import saved_views
 from web import permissions
 from web.auth import caller, user
 from web.dependencies import dependencies
@@ -36,9 +38,10 @@ def history() -> ResponseReturnValue:
     owner_id = permissions.visible_to(user())
     page: Page[Image] = Page([], None)
     start: int | None = None
-    error, csv_link = "", ""
+    error, csv_link, news_url = "", "", ""
     with deps.database.read() as session:
         choices = Choices.read(session)
+        views = saved_views.views_of(session, user().id)
     try:
         form = form.with_name(request.args)
         filters, sort = form.filters(), form.order
@@ -49,6 +52,7 @@ def history() -> ResponseReturnValue:
         deps.view_log.record(caller(), Kind.RESULTS, None, "page", "list")
         with deps.database.read() as session:
             visible = replace(filters, user_id=owner_id)
+            news_url = url_for("pages.history_news", **form.query, since=now(session).isoformat())
             page, start = place.page_here(session, visible, sort, IMAGES_ON_A_PAGE)
     html = render_template(
         "history/view.html",
@@ -57,6 +61,9 @@ def history() -> ResponseReturnValue:
         csv_url=csv_link,
         images=page.items,
         choices=choices,
+        views=views,
+        may_assign=permissions.may_open(user(), "pages.assign_images"),
+        news_url=news_url,
         list_query={"list": place.HISTORY, **form.query},
         cursor=start,
         next_cursor=page.next_cursor,
