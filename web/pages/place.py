@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flask import request, url_for
 from sqlalchemy.orm import Session
@@ -35,7 +36,7 @@ class Place:
     sort: Sort
     words: str
     back_url: str
-    query: Mapping[str, str]
+    query: Mapping[str, Any]
     trouble: str = ""
 
     def neighbours(self, session: Session, image: Image) -> tuple[int | None, int | None]:
@@ -60,7 +61,7 @@ def place_of(image: Image) -> Place:
     return Place(filters, sort, "the history", back_url, kept_query())
 
 
-def kept_query() -> dict[str, str]:
+def kept_query() -> dict[str, Any]:
     """What of this request's address names the list: for the address of another image in it."""
     known = {"list", "show", *HistoryForm.names()}
     return {name: value for name, value in request.args.items() if name in known} if "list" in request.args else {}

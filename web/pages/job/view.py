@@ -83,7 +83,7 @@ def job(job_id: int) -> str:
         images=page.items,
         choices=CHOICES,
         show=show,
-        list_query={"list": place.JOB, "show": show or None},
+        list_query={"list": place.JOB, "show": show} if show else {},
         cursor=start,
         next_cursor=page.next_cursor,
     )
