@@ -34,9 +34,10 @@ REVIEW_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Words by value. `readers` are the users who may review, by number."""
+    """Words by value. `readers` are the users who may review, by number, `assignable` those who still can sign in."""
 
     readers: Mapping[str, str]
+    assignable: Mapping[str, str]
     models: Mapping[str, str]
     sorts = SORT_WORDS
     reviews = REVIEW_WORDS
@@ -46,6 +47,10 @@ class Choices:
 
     @classmethod
     def read(cls, session: Session) -> Choices:
-        may_review = {str(one.id): one.name for one in users.everyone(session) if permissions.is_reader(one.role)}
+        readers = [one for one in users.everyone(session) if permissions.is_reader(one.role)]
         models = session.execute(select(Model.sha256, Model.name).order_by(Model.created_at.desc()))
-        return cls(may_review, {row.sha256[:MODEL_DIGITS]: f"{row.name} ({row.sha256[:6]})" for row in models})
+        return cls(
+            readers={str(one.id): one.name for one in readers},
+            assignable={str(one.id): one.name for one in readers if one.disabled_at is None},
+            models={row.sha256[:MODEL_DIGITS]: f"{row.name} ({row.sha256[:6]})" for row in models},
+        )

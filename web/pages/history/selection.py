@@ -31,7 +31,7 @@ def assign_images() -> ResponseReturnValue:
     deps = dependencies()
     form, filters = _selected()
     with deps.database.read() as session:
-        readers = Choices.read(session).readers
+        readers = Choices.read(session).assignable
     whom = request.form.get("reader", "")
     if whom and whom not in readers:
         abort(400, "Choose from the list whom to assign the images to.")

@@ -8,6 +8,7 @@ import io
 import pytest
 from sqlalchemy import select
 
+from db.session import now
 from db.states import Role
 from db.tables import AuditEntry, Image
 from services import assignment
@@ -80,9 +81,13 @@ def test_images_are_assigned_to_readers_only(reader: Visitor, add_job: AddJob, b
     add_job(*SCORES)
     with backends.database.begin() as session:
         operator = factories.user(session, "grace", Role.OPERATOR)
+        gone = factories.user(session, "mary", Role.CLINICIAN)
+        gone.disabled_at = now(session)
     page = reader.get("/history")
     assert "grace" not in page.text
-    assert reader.post("/history/assign", {"scope": "all", "reader": str(operator.id)}).status == 400
+    for user in (operator, gone):
+        assert reader.post("/history/assign", {"scope": "all", "reader": str(user.id)}).status == 400
+    assert _assigned(backends) == []
 
 
 def test_a_selection_is_exported_in_the_order_of_the_list(reader: Visitor, add_job: AddJob) -> None:

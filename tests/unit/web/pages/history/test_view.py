@@ -211,12 +211,13 @@ def test_the_worklist_is_sorted_and_narrowed(reader: Visitor, add_job: AddJob, q
 
 def test_next_and_previous_go_through_the_filtered_list(reader: Visitor, add_job: AddJob) -> None:
     add_job(*SCORES)
-    first = reader.search("/history", filename="png", sort="suspicion", review="no").links("/images/")[0]
+    page = reader.search("/history", filename="png", sort="suspicion", review="no")
+    address = page.links("/images/")[0]
     seen = []
-    while first:
-        page = reader.get(first)
-        seen.append(int(urlsplit(first).path.rpartition("/")[2]))
-        first = page.link("next")
+    while address:
+        seen.append(int(urlsplit(address).path.rpartition("/")[2]))
+        page = reader.get(address)
+        address = page.link("next")
     assert seen == [3, 1, 5, 2]
     assert "/images/5?" in page.link("prev")
 
