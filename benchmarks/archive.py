@@ -14,6 +14,7 @@ import psycopg
 
 from db import outcomes, workers
 from db.accounts import users
+from db.limits import within
 from db.session import Database, now
 from db.states import Role
 from db.tables import AuditEntry, Base, Image, Job, Prediction, Review
@@ -37,7 +38,7 @@ COLUMNS: dict[type[Base], tuple[str, ...]] = {
     Job: ("id", "name", "priority", "user_id", "created_at"),
     Image: (
         *("id", "job_id", "filename", "sha256", "media_type", "size_bytes", "width_px", "height_px", "state"),
-        *("priority", "user_id", "attempt", "crashes", "decision", "view", "worker", "published_at"),
+        *("priority", "user_id", "assignee_id", "attempt", "crashes", "decision", "view", "worker", "published_at"),
         *("error_code", "error_message", "created_at", "finished_at"),
     ),
     Prediction: (
@@ -125,6 +126,7 @@ class Filler:
         error = ("corrupt_image", "Its data ends too early.") if state == "failed" else (None, None)
         image = (
             *(image_id, job, filename, f"{image_id:064x}", "image/jpeg", 150_000, 1400, 1100, state, priority, user),
+            2 + image_id % CLINICIANS if image_id % 50 == 0 else None,
             *(0 if state == "queued" else 1, 0, decision, view, "w-1" if finished_at else None, sent_at),
             *(*error, sent_at, finished_at),
         )
@@ -134,7 +136,8 @@ class Filler:
         return image, [self._prediction(image_id, model, decision, view, finished_at) for model in models]
 
     def _prediction(self, image_id: int, model: str, decision: str, view: str | None, at: datetime | None) -> Row:
-        probability = self._random.random()
+        sure = self._random.random() / 2
+        probability = sure + 0.5 if decision == "pneumonia" else sure
         reason = "It looks unlike the images that the model was trained on." if decision == "refused" else None
         return image_id, model, probability, 0.5, decision, view, 0.4, 1.0, reason, b"\0" * 98, at
 
@@ -169,10 +172,10 @@ def fill(url: str, rows: int, note: Any = print) -> Archive:
     filler = Filler(rows, datetime.now(UTC))
     with _Bulk(url) as bulk:
         predictions = _write_images(bulk, filler, rows, note)
-        bulk.write(Review, filler.reviews(predictions))
         bulk.write(AuditEntry, filler.audit())
         note("  naming primary predictions, counting rows for the query planner")
         _name_primary_predictions(url)
+        bulk.write(Review, filler.reviews(predictions))
         bulk.finish()
     last = f"operator-{OPERATORS}"  # has sent nothing
     return Archive(
@@ -215,11 +218,13 @@ def _write_images(bulk: _Bulk, filler: Filler, rows: int, note: Any) -> int:
 
 
 def _name_primary_predictions(url: str) -> None:
+    """As the sweeper does for a release that named none."""
     database = Database(url)
-    more = True
-    while more:
-        with database.begin() as session:
-            more = outcomes.name_primary_predictions(session, limit=20_000) > 0
+    for fill_in in (outcomes.name_primary_predictions, outcomes.fill_in_for_lists):
+        more = True
+        while more:
+            with within(None), database.begin() as session:
+                more = fill_in(session, limit=20_000) > 0
     database.dispose()
 
 

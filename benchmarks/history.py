@@ -31,7 +31,8 @@ from core import logs
 from core.queue import make_celery
 from core.settings import Log, Security, Settings, Storage
 from db import claims, migrate, outcomes, stores
-from db.outcomes import Scored
+from db.listing.order import Sort
+from db.outcomes import MODEL_DIGITS, Scored
 from db.session import Database, now
 from db.states import Decision
 from storage.local import LocalBlobStore
@@ -136,12 +137,56 @@ def filters() -> dict[str, dict[str, str]]:
     }
 
 
+def worklists() -> dict[str, dict[str, str]]:
+    """By name: orders and conditions of the worklist. Of some, the few images that match lie at the end of an order."""
+    today = datetime.now(UTC).date()
+    orders = {sort.value: {"sort": sort.value} for sort in Sort}
+    suspicion, name = orders["suspicion"], orders["name"]
+    half_a_percent = {"least": "0.2", "most": "0.205"}
+    return orders | {
+        "suspicion, normal": suspicion | {"decision": "normal"},
+        "suspicion, refused": suspicion | {"decision": "refused"},
+        "suspicion, failed": suspicion | {"state": "failed"},
+        "suspicion, lateral": suspicion | {"view": "lateral"},
+        "suspicion, common name": suspicion | {"filename": "scan"},
+        "suspicion, rare name": suspicion | {"filename": RARE_NAME},
+        "suspicion, last week": suspicion | {"from": str(today - timedelta(7))},
+        "suspicion, job of two": suspicion | {"job": "1"},
+        "suspicion, few probable": suspicion | half_a_percent,
+        "suspicion, older model": suspicion | {"model": MODELS[0][:MODEL_DIGITS]},
+        "suspicion, reviewer": suspicion | {"reviewer": "2"},
+        "suspicion, assigned": suspicion | {"assignee": "2"},
+        "name, failed": name | {"state": "failed"},
+        "name, refused": name | {"decision": "refused"},
+        "name, assigned": name | {"assignee": "2"},
+        "assigned": {"assignee": "2"},
+        "reviewer": {"reviewer": "2"},
+        "few probable": half_a_percent,
+        "older model": {"model": MODELS[0][:MODEL_DIGITS]},
+    }
+
+
+def reviews(place: str) -> dict[str, dict[str, str]]:
+    """Conditions on reviews, which the page has in one field and the API in two."""
+    names = {"unreviewed": "no", "reviewed": "yes"}
+    of_page: dict[str, dict[str, str]] = {word: {"review": value} for word, value in names.items()}
+    of_api: dict[str, dict[str, str]] = {word: {"reviewed": value} for word, value in names.items()}
+    of_page["disagreed"], of_api["disagreed"] = {"review": "disagree"}, {"opinion": "disagree"}
+    conditions = of_page if place == "/history" else of_api
+    return {
+        f"{sort}, {word}": {"sort": sort} | condition
+        for sort in ("newest", "suspicion", "name")
+        for word, condition in conditions.items()
+    }
+
+
 def requests(archive: Archive) -> Iterator[tuple[str, str, str]]:
     """(case, who, path)."""
     deep = {"cursor": str(archive.old_image)}
     for place in ("/history", "/api/v1/results"):
         short = place.removeprefix("/api/v1")
-        for name, query in filters().items():
+        for name, query in (filters() | worklists() | reviews(place)).items():
+            query = percent(query) if place == "/history" else query
             yield f"{short}: {name}", "admin", f"{place}?{urlencode(query)}"
         yield f"{short}: deep", "admin", f"{place}?{urlencode(deep)}"
         yield f"{short}: deep, pneumonia", "admin", f"{place}?{urlencode(deep | {'decision': 'pneumonia'})}"
@@ -164,6 +209,11 @@ def requests(archive: Archive) -> Iterator[tuple[str, str, str]]:
     for show in ("failed", "refused", "running"):
         yield f"big job, page of {show}", "admin", f"/jobs/{big}?show={show}"
     yield "big job, failed images", "admin", f"/api/v1/jobs/{big}/images?state=failed"
+
+
+def percent(query: dict[str, str]) -> dict[str, str]:
+    """Probabilities as the page has them."""
+    return query | {name: f"{100 * float(query[name]):g}" for name in ("least", "most") if name in query}
 
 
 def timed(do: Callable[[], None]) -> float:

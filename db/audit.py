@@ -23,6 +23,7 @@ class Action(StrEnum):
     EXPORTED = "exported"
     SUBMITTED = "submitted"
     REVIEWED = "reviewed"
+    ASSIGNED = "assigned"
     CANCELLED = "cancelled"
     RETRIED = "retried"
     DELETED = "deleted"

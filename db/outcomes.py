@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, exists, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, case, cast, exists, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from core.kinds import ImageKind, View
@@ -19,7 +19,10 @@ from core.populations import Population, PopulationBy
 from db import previews
 from db.claims import Claim
 from db.states import Decision, ImageState
-from db.tables import Image, Prediction, state_is
+from db.tables import UNJUDGED, Image, Prediction, Review, state_is
+
+MODEL_DIGITS = 12
+"""Of a model's sha256, as lists show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,9 @@ def finish(
         primary_prediction_id=Prediction.id,
         decision=cast(Prediction.decision, Image.decision.type),
         view=cast(Prediction.view, Image.view.type),
+        suspicion_rank=_suspicion_rank(),
+        model=func.substr(Prediction.model_sha256, 1, MODEL_DIGITS),
+        opinion=None,
         finished_at=now,
     )
     previews.keep(session, {s.claim.sha256: s.preview for s in scored if s.preview}, now)
@@ -119,6 +125,30 @@ def name_primary_predictions(session: Session, *, limit: int = 1000) -> int:
         .execution_options(synchronize_session=False)
     ).all()
     return len(named)
+
+
+def fill_in_for_lists(session: Session, *, limit: int = 1000) -> int:
+    """Set what lists show of images that a worker of the release before has finished; how many."""
+    without = select(Image.id).where(state_is(ImageState.DONE), Image.model.is_(None))
+    some = without.where(Image.primary_prediction_id.is_not(None)).limit(limit).with_for_update(skip_locked=True)
+    of_primary = Review.prediction_id == Image.primary_prediction_id
+    last_opinion = select(Review.opinion).where(of_primary).order_by(Review.id.desc()).limit(1).scalar_subquery()
+    filled = session.scalars(
+        update(Image)
+        .where(Image.id.in_(some.scalar_subquery()), Prediction.id == Image.primary_prediction_id)
+        .values(
+            suspicion_rank=_suspicion_rank(),
+            model=func.substr(Prediction.model_sha256, 1, MODEL_DIGITS),
+            opinion=cast(last_opinion, Image.opinion.type),
+        )
+        .returning(Image.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return len(filled)
+
+
+def _suspicion_rank() -> ColumnElement[float]:
+    return case((Prediction.decision == Decision.REFUSED, UNJUDGED), else_=-Prediction.probability)
 
 
 def _row(scored: Scored, common_threshold: float) -> dict[str, Any]:

@@ -5,26 +5,38 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
 
 from flask import Response
 
 from core.csv_lines import COLUMNS, REJECTED, Row, cells
+from core.plural import counted
 from db import rejections
 from db.audit import Action, Kind
-from db.listing import export
+from db.listing import export, images
 from db.listing.filters import Filters
+from db.listing.order import Key, Sort
 from db.session import Database
 from web.auth import caller
 
+_UNSHOWN = {"job_id", "filename", "user_id", "ids"}
+"""Filters that the audit log has in another form, or must not have."""
 
-def response(database: Database, filters: Filters, name: str, *, newest_first: bool) -> Response:
+
+def response(database: Database, filters: Filters, name: str, sort: Sort) -> Response:
     """All images that match, as a download called `name`. The audit log has the export before a line is sent."""
+    record(database, filters)
+    answer = Response(_lines(database, filters, sort), mimetype="text/csv")
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
+def record(database: Database, filters: Filters) -> None:
+    """Write to the audit log that these images are exported."""
     kind, object_id = subject(filters)
     with database.begin() as session:
         caller().record(session, Action.EXPORTED, kind, object_id, _in_words(filters))
-    answer = Response(_lines(database, filters, newest_first=newest_first), mimetype="text/csv")
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
 
 
 def subject(filters: Filters) -> tuple[Kind, int | None]:
@@ -34,35 +46,42 @@ def subject(filters: Filters) -> tuple[Kind, int | None]:
 
 def _in_words(filters: Filters) -> str:
     """The filters for the audit log, without the part of a file name that was searched for: it may be a patient's."""
-    parts = [f"{name} {value}" for name in ("state", "decision", "view") if (value := getattr(filters, name))]
-    parts += [f"{name} {value:%Y-%m-%d %H:%M}" for name in ("since", "until") if (value := getattr(filters, name))]
+    shown = {name: value for name, value in asdict(filters).items() if value is not None and name not in _UNSHOWN}
+    parts = [f"{name} {_word(value)}" for name, value in shown.items()]
+    parts += [counted(len(filters.ids), "selected image")] if filters.ids is not None else []
     return ", ".join([*parts, "part of a file name"] if filters.filename else parts)
 
 
-def _lines(database: Database, filters: Filters, *, newest_first: bool) -> Iterator[str]:
-    """Yield the lines of one page of rows at a time."""
+def _word(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+
+
+def _lines(database: Database, filters: Filters, sort: Sort) -> Iterator[str]:
+    """Yield the lines of one piece at a time."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
-    for rows in _pages(database, filters, newest_first=newest_first):
+    for rows in pieces(database, filters, sort):
         writer.writerows(map(cells, rows))
         yield _take(buffer)
 
 
-def _pages(database: Database, filters: Filters, *, newest_first: bool) -> Iterator[Sequence[Row]]:
+def pieces(database: Database, filters: Filters, sort: Sort) -> Iterator[Sequence[Row]]:
     """Yield the images, then, if a whole job is exported, its rejected files.
 
-    Each page is read in a short transaction; none is open while a slow client takes the lines.
+    Each piece is read in a short transaction; none is open while a slow client takes the lines.
     """
-    cursor: int | None = 0
-    while cursor is not None:
+    order = images.order_in(filters, sort)
+    after: Key | None = None
+    more = True
+    while more:
         with database.read() as session:
-            images = export.page(session, filters, cursor or None, newest_first=newest_first)
-        yield images.items
-        cursor = images.next_cursor
+            piece = export.piece(session, filters, order, after)
+        yield piece.rows
+        after, more = piece.end, piece.end is not None
     if filters.job_id is None or filters != Filters(job_id=filters.job_id):
         return
-    cursor = 0
+    cursor: int | None = 0
     while cursor is not None:
         with database.read() as session:
             rejected = rejections.page(session, filters.job_id, cursor=cursor, limit=export.CSV_CHUNK)

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     SUBMIT = "start jobs"
     ADD_IMAGES = "add images to a job"
     REVIEW = "review results"
+    ASSIGN = "assign images to readers"
     CHANGE_JOBS = "cancel and retry jobs"
     DELETE_JOBS = "delete jobs"
     OPERATE = "see the status of the service"
@@ -52,6 +53,7 @@ ROLES: Mapping[Role, Mapping[Permission, Reach]] = {
         P.SUBMIT: R.ANY,
         P.ADD_IMAGES: R.OWN,
         P.REVIEW: R.ANY,
+        P.ASSIGN: R.ANY,
         P.CHANGE_JOBS: R.OWN,
         P.DELETE_JOBS: R.OWN,
     },
@@ -75,6 +77,7 @@ SCOPES: Mapping[Permission, Scope] = {
     P.SUBMIT: Scope.SUBMIT,
     P.ADD_IMAGES: Scope.SUBMIT,
     P.REVIEW: Scope.REVIEW,
+    P.ASSIGN: Scope.REVIEW,
     P.CHANGE_JOBS: Scope.MANAGE,
     P.DELETE_JOBS: Scope.MANAGE,
     P.OPERATE: Scope.MANAGE,
@@ -110,6 +113,12 @@ ROUTES: Mapping[str, Permission] = {
     "api.list_rejected": P.SEE_IMAGES,
     "pages.history": P.LIST_IMAGES,
     "pages.search_history": P.LIST_IMAGES,
+    "pages.export_selection": P.LIST_IMAGES,
+    "pages.history_news": P.LIST_IMAGES,
+    "pages.save_view": P.LIST_IMAGES,
+    "pages.saved_view": P.LIST_IMAGES,
+    "pages.delete_view": P.LIST_IMAGES,
+    "pages.assign_images": P.ASSIGN,
     "api.keep_search": P.LIST_IMAGES,
     "api.list_results": P.LIST_IMAGES,
     "pages.upload": P.SUBMIT,
@@ -188,6 +197,11 @@ def may(who: Principal, permission: Permission, owner_id: int) -> bool:
 def visible_to(who: Principal) -> int | None:
     """The user whose images lists may show to `who`; None: images of all users."""
     return None if reach(who, P.LIST_IMAGES) is R.ANY else who.id
+
+
+def is_reader(role: Role) -> bool:
+    """Whether users of this role review results, so that images can be assigned to them."""
+    return P.REVIEW in ROLES[role]
 
 
 def may_open(who: Principal, endpoint: str) -> bool:

@@ -38,6 +38,9 @@ FORMS: Mapping[str, Form] = {
     "pages.delete_job": Form("pages.job"),
     "pages.upload": Form("pages.home"),
     "pages.search_history": Form("pages.history"),
+    "pages.save_view": Form("pages.history"),
+    "pages.assign_images": Form("pages.history"),
+    "pages.export_selection": Form("pages.history"),
     "pages.search_audit": Form("pages.audit"),
     "pages.change_password": Form("pages.password"),
 }

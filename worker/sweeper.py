@@ -59,6 +59,7 @@ class Sweeper:
             clamped = leases.clamp_leases(session, lease_s=self._settings.worker.lease_s, now=at)
             requeued, failed = leases.requeue_expired(session, max_attempts=self._settings.worker.max_attempts, now=at)
             outcomes.name_primary_predictions(session)
+            outcomes.fill_in_for_lists(session)
             workers.forget(session, at)
             heartbeats.beat(session, heartbeats.SWEEPER, at)
         if clamped:

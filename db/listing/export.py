@@ -1,4 +1,4 @@
-"""All matching images as lines of a CSV, page by page.
+"""All matching images as lines of a file, piece by piece.
 
 It reads columns and makes no objects of the ORM, which takes a third of the time: an export must leave the web process
 time to answer everybody else.
@@ -6,18 +6,20 @@ time to answer everybody else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from core.csv_lines import Row, model_label
-from db.listing.filters import Filters, filtered, start_after
-from db.listing.page import Page
+from db.listing.filters import Filters, filtered
+from db.listing.order import Key, Order
 from db.tables import Image, Model, Prediction, Review, User
 
 CSV_CHUNK = 250
-"""Rows of a page. They take a few milliseconds, in which the web process answers nobody else."""
+"""Rows of a piece. They take a few milliseconds, in which the web process answers nobody else."""
 
 _COLUMNS = (
     Image.id,
@@ -25,6 +27,8 @@ _COLUMNS = (
     Image.state,
     Image.sha256,
     Image.error_message,
+    Image.created_at,
+    Image.suspicion_rank,
     Prediction.probability,
     Prediction.decision,
     Prediction.reason,
@@ -40,20 +44,25 @@ _COLUMNS = (
 )
 
 
-def page(
-    session: Session, filters: Filters, cursor: int | None, *, newest_first: bool = True, limit: int | None = None
-) -> Page[Row]:
-    """One page of the matching images, each with its primary prediction and the last review of that.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows in a list's order, and the key that the next piece starts after; None: these are the last."""
+
+    rows: Sequence[Row]
+    end: Key | None
+
+
+def piece(session: Session, filters: Filters, order: Order, after: Key | None, *, limit: int | None = None) -> Piece:
+    """The next matching images, each with its primary prediction and the last review of that.
 
     A part of a file name is compared row by row: the index of names, which `images.page` uses, would be read as a whole
-    for every page.
+    for every piece.
     """
     limit = limit or CSV_CHUNK
-    start = start_after(session, filters, cursor, newest_first=newest_first)
-    query = _with_results(filtered(filters, start, newest_first=newest_first)).limit(limit + 1)
+    query = _with_results(filtered(filters, order, after)).limit(limit + 1)
     rows = session.execute(query).all()
-    last_id = rows[limit - 1].id if len(rows) > limit else None
-    return Page([_row(values) for values in rows[:limit]], last_id)
+    end = order.key_of(rows[limit - 1]) if len(rows) > limit else None
+    return Piece([_row(values) for values in rows[:limit]], end)
 
 
 def _with_results(images: Select[Image]) -> Select[Any, *tuple[Any, ...]]:

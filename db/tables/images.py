@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, ColumnElement, Float, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db import dialect
@@ -15,6 +15,12 @@ from db.tables.jobs import Job
 
 if TYPE_CHECKING:
     from db.tables.predictions import Prediction
+
+
+FILTERED = ("state", "decision", "view", "opinion", "model", "user_id", "job_id", "assignee_id")
+"""Columns that lists are filtered by."""
+UNJUDGED = 1.0
+"""The `suspicion_rank` of an image that has no probability: it comes after all that have one."""
 
 
 class Image(Base):
@@ -38,6 +44,11 @@ class Image(Base):
         Index("ix_images_user_id_created_at_id", "user_id", "created_at", "id"),
         partial_index("ix_images_decided", "decision", "created_at", "id", where="decision IS NOT NULL"),
         partial_index("ix_images_viewed", "view", "created_at", "id", where="view IS NOT NULL"),
+        partial_index("ix_images_reviewed", "created_at", "id", "opinion", where="opinion IS NOT NULL"),
+        partial_index("ix_images_assigned", "assignee_id", "created_at", "id", where="assignee_id IS NOT NULL"),
+        # The other orders of the worklist. The columns behind a key are filters: the index answers them all.
+        Index("ix_images_by_suspicion", "suspicion_rank", "created_at", "id", *FILTERED),
+        Index("ix_images_by_name", "filename", "id", "suspicion_rank", "created_at", *FILTERED),
         partial_index("ix_images_waiting", "state", "created_at", "id", where="state = 'queued'"),
         partial_index("ix_images_failed", "state", "created_at", "id", "user_id", where="state = 'failed'"),
         partial_index("ix_images_cancelled", "state", "created_at", "id", "user_id", where="state = 'cancelled'"),
@@ -48,6 +59,7 @@ class Image(Base):
         ),
         # For images that a worker of the release before has finished.
         partial_index("ix_images_without_primary", "id", where="state = 'done' AND primary_prediction_id IS NULL"),
+        partial_index("ix_images_without_model", "id", where="state = 'done' AND model IS NULL"),
         {"sqlite_autoincrement": True},
     )
 
@@ -74,6 +86,19 @@ class Image(Base):
     )
     decision: Mapped[str | None] = mapped_column(String(16), doc="The primary prediction's, for covering indexes.")
     view: Mapped[str | None] = mapped_column(String(16), doc="The primary prediction's, for an index.")
+    suspicion_rank: Mapped[float] = mapped_column(
+        Float,
+        default=UNJUDGED,
+        server_default="1",
+        doc="Minus the primary prediction's probability, if it was judged: ascending, the most suspicious come first.",
+    )
+    model: Mapped[str | None] = mapped_column(
+        String(12), doc="The first digits of the sha256 of the primary prediction's model."
+    )
+    opinion: Mapped[str | None] = mapped_column(
+        String(16), doc="The last review's of the primary prediction; a trigger on `reviews` keeps it."
+    )
+    assignee_id: Mapped[int | None] = mapped_column(Id, doc="The user who shall read it.")
     worker: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]

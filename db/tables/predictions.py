@@ -56,7 +56,11 @@ class Review(Base):
     """What a person said of a prediction. A second thought is a second row: nothing that was said is overwritten."""
 
     __tablename__ = "reviews"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    __table_args__ = (
+        # For what one user has reviewed.
+        Index("ix_reviews_user_id_prediction_id", "user_id", "prediction_id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     prediction_id: Mapped[int] = mapped_column(ForeignKey("predictions.id"), index=True)

@@ -31,6 +31,7 @@ PATHS = [
     "/jobs/1",
     "/history",
     "/history?state=cancelled",
+    "/history?sort=suspicion&review=no&least=10",
     "/password",
     "/images/1",
     "/images/2",

@@ -76,6 +76,7 @@ class Image(Schema):
     attempt: int
     created_at: datetime
     finished_at: datetime | None
+    assignee_id: int | None = Field(description="The user who shall read it.")
     error: ImageError | None
     prediction: Prediction | None = Field(description="Of the newest model that screened the image.")
     review: Review | None = Field(description="The last that somebody said of this prediction.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response
 from pydantic import ConfigDict, Field
@@ -11,16 +11,24 @@ from pydantic import ConfigDict, Field
 from core.errors import InvalidInput
 from core.kinds import View
 from db.listing import images
-from db.listing.filters import Filters
-from db.states import Decision, ImageState
+from db.listing.filters import Filters, Reviewed
+from db.listing.order import Sort
+from db.outcomes import MODEL_DIGITS
+from db.states import Decision, ImageState, Opinion
 from services import searches
 from services.jobs import get_job
 from web import csv_export, permissions
 from web.api.base import as_json, blueprint
-from web.api.fields import Cursor, JobPath, Limit, Schema
+from web.api.fields import Cursor, JobPath, Limit, RecordId, Schema
 from web.api.images import Image
 from web.auth import caller, user
 from web.dependencies import Dependencies, dependencies
+
+SORT_WORDS = (
+    "`suspicion`: the highest probability first, of equals the older image; what nobody judged comes last. "
+    "`name`: as the database sorts text."
+)
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class ImageList(Schema):
@@ -36,12 +44,40 @@ class ImageQuery(Schema):
     state: ImageState | None = None
     decision: Decision | None = None
     view: View | None = Field(None, description="As the model tells it: frontal (pa, ap) or lateral.")
+    least: Probability | None = Field(None, description="The probability of a judged image is at least this.")
+    most: Probability | None = Field(None, description="The probability of a judged image is at most this.")
+    reviewed: Reviewed | None = Field(
+        None, description="`no`: judged, and nobody has said yet whether that is right. A refused image is neither."
+    )
+    opinion: Opinion | None = Field(None, description="What the last review said: `disagree` lists disagreements.")
+    reviewer: RecordId | None = Field(None, description="Reviewed by the user of this number, at any time.")
+    assignee: RecordId | None = Field(None, description="Assigned to the user of this number.")
+    model: Annotated[str, Field(pattern=f"^[0-9a-f]{{{MODEL_DIGITS},64}}$")] | None = Field(
+        None, description=f"The sha256 of the model, or at least its first {MODEL_DIGITS} digits."
+    )
     cursor: Cursor = None
     limit: Limit = 100
     format: Annotated[str, Field(pattern="^(json|csv)$")] = "json"
 
+    def filters(self, **others: Any) -> Filters:
+        """These conditions, and others."""
+        same = ("state", "decision", "view", "least", "most", "reviewed", "opinion")
+        return Filters(
+            **{name: getattr(self, name) for name in same},
+            reviewer_id=self.reviewer,
+            assignee_id=self.assignee,
+            model=self.model and self.model[:MODEL_DIGITS],
+            **others,
+        )
+
+
+class JobImageQuery(ImageQuery):
+    sort: Sort = Field(Sort.OLDEST, description=SORT_WORDS)
+
 
 class ResultQuery(ImageQuery):
+    sort: Sort = Field(Sort.NEWEST, description=SORT_WORDS)
+    job: RecordId | None = Field(None, description="The images of this job alone.")
     since: datetime | None = Field(None, alias="from", description="Uploaded at or after this time (UTC if no zone).")
     until: datetime | None = Field(None, alias="to", description="Uploaded before this time (UTC if no zone).")
     filename: Annotated[str, Field(max_length=200)] | None = Field(
@@ -63,29 +99,26 @@ class KeptSearch(Schema):
 
 
 @blueprint.get("/jobs/<int:job_id>/images", responses={200: ImageList})
-def list_job_images(path: JobPath, query: ImageQuery) -> Response:
-    """The images of a job in the order of upload, in pages; `format=csv` gives all of them as a file."""
+def list_job_images(path: JobPath, query: JobImageQuery) -> Response:
+    """The images of a job, by default in the order of upload, in pages; `format=csv` gives all of them as a file."""
     deps = dependencies()
     with deps.database.read() as session:
         get_job(session, path.job_id)
-    filters = Filters(job_id=path.job_id, state=query.state, decision=query.decision, view=query.view)
-    return _listed(deps, query, filters, f"job-{path.job_id}.csv", newest_first=False)
+    return _listed(deps, query, query.filters(job_id=path.job_id), f"job-{path.job_id}.csv", query.sort)
 
 
 @blueprint.get("/results", responses={200: ImageList})
 def list_results(query: ResultQuery) -> Response:
-    """All images, newest first, narrowed by the filters, in pages; `format=csv` gives all of them as a file."""
+    """All images, by default newest first, narrowed by the filters, in pages; `format=csv` gives all as a file."""
     deps = dependencies()
-    filters = Filters(
-        state=query.state,
-        decision=query.decision,
-        view=query.view,
+    filters = query.filters(
+        job_id=query.job,
         since=_utc(query.since),
         until=_utc(query.until),
         filename=_filename(deps, query),
         user_id=permissions.visible_to(user()),
     )
-    return _listed(deps, query, filters, "results.csv", newest_first=True)
+    return _listed(deps, query, filters, "results.csv", query.sort)
 
 
 @blueprint.post("/searches", responses={201: KeptSearch})
@@ -95,11 +128,11 @@ def keep_search(body: NewSearch) -> Response:
     return as_json(KeptSearch(search=key, expires_at=expires_at), 201)
 
 
-def _listed(deps: Dependencies, query: ImageQuery, filters: Filters, csv_name: str, *, newest_first: bool) -> Response:
+def _listed(deps: Dependencies, query: ImageQuery, filters: Filters, csv_name: str, sort: Sort) -> Response:
     if query.format == "csv":
-        return csv_export.response(deps.database, filters, csv_name, newest_first=newest_first)
+        return csv_export.response(deps.database, filters, csv_name, sort)
     with deps.database.read() as session:
-        page = images.page(session, filters, cursor=query.cursor, limit=query.limit, newest_first=newest_first)
+        page = images.page(session, filters, cursor=query.cursor, limit=query.limit, sort=sort)
         items = [Image.of(row) for row in page.items]
     deps.view_log.record(caller(), *csv_export.subject(filters), "list")
     return as_json(ImageList(items=items, next_cursor=page.next_cursor))

@@ -6,6 +6,9 @@ A folder a page, whose templates lie in `templates/` under the same name. What s
 from __future__ import annotations
 
 import web.pages.audit.view
+import web.pages.history.news
+import web.pages.history.saved
+import web.pages.history.selection
 import web.pages.history.view
 import web.pages.home.view
 import web.pages.image.view

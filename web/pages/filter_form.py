@@ -44,6 +44,11 @@ class FilterForm:
         """What is kept of the text in the name field."""
         raise NotImplementedError
 
+    @classmethod
+    def names(cls) -> frozenset[str]:
+        """The names that its fields have in an address."""
+        return frozenset(_label(field.name) for field in fields(cls)) - {cls.name_field}
+
     @property
     def query(self) -> dict[str, Any]:
         """The filter in an address: all of its fields but the name."""

@@ -15,6 +15,9 @@ from db.tables import Image, Prediction
 from services import filenames
 from web.quantities import amount, others_are_screened, was_were
 
+CLOSE_CALL = 0.05
+"""Probabilities this near the operating point are called close: a small change of the image could turn them."""
+
 DECISION_WORDS = {
     Decision.PNEUMONIA: "Pneumonia suspected",
     Decision.NORMAL: "Pneumonia not suspected",
@@ -103,6 +106,12 @@ def prediction(image: Image) -> Prediction | None:
     return image.primary_prediction
 
 
+def near_cut_off(prediction: Prediction) -> bool:
+    """Whether a small change of the image could turn the decision."""
+    judged = prediction.decision != Decision.REFUSED
+    return judged and abs(prediction.probability - prediction.threshold) < CLOSE_CALL
+
+
 def progress_words(progress: Progress) -> str:
     """'412 of 1,000 images finished, 3 failed'; while files are missing, how many were received."""
     came = progress.arrival
@@ -148,6 +157,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "file_name": filenames.shown,
     "iso": iso,
     "kind_of_file": kind_of_file,
+    "near_cut_off": near_cut_off,
     "opinion_word": _word(OPINION_WORDS),
     "percent": percent,
     "population_word": _word(POPULATION_WORDS),

@@ -18,7 +18,7 @@ from db.listing import images
 from db.listing.filters import Filters
 from db.session import Database
 from db.states import Decision
-from db.tables import Image
+from db.tables import UNJUDGED, Image
 from tests.testing.postgres import PostgresServer
 from tests.unit.db.conftest import Desk
 
@@ -40,6 +40,8 @@ PREDICTION = (
     "INSERT INTO predictions (image_id, model_sha256, probability, threshold, decision, created_at)"
     " SELECT id, :model, 0.75, 0.5, 'pneumonia', :at FROM images WHERE filename = :name"
 )
+
+REVIEW = "INSERT INTO reviews (prediction_id, user_id, opinion, note, created_at) VALUES (2, 1, :opinion, '', :at)"
 
 
 def write_image(session: Session, name: str) -> None:
@@ -83,6 +85,29 @@ def test_a_backfill_goes_in_batches_and_ends(empty_database_url: str, monkeypatc
     migrate.upgrade(empty_database_url)
     with database.read() as session:
         assert session.scalars(select(Image.primary_prediction_id).order_by(Image.id)).all() == [2, 4, 6, 8, 10, None]
+    database.dispose()
+
+
+def test_finished_images_get_their_place_in_the_worklist(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.migrations.online.BATCH", 2)
+    migrate.upgrade(empty_database_url, "0019")
+    database = Database(empty_database_url)
+    with database.begin() as session:
+        for statement in FIRST_ROWS:
+            session.execute(text(statement).bindparams(AT))
+        for number in range(5):
+            write_image(session, f"{number}.png")
+        session.execute(text("UPDATE images SET primary_prediction_id = 2 * id WHERE id < 5"))
+        session.execute(text("UPDATE predictions SET decision = 'refused' WHERE image_id = 2"))
+        for opinion in ("agree", "unsure"):
+            session.execute(text(REVIEW).bindparams(AT), {"opinion": opinion})
+    migrate.upgrade(empty_database_url)
+    with database.read() as session:
+        rows = session.execute(select(Image.suspicion_rank, Image.model, Image.opinion).order_by(Image.id)).all()
+    judged = (-0.75, "n", None)
+    assert rows == [(-0.75, "n", "unsure"), (UNJUDGED, "n", None), judged, judged, (UNJUDGED, None, None)]
     database.dispose()
 
 

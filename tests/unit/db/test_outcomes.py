@@ -9,8 +9,8 @@ from core.populations import Population, PopulationBy
 from db import claims, jobs, outcomes
 from db.outcomes import Scored
 from db.session import now
-from db.states import Decision, ImageState
-from db.tables import Image, Job
+from db.states import Decision, ImageState, Opinion
+from db.tables import UNJUDGED, Image, Job, Review
 from tests.testing import factories
 from tests.testing.fakes import FAKE_SHA256
 from tests.unit.db.conftest import MAX_ATTEMPTS, Desk
@@ -51,6 +51,39 @@ def test_the_population_and_its_threshold_stand_with_the_prediction(desk: Desk) 
         outcomes.finish(session, scored, model_sha256=FAKE_SHA256, threshold=0.5, worker="w1", now=now(session))
     told = [(made.population, made.population_by, made.threshold) for made in desk.predictions()]
     assert told == [("child", "age", 0.4), (None, None, 0.5)]
+
+
+def test_a_finished_image_has_its_place_in_the_worklist(desk: Desk) -> None:
+    desk.job(3)
+    first, second, _ = desk.claim()
+    judged, refused = Scored(first, 0.9, Decision.PNEUMONIA), Scored(second, 0.95, Decision.REFUSED)
+    with desk.database.begin() as session:
+        outcomes.finish(
+            session, [judged, refused], model_sha256=FAKE_SHA256, threshold=0.5, worker="w1", now=now(session)
+        )
+    assert [image.suspicion_rank for image in desk.images()] == [-0.9, UNJUDGED, UNJUDGED]
+    assert [image.model for image in desk.images()] == [FAKE_SHA256[:12]] * 2 + [None]
+
+
+def test_a_later_review_is_the_opinion_that_counts(desk: Desk) -> None:
+    desk.job(2)
+    desk.finish(desk.claim())
+    for opinion in (Opinion.AGREE, Opinion.DISAGREE):
+        with desk.database.begin() as session:
+            said = {"prediction_id": 1, "user_id": desk.user.id, "opinion": opinion, "note": ""}
+            session.add(Review(**said, created_at=now(session)))
+    assert [image.opinion for image in desk.images()] == ["disagree", None]
+
+
+def test_what_the_release_before_finished_is_filled_in(desk: Desk) -> None:
+    desk.job(3)
+    desk.finish(desk.claim(2), probability=0.7)
+    with desk.database.begin() as session:
+        session.execute(update(Image).values(model=None, suspicion_rank=UNJUDGED, opinion=None))
+        assert outcomes.fill_in_for_lists(session, limit=1) == 1
+        assert outcomes.fill_in_for_lists(session) == 1
+        assert outcomes.fill_in_for_lists(session) == 0
+    assert [image.suspicion_rank for image in desk.images()] == [-0.7, -0.7, UNJUDGED]
 
 
 def test_finishing_twice_changes_nothing(desk: Desk) -> None:

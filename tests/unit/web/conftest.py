@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.kinds import ImageKind, View
-from db import deployments, heartbeats, jobs, workers
+from db import deployments, heartbeats, jobs, outcomes, workers
 from db.session import now
 from db.states import Decision, ImageState, Priority
 from db.tables import Image, Prediction, User
@@ -69,6 +69,8 @@ def add_job(backends: Backends, token: str) -> AddJob:
             for row, (_, outcome) in zip(jobs.add_images(session, job, new, at), images, strict=True):
                 _finish(session, row, outcome, ood_score, error_code)
                 _tell(session, row, view)
+            session.flush()
+            outcomes.fill_in_for_lists(session)
             return job.id
 
     def _finish(session: Session, row: Image, outcome: ImageState | float, ood_score: float | None, code: str) -> None:

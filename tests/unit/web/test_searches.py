@@ -66,7 +66,9 @@ def test_a_planted_name_is_in_no_address_log_or_audit_entry(
 def test_back_and_reload_show_the_same(reader: Visitor, add_job: AddJob) -> None:
     add_job(("a.png", 0.9), ("b.png", 0.9))
     path = reader.post("/history", {"filename": "a."}).location
-    assert reader.get(path).links("/images/") == reader.get(path).links("/images/") == ["/images/1"]
+    first, second = (reader.get(path).links("/images/") for _ in range(2))
+    assert first == second
+    assert [link.partition("?")[0] for link in first] == ["/images/1"]
 
 
 @pytest.mark.parametrize(("page", "field"), [("/history", "filename"), ("/audit", "who")])

@@ -15,11 +15,9 @@ from web.pages.words import (
     POPULATION_BY_WORDS,
     POPULATION_WORDS,
     VIEW_WORDS,
+    near_cut_off,
     percent,
 )
-
-CLOSE_CALL = 0.05
-"""Probabilities this near the operating point are called close: a small change of the image could turn them."""
 
 ADVICE = {
     "corrupt_image": "Export the image anew from where it came and send it again: a retry of the same file won't help.",
@@ -45,6 +43,7 @@ class PredictionView:
     meaning: str
     limits: Sequence[str]
     refused: bool
+    close: bool
     kind_words: str
     population_words: str
     gauge_words: str
@@ -72,6 +71,7 @@ def describe(prediction: Prediction) -> PredictionView:
         meaning=_meaning(prediction.probability, prediction.model.card),
         limits=[str(limit) for limit in prediction.model.card.get("limits", ())],
         refused=prediction.decision is Decision.REFUSED,
+        close=near_cut_off(prediction),
         kind_words=_kind_words(prediction),
         population_words=_population_words(prediction),
         gauge_words=f"Probability {percent(prediction.probability)}, cut-off {percent(prediction.threshold)}",
@@ -85,7 +85,7 @@ def describe(prediction: Prediction) -> PredictionView:
 def _sentence(prediction: Prediction) -> str:
     if prediction.decision is Decision.REFUSED:
         return prediction.reason or "The model doesn't judge this image: it is unlike the X-rays it was made for."
-    if abs(prediction.probability - prediction.threshold) < CLOSE_CALL:
+    if near_cut_off(prediction):
         side = "at or just above" if prediction.decision is Decision.PNEUMONIA else "just below"
         return f"A close call: {side} the model's cut-off. Treat it as undecided."
     if prediction.decision is Decision.PNEUMONIA:

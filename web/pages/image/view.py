@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from core.errors import beyond_retry
 from db import previews, workers
 from db.audit import Kind
-from db.listing import images
-from db.listing.filters import Filters
 from db.session import now
 from db.states import FINAL_STATES, Decision, ImageState, Opinion
 from db.tables import Image
@@ -23,6 +20,7 @@ from web.pages.base import API_ROOT, blueprint
 from web.pages.image.map_view import describe_map
 from web.pages.image.prediction_view import absence, describe
 from web.pages.image.xray import xray_of
+from web.pages.place import kept_query, place_of
 from web.pages.words import DECISION_WORDS, OPINION_WORDS, prediction
 from web.permissions import Permission
 
@@ -37,7 +35,7 @@ def review(image_id: int) -> ResponseReturnValue:
     page = url_for("pages.image", image_id=image_id)
     unsent_forms.forget(page)
     flash("Your review is saved.", "good")
-    return redirect(page, 303)
+    return redirect(url_for("pages.image", image_id=image_id, **kept_query()), 303)
 
 
 @blueprint.get(f"/images/<int(max={MAX_ID}):image_id>")
@@ -45,10 +43,11 @@ def image(image_id: int) -> str:
     deps = dependencies()
     with deps.database.read() as session:
         row = get_image(session, image_id)
-        previous_id = _neighbour(session, row, before=True)
-        next_id = _neighbour(session, row, before=False)
         someone_works = bool(workers.alive(session, now(session)))
         has_picture = previews.has(session, row.sha256)
+    place = place_of(row)
+    with deps.database.read() as session:
+        previous_id, next_id = place.neighbours(session, row)
     deps.view_log.record(caller(), Kind.IMAGE, image_id, "page", "file", "picture", "map", "result")
     primary = prediction(row)
     missing = absence(row, someone_works=someone_works)
@@ -78,6 +77,7 @@ def image(image_id: int) -> str:
         opinions=OPINION_WORDS,
         typed=unsent_forms.fields(),
         max_note_chars=reviews.MAX_NOTE_CHARS,
+        place=place,
         previous_id=previous_id,
         next_id=next_id,
     )
@@ -92,7 +92,7 @@ def retry_image(image_id: int) -> ResponseReturnValue:
         flash("Not queued again: the fault lies in the file itself, and a retry would end as before.", "warning")
     else:
         flash("Nothing to retry: the image did not fail, or somebody has retried it already.", "good")
-    return redirect(url_for("pages.image", image_id=image_id), 303)
+    return redirect(url_for("pages.image", image_id=image_id, **kept_query()), 303)
 
 
 def _can_retry(image: Image) -> bool:
@@ -103,10 +103,3 @@ def _can_retry(image: Image) -> bool:
 
 def is_over(image: Image) -> bool:
     return ImageState(image.state) in FINAL_STATES
-
-
-def _neighbour(session: Session, image: Image, *, before: bool) -> int | None:
-    """The id of the image that was sent to the job before or after this one; None if there is none."""
-    filters = Filters(job_id=image.job_id)
-    page = images.page(session, filters, cursor=image.id, limit=1, newest_first=before)
-    return page.items[0].id if page.items else None

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.plural import counted
 from db import rejections, workers
 from db.audit import Kind
-from db.listing import images
 from db.listing import jobs as job_list
-from db.listing.filters import Filters
+from db.listing.order import Sort
 from db.listing.page import Page
 from db.progress import Progress, count_beyond_retry, progress_of
 from db.session import now
@@ -23,7 +22,9 @@ from services.jobs import MAX_ID, get_job
 from web import permissions
 from web.auth import caller, user
 from web.dependencies import dependencies
+from web.pages import place
 from web.pages.base import blueprint, cursor
+from web.pages.job.shown import job_filters
 from web.pages.words import DECISION_WORDS, STATE_WORDS
 from web.permissions import Permission
 
@@ -45,16 +46,17 @@ def jobs() -> str:
 @blueprint.get(f"/jobs/<int(max={MAX_ID}):job_id>")
 def job(job_id: int) -> str:
     show = request.args.get("show", "")
-    filters = _filters(job_id, show)
+    filters = job_filters(job_id, show)
     deps = dependencies()
     with deps.database.read() as session:
         row = get_job(session, job_id)
         progress = progress_of(session, row)
         shown = permissions.may(user(), Permission.SEE_IMAGES, row.user_id)
         page: Page[Image] = Page([], None)
+        start: int | None = None
         rejected: Page[Rejection] = Page([], None)
         if shown:
-            page = images.page(session, filters, cursor=cursor(), limit=IMAGES_ON_A_PAGE, newest_first=False)
+            page, start = place.page_here(session, filters, Sort.OLDEST, IMAGES_ON_A_PAGE)
             rejected = rejections.page(session, job_id, limit=REJECTED_ON_A_PAGE)
         owner = session.get_one(User, row.user_id).name
         someone_works = bool(workers.alive(session, now(session)))
@@ -81,7 +83,8 @@ def job(job_id: int) -> str:
         images=page.items,
         choices=CHOICES,
         show=show,
-        cursor=cursor(),
+        list_query={"list": place.JOB, "show": show} if show else {},
+        cursor=start,
         next_cursor=page.next_cursor,
     )
 
@@ -156,14 +159,3 @@ def cut_off(progress: Progress) -> str:
         f"The upload stopped: {progress.total + came.rejected:,} of {counted(came.expected or 0, 'file')} received. "
         "What came is kept and screened; send the others again."
     )
-
-
-def _filters(job_id: int, show: str) -> Filters:
-    """The images that `show` stands for, which is a decision or a state."""
-    if not show:
-        return Filters(job_id=job_id)
-    if show in set(Decision):
-        return Filters(job_id=job_id, decision=Decision(show))
-    if show not in set(ImageState):
-        abort(400, "The page was asked to show images of an unknown kind. Choose one from the list.")
-    return Filters(job_id=job_id, state=ImageState(show))

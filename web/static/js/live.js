@@ -3,6 +3,8 @@
 //   data-refresh-s="10"    no such URL: the page is fetched every so many seconds
 // Nothing is fetched while the tab is hidden.
 
+import { inReadersZone } from "./times.js";
+
 const MIN_WAIT_S = 1;
 const TROUBLE_WAIT_S = 5;
 const ANNOUNCE_EVERY_MS = 15_000;
@@ -54,7 +56,7 @@ async function refresh() {
   const ended = !fresh.querySelector("[data-poll]") && pollUrl() !== undefined;
   for (const old of document.querySelectorAll("[data-live]")) {
     const next = fresh.querySelector(`[data-live="${old.dataset.live}"]`);
-    if (next) swap(old, document.importNode(next, true));
+    if (next) swap(old, inReadersZone(document.importNode(next, true)));
   }
   announce(fresh.querySelector("[data-live-words]")?.dataset.liveWords, ended);
 }

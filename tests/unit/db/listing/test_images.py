@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from db import jobs
 from db.listing import images
 from db.listing.filters import Filters
+from db.listing.order import Sort
 from db.session import now
 from db.states import Decision, ImageState
 from db.tables import Job
 from tests.testing import factories
 from tests.unit.db.conftest import Desk
+
+by_time = st.sampled_from([Sort.NEWEST, Sort.OLDEST])
 
 
 def ids_of(desk: Desk, filters: Filters) -> list[int]:
@@ -86,14 +89,14 @@ def test_a_part_of_a_file_name_is_taken_literally_and_without_case(desk: Desk, p
         new = [jobs.NewImage(name, f"{number:064x}", "image/png", 1, 1, 1) for number, name in enumerate(files)]
         jobs.add_images(session, job, new, now(session))
     with desk.database.read() as session:
-        page = images.page(session, Filters(filename=part), newest_first=False)
+        page = images.page(session, Filters(filename=part), sort=Sort.OLDEST)
     assert [image.filename for image in page.items] == names
 
 
-@given(limit=st.integers(1, 7), before=st.integers(0, 12), during=st.integers(0, 3), newest_first=st.booleans())
+@given(limit=st.integers(1, 7), before=st.integers(0, 12), during=st.integers(0, 3), sort=by_time)
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_have_no_gap_and_no_repeat_while_rows_are_added(
-    desk: Desk, limit: int, before: int, during: int, newest_first: bool
+    desk: Desk, limit: int, before: int, during: int, sort: Sort
 ) -> None:
     job, expected = desk.job(before)
     seen: list[int] = []
@@ -101,7 +104,7 @@ def test_pages_have_no_gap_and_no_repeat_while_rows_are_added(
     while True:
         with desk.database.begin() as session:
             mine = session.get_one(Job, job.id)
-            page = images.page(session, Filters(job_id=job.id), cursor=cursor, limit=limit, newest_first=newest_first)
+            page = images.page(session, Filters(job_id=job.id), cursor=cursor, limit=limit, sort=sort)
             seen += [image.id for image in page.items]
             if cursor is None:
                 factories.images(session, mine, during, prefix="late")
@@ -110,4 +113,4 @@ def test_pages_have_no_gap_and_no_repeat_while_rows_are_added(
             break
     assert len(seen) == len(set(seen))
     assert set(expected) <= set(seen)
-    assert seen == sorted(seen, reverse=newest_first)
+    assert seen == sorted(seen, reverse=sort is Sort.NEWEST)

@@ -142,7 +142,7 @@ def test_what_sets_populations_apart_stays_and_the_threshold_is_the_sites(tmp_pa
     """A network's logit of 1 is 2 * 1 - 1 = 1 on the adults' scale: the site's calibration was fitted to that."""
     head = PopulationHead(np.zeros(FEATURES + 1, np.float32))
     checkpoint.save(tmp_path / "m.safetensors", make_network(), make_card(populations=POPULATIONS), population=head)
-    parent = Registry(tmp_path / "models", default=tmp_path / "m.safetensors").primary()
+    parent = Registry(tmp_path / "models", shipped=(tmp_path / "m.safetensors",)).primary()
     proposal = site.propose(parent, scores(shift=3), "ward", platt=True)
     moved, fitted = proposal.card.populations, proposal.platt
     assert moved is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from werkzeug.datastructures import MultiDict
@@ -13,11 +14,12 @@ from core.kinds import View
 from db.states import Decision, ImageState
 from tests.unit.web.conftest import AddJob
 from tests.unit.web.visitor import Page, Visitor
-from web.pages.history.view import HistoryForm, csv_url
+from web.pages.history.form import HistoryForm
+from web.pages.history.view import csv_url
 
 
 def _images(page: Page) -> list[int]:
-    return [int(link.rpartition("/")[2]) for link in page.links("/images/")]
+    return [int(urlsplit(link).path.rpartition("/")[2]) for link in page.links("/images/")]
 
 
 def _form(**fields: str) -> HistoryForm:
@@ -116,6 +118,14 @@ def test_a_day_is_a_day_of_utc_with_both_ends() -> None:
         ({"to": "9999-12-31"}, "too far"),
         ({"decision": "maybe"}, "not in its list"),
         ({"state": "lost"}, "not in its list"),
+        ({"review": "maybe"}, "not in its list"),
+        ({"least": "1e3"}, "from 0 to 100"),
+        ({"most": "nan"}, "from 0 to 100"),
+        ({"least": "60 %", "most": "5,5"}, "swap them"),
+        ({"job": "²"}, "no number"),
+        ({"reviewer": "0"}, "no number"),
+        ({"assignee": "9" * 30}, "no number"),
+        ({"model": "okapi"}, "not in its list"),
     ],
 )
 def test_a_wrong_field_gets_a_sentence(fields: dict[str, str], sentence: str) -> None:
@@ -143,8 +153,9 @@ def test_the_csv_link_gives_the_same_selection(reader: Visitor, add_job: AddJob)
 
 
 def test_the_csv_link_names_days_as_times() -> None:
-    url = csv_url(_form(to="2026-11-23", decision=Decision.NORMAL).filters())
-    assert url == "/api/v1/results?format=csv&decision=normal&to=2026-11-24T00%3A00%3A00Z"
+    form = _form(to="2026-11-23", decision=Decision.NORMAL)
+    url = csv_url(form, form.filters())
+    assert url == "/api/v1/results?format=csv&to=2026-11-24T00%3A00%3A00Z&decision=normal"
 
 
 def test_an_empty_list_explains_itself(reader: Visitor) -> None:
@@ -163,3 +174,98 @@ def test_pages_show_a_name_cleaned(reader: Visitor, add_job: AddJob) -> None:
         text = reader.get(page).text
         assert "evilgnp.exe.png" in text
         assert "\u202e" not in text
+
+
+SCORES = (("b.png", 0.7), ("d.png", 0.2), ("a.png", 0.95), ("e.png", ImageState.FAILED), ("c.png", 0.7))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sort=suspicion", [3, 1, 5, 2, 4]),
+        ("sort=oldest", [1, 2, 3, 4, 5]),
+        ("sort=name", [3, 1, 5, 2, 4]),
+        ("sort=suspicion&least=70", [3, 1, 5]),
+        ("sort=suspicion&most=70", [1, 5, 2]),
+        ("review=no&sort=oldest", [1, 2, 5]),
+        ("review=yes", [3]),
+        ("review=disagree", [3]),
+        ("review=agree", []),
+        ("reviewer=1", [3]),
+        ("assignee=1", []),
+        ("job=1", [5, 4, 3, 2, 1]),
+        ("job=2", []),
+        ("model=ffffffffffff&sort=suspicion", [3, 1, 5, 2]),
+        ("model=000000000000", []),
+    ],
+)
+def test_the_worklist_is_sorted_and_narrowed(reader: Visitor, add_job: AddJob, query: str, expected: list[int]) -> None:
+    add_job(*SCORES)
+    reader.post("/images/3/review", {"opinion": "disagree"})
+    page = reader.get(f"/history?{query}")
+    assert (page.status, _images(page)) == (200, expected)
+    (link,) = page.links("format=csv")
+    rows = csv.DictReader(io.StringIO(reader.client.get(link).get_data(as_text=True)))
+    assert [int(row["image_id"]) for row in rows] == expected
+
+
+def test_next_and_previous_go_through_the_filtered_list(reader: Visitor, add_job: AddJob) -> None:
+    add_job(*SCORES)
+    page = reader.search("/history", filename="png", sort="suspicion", review="no")
+    address = page.links("/images/")[0]
+    seen = []
+    while address:
+        seen.append(int(urlsplit(address).path.rpartition("/")[2]))
+        page = reader.get(address)
+        address = page.link("next")
+    assert seen == [3, 1, 5, 2]
+    assert "/images/5?" in page.link("prev")
+
+
+def test_a_review_keeps_the_list_and_the_place_in_it(reader: Visitor, add_job: AddJob) -> None:
+    add_job(*SCORES)
+    second = reader.get("/history?sort=suspicion&review=no").links("/images/")[1]
+    form = next(f["action"] for f in reader.get(second).all("form") if "/review" in f.get("action", ""))
+    saved = reader.get(reader.post(form, {"opinion": "agree"}).location)
+    assert "/images/3?" in saved.link("prev")
+    assert "/images/5?" in saved.link("next")
+    assert _images(reader.get(saved.links("/history?")[0])) == [3, 5, 2]
+
+
+def test_the_way_back_leads_to_the_place_of_the_image(
+    reader: Visitor, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.pages.history.view.IMAGES_ON_A_PAGE", 4)
+    add_job(*((f"{i}.png", 0.9) for i in range(12)))
+    back = reader.get("/images/7?list=history&sort=oldest").links("/history?")[0]
+    assert back.endswith("#image-7")
+    page = reader.get(back.partition("#")[0])
+    assert _images(page) == [5, 6, 7, 8]
+    assert {"id": "image-7"} in page.all("tr")
+    assert _images(reader.get(page.link("next"))) == [9, 10, 11, 12]
+    assert _images(reader.get("/history?sort=oldest&at=1")) == [1, 2, 3, 4]
+    assert _images(reader.get("/history?sort=oldest&at=404")) == [1, 2, 3, 4]
+
+
+def test_a_search_that_is_gone_is_told_on_the_image(reader: Visitor, add_job: AddJob) -> None:
+    add_job(*SCORES)
+    page = reader.get("/images/3?list=history&search=gone")
+    assert "no longer kept" in page.text
+    assert page.link("next") == "/images/4"
+
+
+def test_the_place_after_a_deleted_image_is_unknown_in_the_order_of_suspicion(reader: Visitor, add_job: AddJob) -> None:
+    add_job(*SCORES)
+    page = reader.get("/history?sort=suspicion&cursor=77")
+    assert page.status == 422
+    assert "Start again from the first page" in page.text
+
+
+def test_a_result_near_the_cut_off_is_told_and_not_plain_green(reader: Visitor, add_job: AddJob) -> None:
+    add_job(("close.png", 0.496), ("clear.png", 0.1))
+    page = reader.get("/history?sort=suspicion")
+    badges = [span["class"] for span in page.all("span") if "badge" in span.get("class", "")]
+    assert badges == ["badge is-close", "badge is-normal"]
+    assert page.text.count("near the cut-off of 50.0 %") == 1
+    classes = [div["class"] for div in reader.get("/images/1").all("div") if "prediction " in div.get("class", "")]
+    assert classes == ["prediction is-close"]

@@ -53,7 +53,20 @@ def test_a_choice_survives_the_next_page(reader: Visitor, add_job: AddJob, monke
     for show, odd in (("failed", 0), ("pneumonia", 1)):
         pages = _pages(reader, f"/jobs/{job_id}?show={show}", "/images/")
         shown = [link for page in pages for link in page if not link.startswith("/api/")]
-        assert shown == [f"/images/{i + 1}" for i in range(10) if i % 2 == odd]
+        assert shown == [f"/images/{i + 1}?list=job&show={show}" for i in range(10) if i % 2 == odd]
+
+
+def test_next_stays_within_what_the_job_shows_and_leads_back_to_it(reader: Visitor, add_job: AddJob) -> None:
+    job_id = add_job(*((f"{i}.png", 0.9 if i % 2 else F) for i in range(6)))
+    page = reader.get("/images/3?list=job&show=failed")
+    assert (page.link("prev"), page.link("next")) == (
+        "/images/1?list=job&show=failed",
+        "/images/5?list=job&show=failed",
+    )
+    (back,) = page.links(f"/jobs/{job_id}?")
+    assert back == f"/jobs/{job_id}?show=failed&at=3#image-3"
+    assert {"id": "image-3"} in reader.get(back.partition("#")[0]).all("tr")
+    assert reader.get("/images/3?list=job&show=okapi").status == 400
 
 
 def test_a_job_shows_its_counts_and_each_failure_with_its_sentence(reader: Visitor, add_job: AddJob) -> None:
