@@ -14,7 +14,7 @@ from training.augment.distort import DistortConfig
 from training.augment.loader import LabelledImages
 from training.data import split
 from training.finetune.schedule import FinetuneConfig
-from training.finetune.soup_trainer import SoupTrainer
+from training.finetune.soup_trainer import Soup, SoupTrainer
 from training.history import Epoch
 
 VIEWS = ("out_of_fold", "out_of_fold_copies", "out_of_fold_crossed")
@@ -34,6 +34,19 @@ class Networks:
     final: GrayResNet
     views: tuple[str, ...]
     out_of_fold: NDArray[np.float32]
+    by_seed: NDArray[np.float32]
+    history: list[Epoch]
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What `out_of_fold` gives: rows as in `Networks`, but (k, n) of all images, NaN in the test part; how early
+    stopping went.
+    """
+
+    views: tuple[str, ...]
+    logits: NDArray[np.float32]
     by_seed: NDArray[np.float32]
     history: list[Epoch]
     best_epoch: int
@@ -63,25 +76,34 @@ def groups(folds: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def develop(trainer: SoupTrainer, data: LabelledImages, folds: NDArray[np.int64], count: int) -> Networks:
     """Train networks of `count` groups for out-of-fold predictions, and one on all but the test part, which is not
-    used.
+    used. The last trains for the number of epochs on which the one with early stopping settled.
+    """
+    predicted = out_of_fold(trainer, data, folds, count)
+    known = groups(folds, count) >= 0
+    final = trainer.train("final", data.select(known), epochs=predicted.best_epoch)
+    rows = predicted.logits[:, known], predicted.by_seed[:, known]
+    return Networks(final.network, predicted.views, *rows, predicted.history, predicted.best_epoch)
 
-    That of the first group learns from the training part and stops early on the validation part, which it then
-    predicts. The others, and the last, train for the number of epochs it settled on.
+
+def stopped_early(trainer: SoupTrainer, data: LabelledImages, group: NDArray[np.int64]) -> Soup:
+    """The network of the training part, which stops early on the validation part; it predicts what it has not seen."""
+    return trainer.out_of_fold().train("group0", data.select(group > 0), data.select(group == 0))
+
+
+def out_of_fold(trainer: SoupTrainer, data: LabelledImages, folds: NDArray[np.int64], count: int) -> OutOfFold:
+    """Train a network for each of `count` groups (`groups`) on the others, and let it predict the group.
+
+    That of the first group stops early on it. The others train for the number of epochs it settled on.
     """
     group = groups(folds, count)
-    known = group >= 0
-    parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-    oof = trainer.out_of_fold()
-    stopped = oof.train("group0", data.select(known & (group != 0)), data.select(group == 0))
-    final = trainer.train("final", data.select(known), epochs=stopped.best_epoch)
-    for number in range(count):
-        name, learning = f"group{number}", data.select(known & (group != number))
-        validation = data.select(group == 0) if number == 0 else None
-        soup = oof.train(name, learning, validation, stopped.best_epoch if number else None)
+    oof, stopped = trainer.out_of_fold(), stopped_early(trainer, data, group)
+    parts = [oof.logits("group0", stopped, data.select(group == 0))]
+    for number in range(1, count):
+        name, learning = f"group{number}", data.select((group >= 0) & (group != number))
+        soup = oof.train(name, learning, None, stopped.best_epoch)
         parts.append(oof.logits(name, soup, data.select(group == number)))
-    out_of_fold, by_seed = (_in_order([part[kind] for part in parts], group) for kind in (0, 1))
-    views = VIEWS[: len(out_of_fold)]
-    return Networks(final.network, views, out_of_fold[:, known], by_seed[:, known], stopped.history, stopped.best_epoch)
+    logits, by_seed = (_in_order([part[kind] for part in parts], group) for kind in (0, 1))
+    return OutOfFold(VIEWS[: len(logits)], logits, by_seed, stopped.history, stopped.best_epoch)
 
 
 def _in_order(parts: list[NDArray[np.float32]], group: NDArray[np.int64]) -> NDArray[np.float32]:
