@@ -33,6 +33,8 @@ HELP_LINES = {
         "lungs": "Find the lungs on labelled chest X-rays, for `train` and `evaluate`. No drawn masks are needed.",
         "tune": "Tune learning rates, regularisation and distortions. "
         "Interrupted, the same command goes on where it stopped.",
+        "cross-validate": "Measure recipes on patients, or on whole sources, that they were not trained on. "
+        "Interrupted, the same command goes on where it stopped.",
         "evaluate": "Measure a model through the same decoding, preprocessing and network as in screening.",
         "model": "List, show, import and activate models.",
     },
@@ -59,14 +61,16 @@ def _never_called() -> None:
 
 
 def load(name: str) -> Any:
-    """Import `cli/<name>.py`: the group of commands that it calls `app`, else its function of that name.
+    """Import `cli/<name>.py`, with `_` for `-`: the group of commands that it calls `app`, else its function of that
+    name.
 
     The modules that it imports are loaded when the command uses them, so its help page does not wait for them either.
     """
     with deferred.imports():
-        module = importlib.import_module(f"cli.{name}")
+        identifier = name.replace("-", "_")
+        module = importlib.import_module(f"cli.{identifier}")
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False)
-            app.command(name)(getattr(module, name))
+            app.command(name)(getattr(module, identifier))
         return typer.main.get_command(app)

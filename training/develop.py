@@ -139,7 +139,10 @@ def _frozen(source: Source, config: TrainConfig, cache: Path, progress: StagePro
     return Uncalibrated(network, views, heads.out_of_fold, heads.out_of_fold[:1], heads.history, heads.best_epoch)
 
 
-def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Uncalibrated:
+def prepared(
+    source: Source, config: TrainConfig, cache: Path, progress: StageProgress
+) -> tuple[SoupTrainer, LabelledImages]:
+    """The trainer of a run's networks, which it keeps in a folder in `cache`, and the images that they learn from."""
     dataset = source.dataset
     data = LabelledImages.of(dataset, config.data.same_as)
     key = networks.cache_key(source.backbone_sha256, data.digest, config.finetune, config.distort, config.seed)
@@ -148,7 +151,12 @@ def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: Stage
         known, clear = dataset.pixels[source.known], dataset.labels[source.known] == 0
         lungs = teacher.load_or_learn(cache / key / "lungs.safetensors", known, clear, config.seed, progress)
     trainer = SoupTrainer(cache / key, source.backbone, config.finetune, config.distort, config.seed, progress, lungs)
-    trained = networks.develop(trainer, data, source.folds, config.finetune.oof_groups)
+    return trainer, data
+
+
+def _finetuned(source: Source, config: TrainConfig, cache: Path, progress: StageProgress) -> Uncalibrated:
+    trainer, data = prepared(source, config, cache, progress)
+    made = networks.develop(trainer, data, source.folds, config.finetune.oof_groups)
     return Uncalibrated(
-        trained.final, trained.views, trained.out_of_fold, trained.by_seed, trained.history, trained.best_epoch, lungs
+        made.final, made.views, made.out_of_fold, made.by_seed, made.history, made.best_epoch, trainer.lungs
     )

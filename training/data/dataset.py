@@ -46,6 +46,24 @@ class Dataset:
         """sha256 over labels and pixels, which names the data set whatever its files are called."""
         return hashlib.sha256(self.labels.tobytes() + self.pixels.tobytes()).hexdigest()
 
+    def select(self, members: NDArray[np.bool_]) -> Dataset:
+        """Those images alone, in the same order."""
+        chosen = np.flatnonzero(members).tolist()
+        names, patients, sources, views = (
+            [values[index] for index in chosen] for values in (self.names, self.patients, self.sources, self.views)
+        )
+        return replace(
+            self,
+            names=names,
+            patients=patients,
+            labels=self.labels[members],
+            causes=self.causes[members],
+            pixels=self.pixels[members],
+            sources=sources,
+            views=views,
+            ages_years=self.ages_years[members],
+        )
+
 
 def read_dataset(sets: Sequence[Path], progress: Progress = silent, *, for_training: bool) -> Dataset:
     """Read one or several sets (`training.data.sources.items`) into memory as one, 50 kB an image.

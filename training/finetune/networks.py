@@ -14,7 +14,7 @@ from training.augment.distort import DistortConfig
 from training.augment.loader import LabelledImages
 from training.data import split
 from training.finetune.schedule import FinetuneConfig
-from training.finetune.soup_trainer import Logits, SoupTrainer
+from training.finetune.soup_trainer import Logits, Soup, SoupTrainer
 from training.history import Epoch
 
 
@@ -32,6 +32,19 @@ class Networks:
     final: GrayResNet
     views: tuple[str, ...]
     out_of_fold: NDArray[np.float32]
+    by_seed: NDArray[np.float32]
+    history: list[Epoch]
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What `out_of_fold` gives: rows as in `Networks`, but (k, n) of all images, NaN in the test part; how early
+    stopping went.
+    """
+
+    views: tuple[str, ...]
+    logits: NDArray[np.float32]
     by_seed: NDArray[np.float32]
     history: list[Epoch]
     best_epoch: int
@@ -61,26 +74,36 @@ def groups(folds: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def develop(trainer: SoupTrainer, data: LabelledImages, folds: NDArray[np.int64], count: int) -> Networks:
     """Train networks of `count` groups for out-of-fold predictions, and one on all but the test part, which is not
-    used.
+    used. The last trains for the number of epochs on which the one with early stopping settled.
+    """
+    predicted = out_of_fold(trainer, data, folds, count)
+    known = groups(folds, count) >= 0
+    final = trainer.train("final", data.select(known), epochs=predicted.best_epoch)
+    rows = predicted.logits[:, known], predicted.by_seed[:, known]
+    return Networks(final.network, predicted.views, *rows, predicted.history, predicted.best_epoch)
 
-    That of the first group learns from the training part and stops early on the validation part, which it then
-    predicts. The others, and the last, train for the number of epochs it settled on.
+
+def stopped_early(trainer: SoupTrainer, data: LabelledImages, group: NDArray[np.int64]) -> Soup:
+    """The network of the training part, which stops early on the validation part; it predicts what it has not seen."""
+    return trainer.out_of_fold().train("group0", data.select(group > 0), data.select(group == 0))
+
+
+def out_of_fold(trainer: SoupTrainer, data: LabelledImages, folds: NDArray[np.int64], count: int) -> OutOfFold:
+    """Train a network for each of `count` groups (`groups`) on the others, and let it predict the group.
+
+    That of the first group stops early on it. The others train for the number of epochs it settled on.
     """
     group = groups(folds, count)
-    known = group >= 0
-    parts: list[Logits] = []
-    oof = trainer.out_of_fold()
-    stopped = oof.train("group0", data.select(known & (group != 0)), data.select(group == 0))
-    final = trainer.train("final", data.select(known), epochs=stopped.best_epoch)
-    for number in range(count):
-        name, learning = f"group{number}", data.select(known & (group != number))
-        validation = data.select(group == 0) if number == 0 else None
-        soup = oof.train(name, learning, validation, stopped.best_epoch if number else None)
+    oof, stopped = trainer.out_of_fold(), stopped_early(trainer, data, group)
+    parts: list[Logits] = [oof.logits("group0", stopped, data.select(group == 0))]
+    for number in range(1, count):
+        name, learning = f"group{number}", data.select((group >= 0) & (group != number))
+        soup = oof.train(name, learning, None, stopped.best_epoch)
         parts.append(oof.logits(name, soup, data.select(group == number)))
     views = tuple(parts[0].by_view)
-    out_of_fold = _in_order([np.stack([*part.by_view.values()]) for part in parts], group)
+    logits = _in_order([np.stack([*part.by_view.values()]) for part in parts], group)
     by_seed = _in_order([part.by_seed for part in parts], group)
-    return Networks(final.network, views, out_of_fold[:, known], by_seed[:, known], stopped.history, stopped.best_epoch)
+    return OutOfFold(views, logits, by_seed, stopped.history, stopped.best_epoch)
 
 
 def _in_order(parts: list[NDArray[np.float32]], group: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -52,20 +52,23 @@ class Logits:
 
 
 class SoupTrainer:
-    """Trains the networks of one recipe and keeps each in `folder`, so that none is trained twice."""
+    """Trains the networks of one recipe and keeps each in `folder`, so that none is trained twice.
+
+    `lungs` says where the map has to point, if the recipe asks for that.
+    """
 
     def __init__(self, folder: Path, backbone: GrayResNet, finetune: FinetuneConfig, distort: DistortConfig, seed: int,
                  progress: StageProgress, lungs: LungNetwork | None = None) -> None:  # fmt: skip
         self._folder, self._backbone, self._progress = folder, backbone, progress
         self._finetune, self._distort, self._seed = finetune, distort, seed
-        self._lungs = lungs
+        self.lungs = lungs
         folder.mkdir(parents=True, exist_ok=True)
 
     def out_of_fold(self) -> SoupTrainer:
         """The trainer of networks that only predict what they have not seen: of `oof_seeds` seeds, the same folder."""
         finetune = self._finetune.model_copy(update={"seeds": self._finetune.oof_seeds or self._finetune.seeds})
         return SoupTrainer(
-            self._folder, self._backbone, finetune, self._distort, self._seed, self._progress, self._lungs
+            self._folder, self._backbone, finetune, self._distort, self._seed, self._progress, self.lungs
         )
 
     def train(
@@ -108,7 +111,7 @@ class SoupTrainer:
             return _read(weights, summary, equalised=start.equalised)
         state = self._folder / f"{name}.state"
         progress = stage(self._progress, f"training {name}")
-        job = parallel.Job(start, config, self._distort, seed, train, state, validation, epochs, self._lungs)
+        job = parallel.Job(start, config, self._distort, seed, train, state, validation, epochs, self.lungs)
         tuned = parallel.fit(job, progress)
         save_file({key: value.contiguous() for key, value in tuned.network.body.state_dict().items()}, weights)
         history = [asdict(epoch) for epoch in tuned.history]
@@ -131,6 +134,10 @@ class SoupTrainer:
             for number, member in enumerate(soup.members)
         ]
         return Logits(of_soup, np.stack(of_members))
+
+    def plain_logits(self, name: str, soup: Soup, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raw logits (n,) of images as they are, by the soup alone; computed unless `name` is there already."""
+        return self._predicted(f"{name}-mean{len(soup.members)}", soup.network, lambda: pixels, INPUT_PX)
 
     def _views(self, data: LabelledImages) -> dict[str, Callable[[], NDArray[np.uint8]]]:
         """What makes each view's images, under the name of its figures on the card."""

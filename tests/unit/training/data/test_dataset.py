@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.errors import InvalidInput
-from tests.unit.training.synthetic import write_dataset
+from tests.unit.training.synthetic import make_dataset, write_dataset
 from training.data.dataset import read_dataset
 
 
@@ -107,3 +108,10 @@ def test_a_list_whose_file_is_missing(folder: Path) -> None:
     (folder / "list.csv").write_text("path,label\nmissing.png,0\nnowhere.png,1\n")
     with pytest.raises(InvalidInput, match=r"Cannot read list/missing\.png: No such file"):
         read_dataset([folder / "list.csv"], for_training=True)
+
+
+def test_select_keeps_what_is_known_of_each_image() -> None:
+    whole = replace(make_dataset([0, 1, 1], ["a", "b", "c"]), sources=["x", "y", "z"], ages_years=np.array([1.0, 2, 3]))
+    part = whole.select(np.array([True, False, True]))
+    assert (part.names, part.patients, part.sources) == (["0.png", "2.png"], ["a", "c"], ["x", "z"])
+    assert (part.labels.tolist(), part.ages_years.tolist(), len(part.pixels)) == ([0, 1], [1.0, 3.0], 2)
