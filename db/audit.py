@@ -17,6 +17,9 @@ from db.listing.page import Page, page_of
 from db.session import now
 from db.tables import AuditEntry
 
+MAX_DETAIL_CHARS = 200
+"""Of the column; PostgreSQL refuses longer ones."""
+
 
 class Action(StrEnum):
     VIEWED = "saw"

@@ -13,7 +13,7 @@ from flask import Response
 from core.csv_lines import COLUMNS, REJECTED, Row, cells
 from core.plural import counted
 from db import rejections
-from db.audit import Action, Kind
+from db.audit import MAX_DETAIL_CHARS, Action, Kind
 from db.listing import export, images
 from db.listing.filters import Filters
 from db.listing.order import Key, Sort
@@ -49,7 +49,8 @@ def _in_words(filters: Filters) -> str:
     shown = {name: value for name, value in asdict(filters).items() if value is not None and name not in _UNSHOWN}
     parts = [f"{name} {_word(value)}" for name, value in shown.items()]
     parts += [counted(len(filters.ids), "selected image")] if filters.ids is not None else []
-    return ", ".join([*parts, "part of a file name"] if filters.filename else parts)
+    parts = ["part of a file name", *parts] if filters.filename else parts
+    return ", ".join(parts)[:MAX_DETAIL_CHARS]
 
 
 def _word(value: object) -> str:

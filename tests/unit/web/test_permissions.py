@@ -62,6 +62,12 @@ ALLOWED = {
     "POST /images/<image_id>/retry": CHANGE,
     "GET /history": SEE_JOBS,
     "POST /history": SEE_JOBS,
+    "GET /history/news": SEE_JOBS,
+    "POST /history/export": SEE_JOBS,
+    "POST /history/assign": REVIEW,
+    "POST /history/views": SEE_JOBS,
+    "GET /history/views/<view_id>": SEE_JOBS,
+    "POST /history/views/<view_id>/delete": SEE_JOBS,
     "GET /status": OPERATE,
     "GET /audit": AUDIT,
     "POST /audit": AUDIT,
@@ -149,7 +155,8 @@ def test_everybody_may_exactly_what_the_table_says(app: Flask, backends: Backend
     assert served.keys() == ALLOWED.keys()
     for route, rule in served.items():
         for name, client in asking.items():
-            values = {"job_id": job_id, "image_id": image_id, "sha256": FAKE_SHA256, "filename": "css/base.css"}
+            ids = {"job_id": job_id, "image_id": image_id, "view_id": 1}
+            values = ids | {"sha256": FAKE_SHA256, "filename": "css/base.css"}
             with app.test_request_context():
                 _, path = rule.build({key: values[key] for key in rule.arguments}, append_unknown=False) or ("", "")
             response = client.open(path, method=route.split()[0])

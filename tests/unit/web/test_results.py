@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from db.audit import MAX_DETAIL_CHARS
 from db.states import ImageState
+from db.tables import AuditEntry
 from tests.unit.web.conftest import AddJob
+from web.backends import Backends
 
 SCORES = (("b.png", 0.7), ("d.png", 0.2), ("a.png", 0.95), ("e.png", ImageState.FAILED), ("c.png", 0.7))
 
@@ -65,3 +69,19 @@ def test_a_page_after_a_deleted_image_is_refused_in_the_order_of_suspicion(
     answer = client.get("/api/v1/results?sort=suspicion&cursor=77")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_request")
     assert ids(client, "/api/v1/results?cursor=77") == [5, 4, 3, 2, 1]
+
+
+def test_the_audit_log_has_the_conditions_of_an_export_and_no_name(
+    client: FlaskClient, add_job: AddJob, backends: Backends
+) -> None:
+    add_job(*SCORES)
+    query = "state=done&decision=pneumonia&view=pa&least=0.123456789&most=0.987654321&reviewed=yes&opinion=disagree"
+    people = f"reviewer={2**62}&assignee={2**62}&model={'f' * 64}&filename=mueller"
+    days = "from=2026-11-23T10:00:00Z&to=2026-11-24T10:00:00Z"
+    assert client.get(f"/api/v1/results?format=csv&sort=suspicion&{query}&{people}&{days}").status_code == 200
+    with backends.database.read() as session:
+        detail = session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "exported")).one()
+    assert "decision pneumonia" in detail
+    assert "part of a file name" in detail
+    assert "mueller" not in detail
+    assert len(detail) <= MAX_DETAIL_CHARS

@@ -48,7 +48,7 @@ def told(backends: Backends) -> list[str]:
         ("/api/v1/jobs/1/images?format=csv", "exported job 1"),
         (
             "/api/v1/results?format=csv&filename=mustermann&state=done&from=2020-01-01T00:00:00Z",
-            "exported results None state done, since 2020-01-01 00:00, part of a file name",
+            "exported results None part of a file name, state done, since 2020-01-01 00:00",
         ),
     ],
 )
