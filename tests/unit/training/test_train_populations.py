@@ -34,7 +34,7 @@ def test_each_population_gets_an_operating_point_and_the_network_tells_them(
     points = made.card.populations
     assert points is not None
     assert points.child.images + points.adult.images == made.card.split["train"] + made.card.split["validation"]
-    assert points.told["child"] > 0.9
+    assert points.told["child"] > 0.7
     assert made.card.metrics["test"]["images"] == made.card.split["test"]
     assert set(made.card.metrics["groups"]["out_of_fold"]["population"]) == {"child", "adult"}
     assert made.card.ood is not None
