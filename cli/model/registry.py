@@ -28,7 +28,7 @@ def list_() -> None:
     with catalog.opened(settings.load()) as models:
         primary = models.primary().sha256
         for model in models.list():
-            typer.echo(_line(model, active=model.sha256 == primary))
+            typer.echo(line(model, active=model.sha256 == primary))
 
 
 @app.command()
@@ -52,20 +52,25 @@ def import_(
     configured = settings.load()
     if activate:
         with catalog.service(configured) as service:
-            typer.echo(_line(service.activate(service.import_(file).sha256), active=True))
+            typer.echo(line(service.activate(service.import_(file).sha256), active=True))
         return
     with catalog.opened(configured) as models:
         made = models.import_(file)
-        typer.echo(_line(made, active=made.sha256 == models.primary().sha256))
+        typer.echo(line(made, active=made.sha256 == models.primary().sha256))
 
 
 @app.command()
 def activate(key: Key) -> None:
     """Make a model the one that screens; running workers change to it within seconds."""
     with catalog.service(settings.load()) as service:
-        typer.echo(_line(service.activate(key), active=True))
+        typer.echo(line(service.activate(key), active=True))
 
 
-def _line(model: Entry | KnownModel, *, active: bool) -> str:
+def line(model: Entry | KnownModel, *, active: bool) -> str:
+    """A model in the list: a star if it screens, name, hash, and from which probability on it calls pneumonia."""
     star = "*" if active else " "
-    return f"{star} {model.name}  {model.sha256[:12]}  threshold {model.card.operating_point.threshold:g}"
+    points = model.card.populations
+    threshold = f"{model.card.operating_point.threshold:g}"
+    if points is not None:
+        threshold = f"{points.child.threshold:g} (children), {points.adult.threshold:g} (adults)"
+    return f"{star} {model.name}  {model.sha256[:12]}  threshold {threshold}"

@@ -62,6 +62,9 @@ def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, fil
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("radio", name="In the background")).to_be_checked()
     page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("Whose X-rays")).to_have_value("child")
+    page.keyboard.press("Tab")
     page.keyboard.type("by keyboard")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Screen", exact=True)).to_be_focused()
@@ -69,6 +72,15 @@ def test_a_keyboard_is_enough_to_send_an_image_and_reach_its_job(page: Page, fil
     page.wait_for_url("**/jobs/1")
     expect(page.get_by_role("heading", level=1)).to_have_text("by keyboard")
     expect(page.get_by_text("0 of 2 images finished")).to_be_visible()
+
+
+def test_whose_x_rays_these_are_is_chosen_in_the_form(page: Page, files: list[Path], backends: Backends) -> None:
+    page.get_by_label("X-rays to screen").set_input_files(files[:1])
+    page.get_by_label("Whose X-rays").select_option("child")
+    page.get_by_role("button", name="Screen", exact=True).click()
+    expect(page.get_by_text("each judged as a child")).to_be_visible()
+    with backends.database.read() as session:
+        assert session.scalars(select(Job.population)).all() == ["child"]
 
 
 def test_a_job_page_follows_its_job_to_the_end(page: Page, backends: Backends) -> None:

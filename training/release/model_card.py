@@ -238,9 +238,10 @@ def _populations(section: Populations | None) -> str:
         return ""
     lines = [
         "",
-        f"Children (under {CHILD_BELOW_YEARS} years) and adults are judged apart: by the patient's age where it is "
-        "known, by what was chosen for the job, and else by the network itself, which tells them by one linear layer "
-        f"on its features. {section.rule} Sensitivity, specificity and calibration error are out of fold, behind a "
+        "Both are of all images together and not used as they are. Children "
+        f"(under {CHILD_BELOW_YEARS} years) and adults are judged apart: by what was chosen for the job, else by the "
+        "patient's age where it is known, and else by the network, which tells them by one linear layer on its "
+        f"features. {section.rule} Sensitivity, specificity and calibration error are out of fold, behind a "
         "slash those with the calibration and the threshold of all images. The gain is that in balanced accuracy.",
         "",
         "| | images, pneumonias, patients trained on | logit | called pneumonia from | sensitivity | specificity "

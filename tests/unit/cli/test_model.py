@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from cli import catalog
+from cli.model.registry import line
 from core import settings
 from core.errors import ModelInvalid
 from model import registry
+from model.registry import Entry
+from tests.testing.cards import POPULATIONS
 from tests.unit.cli.conftest import Invoke
-from tests.unit.model.factories import save_model
+from tests.unit.model.factories import make_card, save_model
 
 
 @pytest.fixture
@@ -77,3 +80,10 @@ def test_the_choice_of_the_release_before_is_taken_over_by_an_upgrade(
     assert invoke("db", "upgrade").exit_code == 0
     assert starred(invoke("model", "list").stdout) == ["ours"]
     assert not (folder / "active").exists()
+
+
+def test_a_model_that_judges_children_and_adults_apart_is_listed_with_both_thresholds() -> None:
+    alike, apart = make_card(), make_card(populations=POPULATIONS)
+    listed = [line(Entry("m", "a" * 64, Path("m"), card), active=False) for card in (alike, apart)]
+    assert listed[0].endswith("  threshold 0.5")
+    assert listed[1].endswith("  threshold 0.4 (children), 0.6 (adults)")

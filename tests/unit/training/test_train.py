@@ -110,6 +110,7 @@ def test_card_records_the_run(trained: Trained) -> None:
     assert card.training_data.images == 40
     assert card.training_data.patients == 24
     assert sum(card.split.values()) == 40
+    assert card.populations is None
     assert card.metrics["recompression"]["images"] == 4
     assert json.loads((trained.out / "card.json").read_text()) == card.model_dump(mode="json")
 

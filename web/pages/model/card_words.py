@@ -32,6 +32,10 @@ PARTS = {
     "out_of_fold_crossed": "In cross-validation, on copies in the other class's style",
 }
 POPULATIONS = {"child": f"Children under {CHILD_BELOW_YEARS} years", "adult": "Adults"}
+APART = (
+    "Children and adults are judged apart, each with a calibration and a cut-off of its own: by what was chosen for "
+    "the job, else by the patient's age where it is known, and else by what the network tells."
+)
 MIXED = {"test": "On children and adults that it was not trained on"}
 """The title for a model that knows both."""
 CANNOT_TELL = "This model cannot tell whether an image is a chest X-ray at all: it judges whatever it is given."
@@ -80,16 +84,17 @@ class CardWords:
 
 def describe(card: Card) -> CardWords:
     point, gate = _part(card, "operating_point"), _part(card, "gate")
+    populations = _populations(_part(card, "populations"), _part(card, "metrics"))
     ood = _part(card, "domain")  # the card's own name for it
     return CardWords(
         purpose=_text(card.get("intended_use")),
         limits=[_text(limit) for limit in _list(card.get("limits"))],
         trained_on=_trained_on(_part(card, "training_data")),
         split=", ".join(f"{count} {name}" for name, count in _part(card, "split").items()),
-        operating_point=_operating_point(point),
-        rule=_text(point.get("rule")),
+        operating_point=APART if populations else _operating_point(point),
+        rule=_text((_part(card, "populations") if populations else point).get("rule")),
         calibration=_calibration(_part(card, "calibration")),
-        populations=_populations(_part(card, "populations"), _part(card, "metrics")),
+        populations=populations,
         told=_shares(_part(_part(card, "populations"), "told")),
         ood=_ood(ood, gate),
         ood_rule=_text(ood.get("rule")),
@@ -97,7 +102,7 @@ def describe(card: Card) -> CardWords:
         gate=_gate(gate),
         gate_refused=_refused(gate),
         site=_site(_part(card, "site")),
-        measured=_measured(_part(card, "metrics"), PARTS | MIXED if _part(card, "populations") else PARTS),
+        measured=_measured(_part(card, "metrics"), PARTS | MIXED if populations else PARTS),
     )
 
 

@@ -126,4 +126,5 @@ def test_each_population_is_told_with_its_cut_off_and_its_figures(show: Any) -> 
         "On children and adults that it was not trained on, 523 images",
     ):
         assert words in text
-    assert "judged apart" not in show(CARD).text
+    assert "An image whose probability is" not in text
+    assert describe(CARD).populations == []
