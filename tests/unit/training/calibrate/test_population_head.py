@@ -36,6 +36,14 @@ def test_others_are_told_rightly() -> None:
     assert ((adult >= 0.5) == other.adult).mean() > 0.99
 
 
+def test_children_are_told_as_often_as_adults_though_there_are_few_of_them() -> None:
+    logits = np.concatenate([np.linspace(-4, 1, 50), np.linspace(-1, 3, 500)]).astype(np.float32)
+    adult = np.arange(550) >= 50
+    border = population_head.even_border(logits, adult)
+    assert (logits[~adult] < border).mean() == pytest.approx((logits[adult] >= border).mean(), abs=0.03)
+    assert -1 < border < 1
+
+
 def test_the_disease_is_not_taken_for_the_population() -> None:
     weight = population_head.fit(made_up()).weight
     assert abs(weight[40:60].mean()) < 0.2 * weight[:20].mean()
