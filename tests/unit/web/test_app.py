@@ -94,7 +94,7 @@ def test_the_interactive_documentation_is_served_from_here(client: FlaskClient) 
 
 def test_no_address_has_room_for_a_file_name(app: Flask) -> None:
     names = {name for rule in app.url_map.iter_rules() for name in rule.arguments}
-    assert names <= {"job_id", "image_id", "filename", "sha256"}
+    assert names <= {"job_id", "image_id", "filename", "sha256", "view_id"}
     with_filename = {rule.endpoint for rule in app.url_map.iter_rules() if "filename" in rule.arguments}
     assert with_filename == {"static", "api_docs.static"}
 

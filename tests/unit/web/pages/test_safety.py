@@ -108,7 +108,7 @@ def test_pages_can_be_used_without_seeing_them(filled: Visitor, path: str) -> No
     labelled = {label.get("for") for label in page.all("label")}
     for field in [*page.all("input"), *page.all("select")]:
         if field.get("type") not in {"hidden", "radio"}:
-            assert field["id"] in labelled
+            assert field.get("id") in labelled or field["aria-label"]
 
 
 def test_an_error_of_the_server_does_not_ask_the_database(reader: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
