@@ -347,6 +347,6 @@ def save_checkpoint(path: Path) -> tuple[str, str]:
 
     shipped = checkpoint.load(DEFAULT)
     card = shipped.card.model_copy(update={"name": "of-this-site"})
-    sha256 = checkpoint.save(path, shipped.network, card, shipped.ood)
+    sha256 = checkpoint.save_again(path, shipped, card)
     path.chmod(0o644)
     return "of-this-site", sha256

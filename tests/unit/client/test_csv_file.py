@@ -26,7 +26,7 @@ def test_header_and_rows(tmp_path: Path) -> None:
 
     assert read(path) == [
         list(COLUMNS),
-        ["a.png", "0" * 64, "done", "0.500000", "normal", "m@123", "", "7", "", "", "", "", "", "", ""],
+        ["a.png", "0" * 64, "done", "0.500000", "normal", "m@123", "", "7", "", "", "", "", "", "", "", ""],
         [
             'with "quotes", comma\nand line.png',
             "",
@@ -35,6 +35,7 @@ def test_header_and_rows(tmp_path: Path) -> None:
             "",
             "",
             "Not an image.",
+            "",
             "",
             "",
             "",

@@ -15,7 +15,7 @@ from core import settings
 from core.errors import InvalidInput
 from model import checkpoint
 from model.population import PopulationHead
-from model.registry import Entry, Registry, shipped
+from model.registry import Entry, Registry, all_shipped, shipped
 from model.weights import FEATURES
 from services import schema
 from tests.testing.cards import POPULATIONS
@@ -100,11 +100,14 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: Entry) 
     """A service of its own, whose release came with `entry`; its folder of models, where nothing is put."""
     monkeypatch.setenv("PNEUMOSCREEN_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr("model.registry.DEFAULT", entry.path)
-    monkeypatch.setattr("model.registry.Registry.__init__.__defaults__", (entry.path,))
+    monkeypatch.setattr("model.registry.SHIPPED", (entry.path,))
+    monkeypatch.setattr("model.registry.Registry.__init__.__defaults__", ((entry.path,),))
     shipped.cache_clear()
+    all_shipped.cache_clear()
     schema.upgrade(settings.load())
     yield tmp_path / "data" / "models"
     shipped.cache_clear()
+    all_shipped.cache_clear()
 
 
 def starred() -> str:
