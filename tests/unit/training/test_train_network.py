@@ -59,7 +59,7 @@ def test_run_folder_and_card(arguments: list[str | Path]) -> None:
     card = checkpoint.read_card(out / "model.safetensors")
     assert card.config["finetune"]["stages"] == [{"epochs": 2, "size_px": 32, "train_from": "layer4"}]
     assert card.config["command"] == "pneumoscreen train data --out RUN --config CONFIG --seed 0"
-    assert {"test", "out_of_fold", "out_of_fold_copies"} == card.metrics.keys()
+    assert {"test", "out_of_fold", "out_of_fold_copies", "out_of_fold_reframed"} == card.metrics.keys()
     assert "90.0% of pneumonias" in card.operating_point.rule
     assert set(card.metrics["test"]["intervals"]) == {"accuracy", "auc", "sensitivity", "specificity"}
 
