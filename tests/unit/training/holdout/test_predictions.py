@@ -14,6 +14,7 @@ from tests.unit.training.synthetic import make_dataset
 from training.config import TrainConfig
 from training.develop import Source
 from training.finetune import networks
+from training.finetune.soup_trainer import Logits
 from training.holdout import predictions
 
 DATA = make_labelled(20, 20, side_px=2)
@@ -54,10 +55,11 @@ def test_another_source_is_judged_as_the_validation_part_was_calibrated(monkeypa
         def out_of_fold(self) -> Trainer:
             return self
 
-        def logits(self, name: str, soup: object, data: Any) -> tuple[np.ndarray, None]:
+        def logits(self, name: str, soup: object, data: Any) -> Logits:
             assert name == "group0"
             assert len(data.labels) == (GROUP == 0).sum()
-            return (2.0 * data.labels - 1)[None].astype(np.float32), None
+            row = (2.0 * data.labels - 1).astype(np.float32)
+            return Logits({"out_of_fold": row}, row[None])
 
         def plain_logits(self, name: str, soup: object, pixels: np.ndarray) -> np.ndarray:
             assert others.digest[:16] in name
