@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 
 from core.queue import make_celery
 from core.settings import Limits, Security, Settings, Storage
-from db import claims, migrate, outcomes, stores, workers
+from db import claims, heartbeats, migrate, outcomes, stores, workers
 from db.accounts import users
 from db.session import Database, now
 from db.states import Decision, Role
@@ -92,6 +92,7 @@ def beat(ours: Backends) -> None:
     with ours.database.begin() as session:
         sha256 = registry.shipped().sha256
         workers.register(session, name=WORKER, engine="torch-cuda", model_sha256=sha256, now=now(session))
+        heartbeats.beat(session, heartbeats.SWEEPER, now(session))
 
 
 def screen(ours: Backends, count: int) -> None:

@@ -19,13 +19,10 @@ CHUNK = 1000
 
 def assign(database: Database, caller: Caller, filters: Filters, assignee_id: int | None) -> int:
     """Assign the images that match to a user, or to nobody; how many. Each thousand has its entry in the audit log."""
-    total = 0
-    after: Key | None = None
-    more = True
-    while more:
+    total, after = _assign_some(database, caller, filters, None, assignee_id)
+    while after is not None:
         count, after = _assign_some(database, caller, filters, after, assignee_id)
         total += count
-        more = after is not None
     return total
 
 
