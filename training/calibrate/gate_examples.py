@@ -136,10 +136,10 @@ def examples(
 ) -> Examples:
     """Draw images, make copies and put all of them through the network. The same seed gives the same examples."""
     rng = np.random.default_rng(seed)
-    drawn = [_draw(its.dataset, rng) for its in frontal]
+    drawn = [_draw(source.dataset, rng) for source in frontal]
     total = sum(len(members) * (1 + KEPT) + _spoilt(members) * (len(gate_copies.SPOILT) + 1) for members in drawn)
     total += sum(1 + COPIES[other.kind] for other in others)
-    sets = [_of_frontal(its, members, others, rng) for its, members in zip(frontal, drawn, strict=True)]
+    sets = [_of_frontal(source, members, others, rng) for source, members in zip(frontal, drawn, strict=True)]
     made, known, parts = chain(*sets, _of_others(others, rng)), [], []
     network.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack memory_format
     while batch := list(islice(made, BATCH_SIZE)):
@@ -169,22 +169,22 @@ def _spoilt(members: NDArray[np.int64]) -> int:
 
 
 def _of_frontal(
-    its: Frontal, members: NDArray[np.int64], others: Sequence[Other], rng: np.random.Generator
+    source: Frontal, members: NDArray[np.int64], others: Sequence[Other], rng: np.random.Generator
 ) -> Iterator[tuple[Gray, Example]]:
     """The images as they are, their varied copies, and of some the spoilt ones and sheets of several films."""
-    patients = rng.permutation(np.unique(np.array(its.dataset.patients)[members]))
+    patients = rng.permutation(np.unique(np.array(source.dataset.patients)[members]))
     fold_of = {patient: number % FOLDS for number, patient in enumerate(patients.tolist())}
-    folds = np.array([fold_of[its.dataset.patients[member]] for member in members])
+    folds = np.array([fold_of[source.dataset.patients[member]] for member in members])
     for member, fold in zip(members.tolist(), folds.tolist(), strict=True):
-        gray, view, label = its.dataset.pixels[member], its.views[member], int(its.dataset.labels[member])
-        yield gray, Example(ImageKind.FRONTAL, its.name, fold, plain=True, view=view, label=label)
+        gray, view, label = source.dataset.pixels[member], source.views[member], int(source.dataset.labels[member])
+        yield gray, Example(ImageKind.FRONTAL, source.name, fold, plain=True, view=view, label=label)
         for _ in range(KEPT):
-            yield gate_copies.varied(gray, rng), Example(ImageKind.FRONTAL, its.name, fold, view=view, label=label)
+            yield gate_copies.varied(gray, rng), Example(ImageKind.FRONTAL, source.name, fold, view=view, label=label)
     for place in rng.permutation(len(members))[: _spoilt(members)].tolist():
-        gray, fold = its.dataset.pixels[members[place]], int(folds[place])
+        gray, fold = source.dataset.pixels[members[place]], int(folds[place])
         for kind, spoil in gate_copies.SPOILT.items():
             yield spoil(gray, rng), Example(kind, str(kind), fold)
-        beside = [gray, *its.dataset.pixels[rng.choice(members[folds == fold], 2)]]
+        beside = [gray, *source.dataset.pixels[rng.choice(members[folds == fold], 2)]]
         laterals = [other.gray for other in others if other.kind is ImageKind.LATERAL and other.fold == fold]
         if laterals and rng.random() < LATERAL_ON_SHEETS:
             beside = [gray, laterals[rng.integers(len(laterals))]]

@@ -199,12 +199,17 @@ any_filters = st.builds(
 
 
 @hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(filters=any_filters, limit=st.integers(8, 40), look=st.sampled_from([0, 5, 5000]), sort=st.sampled_from(Sort))
+@given(
+    filters=any_filters,
+    limit=st.integers(8, 40),
+    look_through=st.sampled_from([0, 5, 5000]),
+    sort=st.sampled_from(Sort),
+)
 def test_filters_give_the_rows_that_a_look_at_each_would_give(
-    desk: Desk, archive: list[Image], filters: Filters, limit: int, look: int, sort: Sort
+    desk: Desk, archive: list[Image], filters: Filters, limit: int, look_through: int, sort: Sort
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "LOOK_THROUGH", look)
+        patch.setattr(search, "LOOK_THROUGH", look_through)
         listed = in_pages(desk.database, filters, limit, sort)
     assert listed == by_hand(archive, filters, sort)
 

@@ -25,11 +25,11 @@ def cam(**at: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def test_mass_peak_and_cells() -> None:
-    found = localisation.measure(cam(r0c1=3, r1c2=2, r2c3=1), lungs(), 0.5)
-    assert found.area == pytest.approx(5 / 14)
-    assert found.inside == pytest.approx((3 + 1) / 6)
-    assert found.peak_inside == 1
-    assert found.positive == pytest.approx(3 / 49)
+    figures = localisation.measure(cam(r0c1=3, r1c2=2, r2c3=1), lungs(), 0.5)
+    assert figures.area == pytest.approx(5 / 14)
+    assert figures.inside == pytest.approx((3 + 1) / 6)
+    assert figures.peak_inside == 1
+    assert figures.positive == pytest.approx(3 / 49)
 
 
 def test_a_peak_outside() -> None:
@@ -37,9 +37,9 @@ def test_a_peak_outside() -> None:
 
 
 def test_even_evidence_is_inside_by_chance() -> None:
-    found = localisation.measure(np.ones((1, 7, 7), np.float32), lungs(), 0.5)
-    assert found.inside == pytest.approx(found.area)
-    assert found.positive == 1
+    figures = localisation.measure(np.ones((1, 7, 7), np.float32), lungs(), 0.5)
+    assert figures.inside == pytest.approx(figures.area)
+    assert figures.positive == 1
 
 
 def test_maps_without_evidence_do_not_count_for_the_share_inside() -> None:
@@ -63,8 +63,8 @@ def test_a_map_that_the_page_does_not_show_tints_nothing() -> None:
 def test_by_outcome() -> None:
     cams, labels = np.concatenate([cam(r0c1=1)] * 4), np.array([1, 1, 0, 0])
     called = np.array([True, False, True, False])
-    found = localisation.by_outcome(cams, lungs(4), labels, called, 0.5)
-    assert {name: figures.images for name, figures in found.items()} == {
+    predicted = localisation.by_outcome(cams, lungs(4), labels, called, 0.5)
+    assert {name: figures.images for name, figures in predicted.items()} == {
         "pneumonia, found": 1, "pneumonia, missed": 1, "false alarm": 1,
     }  # fmt: skip
     none_called = localisation.by_outcome(cams, lungs(4), labels, np.zeros(4, np.bool_), 0.5)
@@ -74,9 +74,9 @@ def test_by_outcome() -> None:
 def test_predict_goes_in_batches_and_keeps_the_order() -> None:
     pixels = np.arange(70, dtype=np.uint8)[:, None, None] * np.ones((224, 224), np.uint8)
     engine, seen = FakeEngine(), []
-    found = localisation.predict(fake_model(engine), pixels, lambda done, total: seen.append((done, total)))
-    assert found.probabilities == pytest.approx(np.arange(70) / 255, abs=1e-6)
-    assert found.thresholds.tolist() == [0.5] * 70
+    predicted = localisation.predict(fake_model(engine), pixels, lambda done, total: seen.append((done, total)))
+    assert predicted.probabilities == pytest.approx(np.arange(70) / 255, abs=1e-6)
+    assert predicted.thresholds.tolist() == [0.5] * 70
     assert engine.batch_sizes == [32, 32, 6]
     assert seen == [(32, 70), (64, 70), (70, 70)]
 
@@ -89,5 +89,5 @@ def test_predict_tells_the_threshold_of_each_image() -> None:
 def test_each_map_may_have_a_threshold_of_its_own() -> None:
     cams, labels = np.concatenate([cam(r0c1=3)] * 2), np.array([1, 1])
     called, thresholds = np.array([True, False]), np.array([0.5, 0.999])
-    found = localisation.by_outcome(cams, lungs(2), labels, called, thresholds)
-    assert (found["pneumonia, found"].shown, found["pneumonia, missed"].shown) == (1, 0)
+    predicted = localisation.by_outcome(cams, lungs(2), labels, called, thresholds)
+    assert (predicted["pneumonia, found"].shown, predicted["pneumonia, missed"].shown) == (1, 0)

@@ -62,9 +62,9 @@ def test_the_view_says_how_far_to_trust_it(probability: float, decision: Decisio
 def test_what_the_image_shows_is_told(
     kind: ImageKind | None, view: View | None, score: float | None, words: str
 ) -> None:
-    found = _prediction(0.9, Decision.NORMAL)
-    found.kind, found.view, found.ood_score, found.ood_limit = kind, view, score, 1.0
-    assert describe(found).kind_words == words
+    prediction = _prediction(0.9, Decision.NORMAL)
+    prediction.kind, prediction.view, prediction.ood_score, prediction.ood_limit = kind, view, score, 1.0
+    assert describe(prediction).kind_words == words
 
 
 def test_as_whose_it_was_judged_is_told_where_the_model_tells_it() -> None:
